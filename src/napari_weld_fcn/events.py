@@ -1,0 +1,62 @@
+"""What a long job says while it runs.
+
+A job takes `on_event`, a callable that is handed these small frozen values from whatever thread the job
+runs in, and `should_stop`, which it asks at least once a second. It knows nothing of Qt, of terminals or
+of who listens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence worth showing, such as that the tile was halved for lack of memory."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class TileDone:
+    """Tile `done` of `total` is computed; `seconds_left` is None until it can be estimated."""
+
+    done: int
+    total: int
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """Step `done` of `total` of a fit, with its loss."""
+
+    done: int
+    total: int
+    loss: float
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Validated:
+    """Scores on the validation films after step `step`."""
+
+    step: int
+    f1: float
+    precision: float
+    recall: float
+    threshold: float
+
+
+Event = Message | TileDone | StepDone | Validated
+OnEvent = Callable[[Event], None]
+ShouldStop = Callable[[], bool]
+
+
+def ignore(event: Event) -> None:
+    """Listen to nothing: the default `on_event`."""
+
+
+def never() -> bool:
+    """Never stop: the default `should_stop`."""
+    return False

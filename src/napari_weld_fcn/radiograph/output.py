@@ -1,0 +1,136 @@
+"""Files that are written whole or not at all.
+
+Whoever kills a command, pulls a plug or fills a disk finds the old file or the new one, never half of one.
+Everything is therefore written under a temporary name in the same folder (a rename across file systems is
+a copy and can be cut in the middle), flushed to the disk and only then given its name. Writing in place
+and deleting on failure is simpler and loses the old file.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+from napari_weld_fcn.errors import WeldFcnError
+
+
+@contextmanager
+def written_whole(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that takes its place when the block ends well.
+
+    The temporary name keeps the suffix, because writers choose the format by it. Whatever ends the block
+    early, Ctrl-C included, leaves `path` as it was and removes the temporary file.
+
+    Parameters
+    ----------
+    path
+        The file to write or to replace; its folder must exist.
+
+    Raises
+    ------
+    WeldFcnError
+        If the file cannot be written: no such folder, no permission, disk full.
+    """
+    final = Path(path)
+    temporary = final.with_name(f".weld-fcn-{secrets.token_hex(8)}{final.suffix}")
+    try:
+        yield temporary
+        _flush_to_disk(temporary)
+        temporary.replace(final)
+    except OSError as fault:
+        raise WeldFcnError(f"{final}: cannot be written ({fault.strerror or fault}).") from fault
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_png(path: str | Path, array: np.ndarray, pixel_size_mm: float | None = None) -> None:
+    """Write a PNG of the array's own depth.
+
+    Parameters
+    ----------
+    path
+        The file, whatever its suffix.
+    array
+        ``(rows, columns)`` bool (1-bit), uint8 or uint16, or ``(rows, columns, 3 or 4)`` uint8.
+    pixel_size_mm
+        Edge of one pixel, written as the pHYs chunk (pixels per metre); None writes none.
+
+    Raises
+    ------
+    WeldFcnError
+        If the file cannot be written.
+    ValueError
+        If PNG cannot hold the array unchanged.
+    """
+    colour = array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8
+    grey = array.ndim == 2 and array.dtype in (np.bool_, np.uint8, np.uint16)
+    if not (colour or grey):
+        raise ValueError(f"a PNG cannot hold {array.dtype} pixels of shape {array.shape}")
+    size = {"dpi": (25.4 / pixel_size_mm,) * 2} if pixel_size_mm else {}
+    with written_whole(path) as temporary:
+        Image.fromarray(np.ascontiguousarray(array)).save(temporary, format="PNG", **size)
+
+
+def write_tiff(path: str | Path, array: np.ndarray, pixel_size_mm: float | None = None) -> None:
+    """Write a TIFF of the array's own dtype: one plane, or one page for each plane.
+
+    Integers are deflated (labels shrink a hundredfold); floats are stored plainly, because a heatmap hardly
+    shrinks and can then be read by memory mapping. bool becomes uint8 with values 0 and 255.
+
+    Parameters
+    ----------
+    path
+        The file, whatever its suffix.
+    array
+        ``(rows, columns)`` or ``(planes, rows, columns)``, integer, float or bool.
+    pixel_size_mm
+        Edge of one pixel, written as the resolution tag (pixels per cm); None writes no tag.
+
+    Raises
+    ------
+    WeldFcnError
+        If the file cannot be written.
+    ValueError
+        If the array is no plane and no stack.
+    """
+    if array.ndim not in (2, 3):
+        raise ValueError(f"a TIFF of planes cannot hold shape {array.shape}")
+    pixels = array.astype(np.uint8) * 255 if array.dtype == np.bool_ else array
+    resolution: dict[str, Any] = {}
+    if pixel_size_mm:
+        resolution = {"resolution": (10 / pixel_size_mm,) * 2, "resolutionunit": "CENTIMETER"}
+    compression = "zlib" if pixels.dtype.kind in "ui" else None
+    with written_whole(path) as temporary:
+        tifffile.imwrite(
+            temporary,
+            np.ascontiguousarray(pixels),
+            photometric="minisblack",
+            compression=compression,
+            **resolution,
+        )
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` as UTF-8 with the line ends that it has.
+
+    Raises
+    ------
+    WeldFcnError
+        If the file cannot be written.
+    """
+    with written_whole(path) as temporary:
+        temporary.write_bytes(text.encode())
+
+
+def _flush_to_disk(path: Path) -> None:
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,195 @@
+"""A whole simulated film: weld, flaws and marks, exposed, grained, windowed, with its truth.
+
+Order of effects, as on a real film: thickness, blur, marks, grain, scanner, window to 8 or 16 bits, JPEG.
+Flaws are blurred one by one in boxes of their own, which gives each its own truth for nothing.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from napari_weld_fcn.radiograph.radiograph import Radiograph
+from napari_weld_fcn.radiograph.simulation import marks
+from napari_weld_fcn.radiograph.simulation.conditions import Conditions, draw_conditions, draw_window
+from napari_weld_fcn.radiograph.simulation.fields import Array
+from napari_weld_fcn.radiograph.simulation.flaws import Plan, Site, draw_group
+from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
+from napari_weld_fcn.radiograph.simulation.stamps import clip_to, near
+from napari_weld_fcn.radiograph.simulation.truth import Flaw, describe, outline
+from napari_weld_fcn.radiograph.simulation.weld import Weld, make_weld
+
+
+@dataclass(frozen=True)
+class SimulatedFilm:
+    """A simulated radiograph with its truth.
+
+    Attributes
+    ----------
+    radiograph
+        uint8 or uint16 pixels ``(rows, columns)`` with their size.
+    instances
+        ``(rows, columns)`` int32: 0 background, n the flaw of that number.
+    flaws
+        Every flaw that was put in, seen or not.
+    conditions
+        How it was exposed.
+    """
+
+    radiograph: Radiograph
+    instances: np.ndarray
+    flaws: list[Flaw]
+    conditions: Conditions
+
+    @property
+    def mask(self) -> np.ndarray:
+        """``(rows, columns)`` bool: which pixels are flaw."""
+        return np.asarray(self.instances > 0)
+
+
+def simulate(settings: SimulationSettings | None = None, seed: int = 0) -> SimulatedFilm:
+    """Simulate one film; the same settings and seed give the same film.
+
+    Parameters
+    ----------
+    settings
+        Size and character of the film.
+    seed
+        Any whole number >= 0.
+
+    Returns
+    -------
+    SimulatedFilm
+        The radiograph, the instance image and the table of its flaws.
+    """
+    settings = settings or SimulationSettings()
+    rng = np.random.default_rng([seed, 0x57E1D])
+    conditions = draw_conditions(rng, settings)
+    weld = make_weld(rng, settings, conditions)
+    hard = conditions.noise > 2 and rng.random() < 0.5
+    conditions = replace(conditions, window=draw_window(rng, weld.grey, hard))
+    site = Site(rng, weld, conditions)
+    plans = _plan(site, settings)
+    loss, instances, flaws = _expose(plans, weld, conditions, settings)
+    pixels = _develop(site, weld.grey - loss, settings)
+    if settings.framing == "window":
+        pixels, instances, flaws = _turn(rng, pixels, instances, flaws)
+    name = f"simulated_{seed:04d}"
+    radiograph = Radiograph(
+        pixels,
+        name=name,
+        source="simulation",
+        pixel_size_mm=conditions.pixel_size_mm,
+        pixel_size_source="file",
+    )
+    return SimulatedFilm(radiograph, instances, flaws, conditions)
+
+
+def _plan(site: Site, settings: SimulationSettings) -> list[Plan]:
+    if site.rng.random() < settings.flawless_share:
+        return []
+    if settings.framing == "window":
+        groups = int(site.rng.integers(1, 4))
+    else:
+        bead = settings.columns * 2 * site.weld.half_width * site.conditions.pixel_size_mm**2 / 1000.0
+        groups = max(1, int(site.rng.poisson(settings.flaw_density * bead)))
+    return [plan for _ in range(groups) for plan in draw_group(site)]
+
+
+def _expose(
+    plans: list[Plan], weld: Weld, conditions: Conditions, settings: SimulationSettings
+) -> tuple[Array, np.ndarray, list[Flaw]]:
+    """Darkening of all flaws, instance image, table; a pixel in two flaws belongs to the stronger one."""
+    shape = weld.grey.shape
+    loss = np.zeros(shape, np.float32)
+    instances = np.zeros(shape, np.int32)
+    strongest = np.zeros(shape, np.float32)
+    flaws: list[Flaw] = []
+    number = 0
+    for plan in plans:
+        close = near(plan.stamp, shape, int(4 * conditions.unsharpness) + 1)
+        if close is None:
+            continue
+        stamp = marks.soften(close, conditions.unsharpness)
+        where = clip_to(stamp, *shape)
+        if where is None:
+            continue
+        darkening = np.float32(plan.contrast) * stamp.values[where[2], where[3]]
+        loss[where[0], where[1]] += darkening
+        if plan.iso6520 not in settings.flaw_classes:
+            continue
+        box = (where[0], where[1])
+        behind = conditions.window.show(weld.grey[box])
+        shown = np.abs(behind - conditions.window.show(weld.grey[box] - darkening))
+        mask, contrast, to_noise = outline(np.abs(darkening), shown, conditions, settings)
+        number += int(mask.any())
+        mine = mask & (np.abs(darkening) > strongest[box])
+        instances[box][mine] = number
+        strongest[box][mine] = np.abs(darkening)[mine]
+        row, column = where[0].start, where[1].start
+        flaws.append(
+            describe(
+                plan.iso6520, number if mask.any() else 0, mask, row, column, contrast, to_noise, conditions
+            )
+        )
+    return loss, instances, _without_hidden(flaws, instances)
+
+
+def _without_hidden(flaws: list[Flaw], instances: np.ndarray) -> list[Flaw]:
+    """Take a flaw that lies wholly behind stronger ones for one that cannot be seen."""
+    left = np.bincount(instances.ravel(), minlength=len(flaws) + 1)
+    return [
+        replace(flaw, number=0, visible=False) if flaw.visible and not left[flaw.number] else flaw
+        for flaw in flaws
+    ]
+
+
+def _develop(site: Site, grey: Array, settings: SimulationSettings) -> np.ndarray:
+    """Marks, grain, window, bits, JPEG."""
+    rng, conditions = site.rng, site.conditions
+    for mark, share in marks.MARKS.items():
+        if rng.random() < share:
+            mark(site, grey)
+    if rng.random() < 0.3:
+        marks.streaks(site, grey)
+    grey += _grain(rng, grey, conditions)
+    levels = conditions.window.show(grey)
+    if conditions.jpeg_quality:
+        buffer = io.BytesIO()
+        Image.fromarray(np.rint(levels).astype(np.uint8)).save(
+            buffer, "JPEG", quality=conditions.jpeg_quality
+        )
+        levels = np.asarray(Image.open(buffer), np.float32)
+    if settings.depth_bits == 16:
+        return np.rint(levels * 257).astype(np.uint16)
+    return np.rint(levels).astype(np.uint8)
+
+
+def _grain(rng: np.random.Generator, grey: Array, conditions: Conditions) -> Array:
+    noise = rng.standard_normal(grey.shape, dtype=np.float32)
+    if conditions.grain > 0.35:
+        noise = gaussian_filter(noise, conditions.grain, truncate=3.0, mode="wrap")
+    noise *= np.float32(conditions.noise / float(noise.std()))
+    slope = conditions.noise_slope
+    return noise * (1 + np.float32(slope) * (np.clip(grey, 0, 200) / 120 - 1))
+
+
+def _turn(
+    rng: np.random.Generator, pixels: np.ndarray, instances: np.ndarray, flaws: list[Flaw]
+) -> tuple[np.ndarray, np.ndarray, list[Flaw]]:
+    """Turn a window as crops are turned; the table of a turned window keeps no places."""
+    height, width = pixels.shape
+    if rng.random() < 0.5:
+        pixels, instances = pixels[:, ::-1], instances[:, ::-1]
+        flaws = [replace(f, column=width - 1 - f.column) for f in flaws]
+    if rng.random() < 0.5:
+        pixels, instances = pixels[::-1], instances[::-1]
+        flaws = [replace(f, row=height - 1 - f.row) for f in flaws]
+    if height == width and rng.random() < 0.25:
+        pixels, instances = pixels.T, instances.T
+        flaws = [replace(f, row=f.column, column=f.row) for f in flaws]
+    return np.ascontiguousarray(pixels), np.ascontiguousarray(instances), flaws

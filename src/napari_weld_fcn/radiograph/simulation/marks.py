@@ -1,0 +1,130 @@
+"""What is on a film and is no flaw: wires, letters, scratches, dust, pressure marks, scanner lines.
+
+A network that has not seen them calls them. Most are brighter than the weld, or sharper than anything that
+the beam could draw, because they lie on the film and not in the steel; the dark and soft ones are rare.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import gaussian_filter
+
+from napari_weld_fcn.radiograph.simulation.fields import Array, log_uniform
+from napari_weld_fcn.radiograph.simulation.flaws import Site
+from napari_weld_fcn.radiograph.simulation.stamps import Stamp, clip_to, ribbon, walk
+
+
+def add(grey: Array, stamp: Stamp | None, contrast: float) -> None:
+    """Add a stamp to the film in place, clipped to it."""
+    if stamp is None:
+        return
+    where = clip_to(stamp, *grey.shape)
+    if where is not None:
+        grey[where[0], where[1]] += np.float32(contrast) * stamp.values[where[2], where[3]]
+
+
+def soften(stamp: Stamp, sigma: float) -> Stamp:
+    """Blur a stamp by `sigma` pixels, its box grown to hold the blur."""
+    if sigma < 0.2:
+        return stamp
+    margin = int(np.ceil(3 * sigma))
+    values = gaussian_filter(np.pad(stamp.values, margin), sigma, truncate=3.0)
+    return Stamp(stamp.row - margin, stamp.column - margin, values)
+
+
+def _straight(site: Site, shape: tuple[int, int], length: float, angle: float, width: float) -> Stamp | None:
+    row, column = site.rng.uniform(0, shape[0]), site.rng.uniform(0, shape[1])
+    rows, columns = walk(site.rng, row, column, length, angle, 0.0008)
+    ones = np.ones(len(rows), np.float32)
+    return ribbon(rows, columns, width * ones, ones, round_section=True, bounds=site.shape)
+
+
+def wires(site: Site, grey: Array) -> None:
+    """Image quality indicator, ISO 19232-1: parallel wires, each thinner than the one before."""
+    angle = (np.pi / 2 if site.rng.random() < 0.8 else 0.0) + 0.06 * site.rng.normal()
+    length, width = site.pixels(300, 1400), site.pixels(1.2, 7)
+    pitch = site.pixels(25, 110)
+    contrast = log_uniform(site.rng, 3, 40)
+    row, column = site.rng.uniform(0, grey.shape[0]), site.rng.uniform(-100, grey.shape[1])
+    for index in range(int(site.rng.integers(2, 8))):
+        thin = 0.8**index
+        at = (row + index * pitch * np.cos(angle), column + index * pitch * np.sin(angle))
+        rows, columns = walk(site.rng, *at, length, angle, 0.0006)
+        ones = np.ones(len(rows), np.float32)
+        stamp = ribbon(rows, columns, width * thin * ones, ones, round_section=True, bounds=site.shape)
+        if stamp is not None:
+            add(grey, soften(stamp, site.conditions.unsharpness), contrast * thin)
+
+
+@lru_cache(maxsize=64)
+def _glyphs(text: str, size: int) -> Array:
+    font = ImageFont.load_default(size)
+    left, top, right, bottom = (int(v) for v in font.getbbox(text))
+    image = Image.new("L", (right - left + 4, bottom - top + 4))
+    ImageDraw.Draw(image).text((2 - left, 2 - top), text, fill=255, font=font)
+    return np.asarray(image, np.float32) / 255
+
+
+def letters(site: Site, grey: Array) -> None:
+    """Lead letters and numbers, bright."""
+    text = "".join(site.rng.choice(list("ABCDEFGHKLMNRSTX0123456789-+"), int(site.rng.integers(1, 5))))
+    values = _glyphs(text, int(np.clip(site.pixels(20, 120), 12, 160)))
+    values = np.rot90(values, int(site.rng.choice([0, 0, 0, 1, 2, 3])))
+    stamp = Stamp(
+        int(site.rng.uniform(-20, grey.shape[0])), int(site.rng.uniform(-20, grey.shape[1])), values
+    )
+    add(grey, soften(stamp, site.conditions.unsharpness), log_uniform(site.rng, 12, 100))
+
+
+def scratches(site: Site, grey: Array) -> None:
+    """Scratches and roller lines: straight, hair-thin, sharper than the beam draws, of either sign."""
+    for _ in range(int(site.rng.integers(1, 4))):
+        angle = float(site.rng.choice([0.0, np.pi / 2, site.rng.uniform(0, np.pi)]))
+        stamp = _straight(site, grey.shape, site.pixels(40, 900), angle, site.rng.uniform(0.5, 1.3))
+        add(grey, stamp, float(site.rng.choice([1, 1, -1])) * log_uniform(site.rng, 1, 15))
+
+
+def dust(site: Site, grey: Array) -> None:
+    """Screen dust and drop-outs: single sharp pixels and specks, mostly bright."""
+    count = int(log_uniform(site.rng, 1, 14) * max(1.0, grey.size / 40_000) ** 0.5)
+    rows = site.rng.integers(0, grey.shape[0], count)
+    columns = site.rng.integers(0, grey.shape[1], count)
+    grey[rows, columns] += (site.rng.normal(size=count) * 20 + 4).astype(np.float32)
+
+
+def pressure_mark(site: Site, grey: Array) -> None:
+    """Crescent of a bent film: soft, faint, of either sign."""
+    rows, columns = walk(site.rng, *site.place(1.5), site.pixels(15, 60), site.rng.uniform(0, np.pi), 0.0)
+    bow = site.pixels(3, 12) * np.sin(np.linspace(0, np.pi, len(rows)))
+    stamp = ribbon(rows + bow, columns, 0.5 * bow + 1, np.ones(len(rows)), round_section=True)
+    if stamp is not None:
+        add(
+            grey,
+            soften(stamp, 2 * site.conditions.unsharpness),
+            float(site.rng.choice([1, 1, -0.5])) * log_uniform(site.rng, 2, 12),
+        )
+
+
+def streaks(site: Site, grey: Array) -> None:
+    """Scanner and detector lines over the whole film."""
+    strength = site.rng.uniform(0.15, 1.2)
+    size = grey.shape[1]
+    lines = strength * site.rng.standard_normal((1, size), dtype=np.float32)
+    bad = site.rng.integers(0, size, int(site.rng.integers(0, 3)))
+    lines[0, bad] += log_uniform(site.rng, 1, 8)
+    grey += lines
+
+
+def frame(site: Site, grey: Array) -> None:
+    """Edge of the scanner's window: one or two rows or columns that are black or white."""
+    turned = np.rot90(grey, int(site.rng.integers(0, 4)))
+    turned[: int(site.rng.integers(1, 4))] += np.float32(
+        site.rng.choice([-1, -1, 1]) * log_uniform(site.rng, 5, 120)
+    )
+
+
+#: Each kind of mark with the share of films that carry it.
+MARKS = {wires: 0.28, letters: 0.07, scratches: 0.12, dust: 0.25, pressure_mark: 0.05, frame: 0.06}

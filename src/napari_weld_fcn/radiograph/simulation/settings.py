@@ -1,0 +1,68 @@
+"""What a simulated radiograph is asked to be.
+
+Ranges are drawn from film by film; a range whose ends are equal fixes the value. `framing` decides between
+a whole film, its weld running along the rows, and a window somewhere on one, as a crop is.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from napari_weld_fcn.settings import Settings, setting
+
+#: ISO 6520-1 numbers of the flaws that are darker than the weld and so belong to a mask by default.
+DARK_FLAWS = (100, 2011, 2012, 2013, 2014, 2015, 2016, 2024, 202, 301, 401, 402, 5011, 515, 510)
+
+
+class SimulationSettings(Settings):
+    """Size, magnification, harshness, flaws and truth of simulated radiographs."""
+
+    rows: int = setting(1500, "Height of a film", unit="pixels", step=100, ge=32, le=40000)
+    columns: int = setting(4000, "Width of a film", unit="pixels", step=100, ge=32, le=100000)
+    depth_bits: Literal[8, 16] = setting(8, "Bits of a pixel")
+    framing: Literal["film", "window"] = setting(
+        "film", "A whole film, or a window of one in any orientation"
+    )
+    magnification_min: float = setting(
+        1.0, "Smallest magnification; 1 is 0.0403 mm per pixel", step=0.1, ge=0.1, le=10
+    )
+    magnification_max: float = setting(1.0, "Largest magnification", step=0.1, ge=0.1, le=10)
+    flawless_share: float = setting(0.1, "Share of films without a flaw", step=0.05, ge=0, le=1)
+    harsh_share: float = setting(
+        0.1, "Share of films with strong grain and a hard window", step=0.05, ge=0, le=1
+    )
+    jpeg_share: float = setting(0.2, "Share of films with JPEG traces", step=0.05, ge=0, le=1)
+    flaw_density: float = setting(
+        2.0, "Groups of flaws for each 10 square centimetres of weld on a film", step=0.1, ge=0, le=50
+    )
+    flaw_classes: tuple[int, ...] = setting(
+        DARK_FLAWS, "ISO 6520-1 numbers that count as flaws", advanced=True
+    )
+    truth_fraction: float = setting(
+        0.3,
+        "A pixel is flaw from this fraction of the flaw's peak darkening on",
+        step=0.05,
+        gt=0,
+        lt=1,
+        advanced=True,
+    )
+    truth_peak: float = setting(
+        60.0, "A peak counts up to this many grey levels", step=1, gt=0, advanced=True
+    )
+    visible_contrast: float = setting(
+        1.2, "Least peak darkening that can be seen, in grey levels", step=0.1, ge=0, advanced=True
+    )
+    visible_to_noise: float = setting(
+        2.0, "Least contrast to noise over a flaw's area that can be seen", step=0.1, ge=0, advanced=True
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.magnification_min > self.magnification_max:
+            raise ValueError(
+                f"magnification_min {self.magnification_min:g} is above "
+                f"magnification_max {self.magnification_max:g}"
+            )
+        return self

@@ -1,0 +1,20 @@
+"""GDXray's names are known, and only they."""
+
+import pytest
+
+from napari_weld_fcn.radiograph.gdxray import GDXrayName, parse_name
+
+
+def test_name_of_a_weld_gives_group_series_and_number():
+    assert parse_name("W0001_0003") == GDXrayName("W", 1, 3)
+    assert parse_name("C0031_0019") == GDXrayName("C", 31, 19)
+
+
+@pytest.mark.parametrize("name", ["", "film", "W0001", "W0001_00031", "X0001_0001", "aW001_0001"])
+def test_other_names_are_none(name):
+    assert parse_name(name) is None
+
+
+def test_only_welds_have_a_known_pixel_size():
+    sizes = {group: parse_name(f"{group}0001_0001").pixel_size_mm for group in "BCNSW"}
+    assert sizes == {"B": None, "C": None, "N": None, "S": None, "W": 0.0403}
