@@ -1,0 +1,160 @@
+"""Which models there are: those shipped with the program and the user's own.
+
+A list is made from the cards alone, so it costs no import of torch and a damaged file shows as an entry
+with its reason instead of spoiling the list. Own models lie in one folder, each file under the name it is
+called by; a name can therefore never lead out of that folder nor stand for a shipped model.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+from napari_weld_fcn.errors import ModelError
+from napari_weld_fcn.network.card import Card
+from napari_weld_fcn.network.container import SUFFIX, read_header
+
+#: Names that no own model may take, whether or not the file is there.
+SHIPPED_NAMES = ("default", "fcn")
+#: Environment variable with the folder of the user's own models.
+FOLDER_VARIABLE = "WELD_FCN_MODELS"
+
+_SHIPPED_FOLDER = Path(__file__).parent / "shipped"
+_LONGEST_NAME = 64
+_WINDOWS_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One model of the list; `card` is None exactly where `error` says why."""
+
+    name: str
+    path: Path
+    origin: Literal["shipped", "own"]
+    card: Card | None = None
+    error: str | None = None
+
+
+def own_folder() -> Path:
+    """Return the folder of the user's own models, which need not exist yet."""
+    if override := os.environ.get(FOLDER_VARIABLE):
+        return Path(override)
+    return Path(platformdirs.user_data_dir("napari-weld-fcn", appauthor=False)) / "models"
+
+
+def shipped() -> dict[str, Path]:
+    """Return the shipped models, the default first."""
+    paths = {name: _SHIPPED_FOLDER / f"{name}{SUFFIX}" for name in SHIPPED_NAMES}
+    return {name: path for name, path in paths.items() if path.is_file()}
+
+
+def own() -> dict[str, Path]:
+    """Return the user's own models, by name."""
+    paths = sorted(own_folder().glob(f"*{SUFFIX}"))
+    return {path.stem: path for path in paths if path.is_file() and name_fault(path.stem) is None}
+
+
+def listing() -> list[ModelEntry]:
+    """Return every model with its card, or with the reason why it cannot be used.
+
+    The card and the header are checked here; the weights are checked when the model is loaded.
+    """
+    entries = [_entry(name, path, "shipped") for name, path in shipped().items()]
+    return entries + [_entry(name, path, "own") for name, path in own().items()]
+
+
+def find(name_or_path: str | Path) -> Path:
+    """Return the file of a model.
+
+    Parameters
+    ----------
+    name_or_path
+        A model's name, which comes first, or a file.
+
+    Raises
+    ------
+    ModelError
+        If it is neither.
+    """
+    known = own() | shipped()
+    if isinstance(name_or_path, str) and name_or_path in known:
+        return known[name_or_path]
+    if name_or_path and Path(name_or_path).is_file():
+        return Path(name_or_path)
+    raise ModelError(
+        f"{name_or_path}: neither a model's name nor a file; the models are {', '.join(known) or 'none'}."
+    )
+
+
+def import_model(path: str | Path, name: str | None = None) -> ModelEntry:
+    """Check a model file in full and take it among the user's own.
+
+    Parameters
+    ----------
+    path
+        A model file.
+    name
+        What it shall be called; None takes the file's own name.
+
+    Raises
+    ------
+    ModelError
+        If the file is no sound model, the name cannot be used, or it is taken.
+    """
+    from napari_weld_fcn.network.model import Model  # the only need of torch here
+
+    path = Path(path)
+    name = path.stem if name is None else name
+    if fault := name_fault(name):
+        raise ModelError(f"{name!r} cannot be the name of a model: {fault}.")
+    if name.casefold() in {taken.casefold() for taken in own()}:
+        raise ModelError(f"A model called {name!r} is there already; delete it first or choose another name.")
+    if not path.is_file():
+        raise ModelError(f"{path}: there is no such file.")
+    model = Model.load(path)
+    own_folder().mkdir(parents=True, exist_ok=True)
+    target = own_folder() / f"{name}{SUFFIX}"
+    model.save(target)
+    return ModelEntry(name, target, "own", model.card)
+
+
+def delete(name: str) -> None:
+    """Delete one of the user's own models.
+
+    Raises
+    ------
+    ModelError
+        If it is shipped with the program, or there is none of that name.
+    """
+    if name in SHIPPED_NAMES:
+        raise ModelError(f"{name}: is shipped with the program and cannot be deleted.")
+    path = own().get(name)
+    if path is None:
+        raise ModelError(f"{name}: no own model has this name; there are {', '.join(own()) or 'none'}.")
+    path.unlink()
+
+
+def name_fault(name: str) -> str | None:
+    """Return why a name cannot be an own model's, or None; letters, digits, blanks and ``. _ -`` can be."""
+    if not name or len(name) > _LONGEST_NAME:
+        return f"it must have 1 to {_LONGEST_NAME} characters"
+    if not name[0].isalnum() or not (name[-1].isalnum() or name[-1] in "_-"):
+        return "it must begin with a letter or digit, and not end with a blank or a full stop"
+    if strange := [character for character in name if not (character.isalnum() or character in " ._-")]:
+        return f"it contains {strange[0]!r}"
+    if name.casefold() in SHIPPED_NAMES:
+        return "a shipped model is called so"
+    if name.casefold().split(".")[0] in _WINDOWS_DEVICES:
+        return "Windows keeps it for a device"
+    return None
+
+
+def _entry(name: str, path: Path, origin: Literal["shipped", "own"]) -> ModelEntry:
+    try:
+        return ModelEntry(name, path, origin, card=read_header(path).card)
+    except ModelError as fault:
+        return ModelEntry(name, path, origin, error=str(fault))
