@@ -1,0 +1,39 @@
+"""What a prediction is asked for."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from napari_weld_fcn.settings import Settings, setting
+
+
+class PredictionSettings(Settings):
+    """One call of `predict`; zero means that the model, the file or the program chooses."""
+
+    threshold: float = setting(
+        0.0, "Probability above which a pixel is marked; 0 takes the model's own", step=0.01, ge=0, lt=1
+    )
+    polarity: Literal["dark", "bright"] = setting(
+        "dark", "Whether flaws are darker or brighter than their surroundings"
+    )
+    min_size: float = setting(4.0, "Smallest maximum Feret length of an indication", step=0.5, ge=0)
+    min_size_unit: Literal["px", "mm"] = setting("px", "Unit of the minimum size")
+    pixel_size_mm: float = setting(
+        0.0, "Edge of a pixel; 0 takes the file's own", unit="mm", step=0.001, ge=0, le=10
+    )
+    quality: Literal["fast", "careful"] = setting(
+        "fast", "One pass, or a second one on the enlarged film for finer outlines"
+    )
+    tile: int = setting(
+        0,
+        "Edge of a tile; 0 chooses one that suits the memory",
+        unit="pixels",
+        step=64,
+        ge=0,
+        le=16384,
+        advanced=True,
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = setting(
+        "auto", "Arithmetic of the network", advanced=True
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "Where the network runs")
