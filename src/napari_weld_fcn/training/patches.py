@@ -1,0 +1,116 @@
+"""Simulated patches as they are needed, none shown twice.
+
+Patch number n of a seed is a function of n: a fit that is resumed at step k asks for the same patches that
+it would have seen unbroken, and nothing has to be stored. Worker processes simulate ahead of the fit.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from napari_weld_fcn.network.normalisation import measure
+from napari_weld_fcn.radiograph.simulation import SimulationSettings, simulate
+from napari_weld_fcn.training.settings import PatchSettings
+
+#: Windows from shrunk films to patches magnified four times, a quarter of them without a flaw.
+WINDOWS = SimulationSettings(
+    rows=192,
+    columns=192,
+    framing="window",
+    magnification_min=0.4,
+    magnification_max=4.0,
+    flawless_share=0.25,
+    harsh_share=0.25,
+    jpeg_share=0.35,
+)
+
+#: Patches are drawn far above the seeds that validation films use.
+FIRST_PATCH = 10_000_000
+#: Batches simulated ahead of the fit.
+AHEAD = 6
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Patches as the network sees them.
+
+    Attributes
+    ----------
+    pixels, truth
+        ``(N, 1, rows, columns)`` float32; the truth is 0 or 1.
+    """
+
+    pixels: np.ndarray
+    truth: np.ndarray
+
+
+def patch(
+    number: int, simulation: SimulationSettings, settings: PatchSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Normalised pixels ``(rows, columns)`` float32 and truth bool of patch `number`.
+
+    In use a radiograph is normalised as a whole, a patch only knows itself; a random factor and shift stand
+    in for the films that it could have come from.
+    """
+    film = simulate(simulation, FIRST_PATCH + number)
+    rng = np.random.default_rng([number, 0xF11A])
+    pixels = measure(film.radiograph.pixels).apply(film.radiograph.pixels)
+    factor = np.exp(rng.uniform(np.log(settings.spread_min), np.log(settings.spread_max)))
+    shift = rng.uniform(-settings.shift, settings.shift)
+    return (pixels * np.float32(factor) + np.float32(shift)).astype(np.float32), film.mask
+
+
+def batch_of(numbers: range, simulation: SimulationSettings, settings: PatchSettings) -> Batch:
+    """Simulate patches `numbers` as one batch."""
+    made = [patch(number, simulation, settings) for number in numbers]
+    pixels = np.stack([pixels for pixels, _ in made])[:, None]
+    truth = np.stack([mask for _, mask in made])[:, None].astype(np.float32)
+    return Batch(pixels, truth)
+
+
+def batches(
+    start: int,
+    stop: int,
+    size: int,
+    *,
+    seed: int = 0,
+    simulation: SimulationSettings = WINDOWS,
+    settings: PatchSettings | None = None,
+) -> Iterator[Batch]:
+    """Yield the batches of steps `start` to `stop`, simulated ahead in worker processes.
+
+    Parameters
+    ----------
+    start, stop
+        Steps of the fit.
+    size
+        Patches in a batch.
+    seed
+        Fits of different seeds see different patches.
+    """
+    settings = settings or PatchSettings()
+    first = seed * 100_000_000
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(settings.workers, mp_context=context) as pool:
+        steps = iter(range(start, stop))
+
+        def submit(step: int) -> Future[Batch]:
+            numbers = range(first + step * size, first + (step + 1) * size)
+            return pool.submit(batch_of, numbers, simulation, settings)
+
+        waiting = deque(submit(step) for step in islice(steps, AHEAD))
+        try:
+            while waiting:
+                batch = waiting.popleft().result()
+                waiting.extend(submit(step) for step in islice(steps, 1))
+                yield batch
+        finally:
+            for future in waiting:
+                future.cancel()

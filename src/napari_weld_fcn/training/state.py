@@ -1,0 +1,86 @@
+"""Everything a fit needs to go on as if it had never stopped, in one file.
+
+Weights, averaged weights and the optimiser's moments are tensors, the step and the history are JSON: both
+fit a safetensors file, so that a state that somebody sends can be looked at without running anything.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from napari_weld_fcn.errors import ModelError
+from napari_weld_fcn.events import Validated
+from napari_weld_fcn.radiograph.output import written_whole
+
+STATE_FILE = "last.safetensors"
+
+
+@dataclass
+class FitState:
+    """A network under way.
+
+    Attributes
+    ----------
+    network, averaged
+        The weights being fitted, and their moving average.
+    optimiser
+        Its moments belong to the state.
+    step
+        Steps done.
+    history
+        One entry for each validation.
+    """
+
+    network: torch.nn.Module
+    averaged: torch.nn.Module
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+    history: list[Validated] = field(default_factory=list)
+
+    def save(self, folder: Path) -> None:
+        """Write the state whole or not at all."""
+        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
+        for index, moments in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{k}": v for k, v in moments.items()}
+        about = {"step": str(self.step), "history": json.dumps([asdict(v) for v in self.history])}
+        with written_whole(folder / STATE_FILE) as path:
+            save_file({k: v.contiguous() for k, v in tensors.items()}, path, about)
+
+    def load(self, folder: Path) -> None:
+        """Take over the state saved in `folder`.
+
+        Raises
+        ------
+        ModelError
+            If the file is damaged or belongs to another network.
+        """
+        path = folder / STATE_FILE
+        parts: dict[str, dict[str, torch.Tensor]] = {"network": {}, "averaged": {}, "optimiser": {}}
+        try:
+            with safe_open(path, "pt") as file:
+                about = file.metadata()
+                for key in file.keys():  # noqa: SIM118  (a safetensors handle is no mapping)
+                    part, name = key.split(".", 1)
+                    parts[part][name] = file.get_tensor(key)
+            self.network.load_state_dict(parts["network"])
+            self.averaged.load_state_dict(parts["averaged"])
+            self._load_moments(parts["optimiser"])
+            self.step = int(about["step"])
+            self.history = [Validated(**entry) for entry in json.loads(about["history"])]
+        except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+            raise ModelError(f"{path} is no state that this fit can resume from: {error}") from error
+
+    def _load_moments(self, moments: dict[str, torch.Tensor]) -> None:
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for key, value in moments.items():
+            index, name = key.split(".", 1)
+            state.setdefault(int(index), {})[name] = value
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": state, "param_groups": groups})

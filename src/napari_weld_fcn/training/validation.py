@@ -1,0 +1,94 @@
+"""Simulated films that choose the checkpoint and the threshold.
+
+Half of them are whole welds, on which false calls are counted as an inspector meets them, half are windows
+of every magnification and harshness, as the patches are. Their seeds lie apart from those of the patches and
+of the films that a model is scored on, so a threshold is never chosen on what it is judged by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from napari_weld_fcn.errors import SettingsError
+from napari_weld_fcn.evaluation.operating_point import ObjectCounts, OperatingPoint, object_counts
+from napari_weld_fcn.evaluation.scores import BestThreshold, best_threshold
+from napari_weld_fcn.events import Validated
+from napari_weld_fcn.network.normalisation import measure
+from napari_weld_fcn.radiograph.simulation import SimulatedFilm, SimulationSettings, simulate
+from napari_weld_fcn.training.patches import WINDOWS
+
+#: Seeds of validation films start here; patches start at `training.patches.FIRST_PATCH`.
+FIRST_VALIDATION = 5_000_000
+
+_WELDS = SimulationSettings(
+    rows=384, columns=1024, magnification_min=0.5, magnification_max=2.0, flawless_share=0.2, flaw_density=3.0
+)
+_WINDOWS = WINDOWS.model_copy(update={"rows": 288, "columns": 288})
+
+
+def validation_films(count: int) -> list[SimulatedFilm]:
+    """Simulate the first `count` validation films, welds and windows in turn."""
+    if count < 2:
+        raise SettingsError(f"{count} validation films were asked for, but at least 2 are needed.")
+    return [
+        simulate(_WELDS if index % 2 == 0 else _WINDOWS, FIRST_VALIDATION + index) for index in range(count)
+    ]
+
+
+@torch.inference_mode()
+def probability(network: torch.nn.Module, film: SimulatedFilm) -> np.ndarray:
+    """Probabilities ``(rows, columns)`` float32 of a whole film; the network is left in its mode."""
+    mode = network.training
+    network.eval()
+    pixels = film.radiograph.pixels
+    logits = network(torch.from_numpy(measure(pixels).apply(pixels))[None, None])
+    network.train(mode)
+    return np.asarray(logits.sigmoid()[0, 0].numpy())
+
+
+def validate(network: torch.nn.Module, films: Sequence[SimulatedFilm], step: int) -> Validated:
+    """Score a network at the threshold of its largest pixel F1 over all films."""
+    best = _best(network, films)
+    scores = best.scores
+    return Validated(step, scores.f1, scores.precision, scores.recall, best.threshold)
+
+
+def _best(network: torch.nn.Module, films: Sequence[SimulatedFilm]) -> BestThreshold:
+    return best_threshold((probability(network, film) for film in films), (film.mask for film in films))
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The two thresholds that a card carries, and what they give on the validation films."""
+
+    f1: BestThreshold
+    false_calls: OperatingPoint
+
+
+def choose_thresholds(
+    network: torch.nn.Module, films: Sequence[SimulatedFilm], false_calls_per_film: float, min_size_px: float
+) -> Thresholds:
+    """Choose the threshold of the best F1, and that of the largest recall at a number of false calls a film.
+
+    Parameters
+    ----------
+    films
+        Validation films.
+    false_calls_per_film
+        Mean number of false calls that can be lived with.
+    min_size_px
+        Smallest maximum Feret length of an indication and of a flaw that counts, pixels.
+    """
+    counts: ObjectCounts | None = None
+    for film in films:
+        more = object_counts(
+            probability(network, film), film.instances, min_size_px=min_size_px, min_flaw_size_px=min_size_px
+        )
+        counts = more if counts is None else counts + more
+    if counts is None:
+        raise SettingsError("No validation film was given, so no threshold can be chosen.")
+    return Thresholds(_best(network, films), counts.largest_recall(false_calls_per_film))
