@@ -20,7 +20,7 @@ from napari_weld_fcn.radiograph.simulation.fields import Array
 from napari_weld_fcn.radiograph.simulation.flaws import Plan, Site, draw_group
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.radiograph.simulation.stamps import clip_to, near
-from napari_weld_fcn.radiograph.simulation.truth import Flaw, describe, outline
+from napari_weld_fcn.radiograph.simulation.truth import Flaw, describe, outline, unmasked
 from napari_weld_fcn.radiograph.simulation.weld import Weld, make_weld
 
 
@@ -75,6 +75,7 @@ def simulate(settings: SimulationSettings | None = None, seed: int = 0) -> Simul
     site = Site(rng, weld, conditions)
     plans = _plan(site, settings)
     loss, instances, flaws = _expose(plans, weld, conditions, settings)
+    instances, flaws = unmasked(instances, flaws, loss, conditions, settings)
     pixels = _develop(site, weld.grey - loss, settings)
     if settings.framing == "window":
         pixels, instances, flaws = _turn(rng, pixels, instances, flaws)
@@ -136,16 +137,7 @@ def _expose(
                 plan.iso6520, number if mask.any() else 0, mask, row, column, contrast, to_noise, conditions
             )
         )
-    return loss, instances, _without_hidden(flaws, instances)
-
-
-def _without_hidden(flaws: list[Flaw], instances: np.ndarray) -> list[Flaw]:
-    """Take a flaw that lies wholly behind stronger ones for one that cannot be seen."""
-    left = np.bincount(instances.ravel(), minlength=len(flaws) + 1)
-    return [
-        replace(flaw, number=0, visible=False) if flaw.visible and not left[flaw.number] else flaw
-        for flaw in flaws
-    ]
+    return loss, instances, flaws
 
 
 def _develop(site: Site, grey: Array, settings: SimulationSettings) -> np.ndarray:

@@ -371,7 +371,7 @@ def lack_of_penetration(site: Site) -> Iterator[Plan]:
         wander=0.003,
         ragged=0.2 if wide else 0.35,
         patchy=0.35,
-        contrast=site.contrast(2.5, 110 if wide else 60),
+        contrast=site.contrast(6 if wide else 2.5, 110 if wide else 60),
     )
 
 
@@ -433,7 +433,7 @@ def root_concavity(site: Site) -> Iterator[Plan]:
         site.pixels(8, 24),
         wander=0.004,
         ragged=0.3,
-        contrast=site.contrast(6, 50),
+        contrast=site.contrast(12, 60),
     )
 
 
@@ -483,7 +483,7 @@ GROUPS: dict[Callable[[Site], Iterator[Plan]], float] = {
     shrinkage: 0.04,
     crater_pipe: 0.02,
     undercut: 0.02,
-    root_concavity: 0.015,
+    root_concavity: 0.01,
     burn_through: 0.005,
     tungsten: 0.02,
     spatter: 0.03,

@@ -41,7 +41,7 @@ class SimulationSettings(Settings):
         DARK_FLAWS, "ISO 6520-1 numbers that count as flaws", advanced=True
     )
     truth_fraction: float = setting(
-        0.3,
+        0.35,
         "A pixel is flaw from this fraction of the flaw's peak darkening on",
         step=0.05,
         gt=0,
@@ -49,7 +49,15 @@ class SimulationSettings(Settings):
         advanced=True,
     )
     truth_peak: float = setting(
-        60.0, "A peak counts up to this many grey levels", step=1, gt=0, advanced=True
+        25.0, "A peak counts up to this many grey levels", step=1, gt=0, advanced=True
+    )
+    masking: float = setting(
+        0.15,
+        "A pixel is no flaw below this fraction of the strongest darkening near it",
+        step=0.05,
+        ge=0,
+        lt=1,
+        advanced=True,
     )
     visible_contrast: float = setting(
         1.2, "Least peak darkening that can be seen, in grey levels", step=0.1, ge=0, advanced=True

@@ -12,14 +12,19 @@ A. Rose, The sensitivity performance of the human eye on an absolute scale, J. O
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.ndimage import maximum_filter
 
 from napari_weld_fcn.radiograph.simulation.conditions import Conditions
 from napari_weld_fcn.radiograph.simulation.fields import Array
 from napari_weld_fcn.radiograph.simulation.flaws import ISO_6520_NAMES
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
+
+
+#: How far a strong flaw outshines others, pixels of a film at magnification 1.
+MASKING_REACH = 7.0
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,39 @@ def outline(
         return np.zeros(darkening.shape, bool), peak, to_noise
     level = max(settings.truth_fraction * min(peak, settings.truth_peak), 0.6 * settings.visible_contrast)
     return (darkening > level) & (shown > 0.5 * conditions.least_step), peak, to_noise
+
+
+def unmasked(
+    instances: np.ndarray,
+    flaws: list[Flaw],
+    loss: Array,
+    conditions: Conditions,
+    settings: SimulationSettings,
+) -> tuple[np.ndarray, list[Flaw]]:
+    """Take out what a stronger flaw nearby outshines, as it does to the eye (simultaneous contrast).
+
+    Without this the truth of a cluster runs together over gaps that everybody sees as gaps.
+
+    Parameters
+    ----------
+    instances, loss
+        ``(rows, columns)``: the flaws' numbers, and the darkening of all flaws together in grey levels.
+    flaws
+        Their table.
+
+    Returns
+    -------
+    instances, flaws
+        Both without the pixels, and the flaws, that are outshone or lie wholly behind others.
+    """
+    reach = 2 * round(MASKING_REACH * max(conditions.zoom, 0.7)) + 1
+    dark = np.abs(loss)
+    instances = np.where(dark >= settings.masking * maximum_filter(dark, reach), instances, 0)
+    left = np.bincount(instances.ravel(), minlength=len(flaws) + 1)
+    return instances, [
+        replace(flaw, number=0, visible=False) if flaw.visible and not left[flaw.number] else flaw
+        for flaw in flaws
+    ]
 
 
 def describe(

@@ -1,0 +1,157 @@
+"""The commands and what they take; what they do stands in one module each, imported when it is called.
+
+Options of a settings class are read off that class (`options`), so that a default is written once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_weld_fcn.cli.app import SUMMARIES
+from napari_weld_fcn.cli.options import Json, Verbose, film_size, length, settings_options
+from napari_weld_fcn.cli.terminal import Terminal, guarded
+from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
+
+_PLAIN: dict[str, Any] = {
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "add_completion": False,
+}
+
+commands = typer.Typer(**_PLAIN)
+models = typer.Typer(help=SUMMARIES["models"], **_PLAIN)
+commands.add_typer(models, name="models")
+
+Out = Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to; may exist")]
+Size = Annotated[str, typer.Option(metavar="COLUMNSxROWS", help="Size of a film in pixels")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same films")]
+ModelName = Annotated[str, typer.Option(metavar="NAME|FILE", help="A model's name or its file")]
+
+
+@commands.command()
+@guarded
+def demo(
+    terminal: Terminal,
+    out: Out = Path("weld-fcn-demo"),
+    size: Size = "4000x1500",
+    seed: Seed = 0,
+    model: ModelName = "default",
+    viewer: Annotated[bool, typer.Option(help="Open napari when there is a screen")] = True,
+) -> int:
+    """Simulate a film, predict it, measure what is found; open napari if there is a screen."""
+    from napari_weld_fcn.cli.demo import run_demo
+
+    return run_demo(terminal, out, SimulationSettings(**film_size(size)), seed, model, viewer)
+
+
+@commands.command()
+@guarded
+@settings_options(SimulationSettings, leave_out=("rows", "columns"))
+def simulate(
+    terminal: Terminal,
+    out: Out,
+    films: Annotated[int, typer.Option(min=1, max=9999, help="How many films")] = 10,
+    size: Size = "4000x1500",
+    seed: Seed = 0,
+    *,
+    given: dict[str, Any],
+) -> int:
+    """Simulate films with their truth, laid out as GDXray: OUT/Welds/W0001 and W0002."""
+    from napari_weld_fcn.cli.simulate import run_simulate
+
+    return run_simulate(terminal, out, SimulationSettings(**given, **film_size(size)), films, seed)
+
+
+@commands.command()
+@guarded
+@settings_options(PredictionSettings, leave_out=("min_size", "min_size_unit"))
+def predict(
+    terminal: Terminal,
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Images, folders or GDXray series")],
+    output: Annotated[Path, typer.Option(metavar="OUT", help="Folder to write to; may exist")],
+    model: ModelName = "default",
+    min_size: Annotated[
+        str,
+        typer.Option(
+            metavar="MM|PX",
+            help="Smallest length of an indication, such as 0.3mm or 4px; 0 takes the model's own",
+        ),
+    ] = "4px",
+    *,
+    given: dict[str, Any],
+) -> int:
+    """Mark the indications of radiographs: heatmap, labels, table and overlay of each."""
+    from napari_weld_fcn.cli.predict import run_predict
+
+    return run_predict(terminal, inputs, output, model, PredictionSettings(**given, **length(min_size)))
+
+
+@commands.command()
+@guarded
+def score(
+    terminal: Terminal,
+    prediction: Annotated[Path, typer.Argument(metavar="PREDICTION", help="Label image or mask")],
+    truth: Annotated[
+        Path, typer.Argument(metavar="TRUTH", help="Label image or mask; any value but 0 is a flaw")
+    ],
+) -> int:
+    """Compare two label images, pixel by pixel and flaw by flaw."""
+    from napari_weld_fcn.cli.score import run_score
+
+    return run_score(terminal, prediction, truth)
+
+
+@models.callback(invoke_without_command=True)
+def _models(context: typer.Context, json: Json = False, verbose: Verbose = False) -> None:
+    if context.invoked_subcommand is None:
+        list_models(json=json, verbose=verbose)
+
+
+@guarded
+def list_models(terminal: Terminal) -> int:
+    """List the shipped models and your own."""
+    from napari_weld_fcn.cli.models import run_list
+
+    return run_list(terminal)
+
+
+@models.command("show")
+@guarded
+def show_model(
+    terminal: Terminal,
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A model's name or its file")],
+) -> int:
+    """Show a model's card: what it is, what it was trained on, its scores."""
+    from napari_weld_fcn.cli.models import run_show
+
+    return run_show(terminal, name)
+
+
+@models.command("import")
+@guarded
+def import_model(
+    terminal: Terminal,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .safetensors model file")],
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="What to call it; the file's own name if empty")
+    ] = "",
+) -> int:
+    """Check a model file and keep it among your own."""
+    from napari_weld_fcn.cli.models import run_import
+
+    return run_import(terminal, file, name)
+
+
+@models.command("delete")
+@guarded
+def delete_model(
+    terminal: Terminal, name: Annotated[str, typer.Argument(metavar="NAME", help="One of your own models")]
+) -> int:
+    """Delete one of your own models."""
+    from napari_weld_fcn.cli.models import run_delete
+
+    return run_delete(terminal, name)

@@ -1,0 +1,118 @@
+"""A settings class as options of a command, so that no default, unit or help line is written twice.
+
+`settings_options` gives a command one option for each field, by its name without the unit: the field
+`pixel_size_mm` becomes `--pixel-size MM`. Ranges are checked by the class alone, once all is given; its
+refusal becomes one sentence (`sentence`).
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import typer
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from napari_weld_fcn.errors import SettingsError
+from napari_weld_fcn.settings import Settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Write a log to standard error")]
+
+#: Fields that one option gives together.
+_TAKEN_TOGETHER = {"rows": "--size", "columns": "--size", "min_size_unit": "--min-size"}
+
+_Command = Callable[..., int]
+
+
+def settings_options(
+    settings: type[Settings], leave_out: tuple[str, ...] = ()
+) -> Callable[[_Command], _Command]:
+    """Give a command the fields of `settings` as options; it receives them as its argument `given`.
+
+    Parameters
+    ----------
+    settings
+        The class.
+    leave_out
+        Fields that the command takes in another way.
+    """
+    fields = {name: field for name, field in settings.model_fields.items() if name not in leave_out}
+
+    def with_options(command: _Command) -> _Command:
+        def run(*args: Any, **kwargs: Any) -> int:
+            given = {name: kwargs.pop(name) for name in fields}
+            return command(*args, given=given, **kwargs)
+
+        signature = inspect.signature(command, eval_str=True)
+        own = [parameter for name, parameter in signature.parameters.items() if name != "given"]
+        options = [_option(name, field) for name, field in fields.items()]
+        run.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
+        run.__name__, run.__doc__ = command.__name__, command.__doc__
+        return run
+
+    return with_options
+
+
+def option_name(name: str, unit: str) -> str:
+    """Return the option of field `name`: its unit is the value's name and not part of it."""
+    return f"--{name.removesuffix(f'_{unit}').replace('_', '-')}"
+
+
+def sentence(fault: ValidationError) -> str:
+    """Say what a settings class refused, by the option's name and with what was given."""
+    first = fault.errors()[0]
+    message = first["msg"].removeprefix("Value error, ").rstrip(".")
+    if not first["loc"]:
+        return f"{message}."
+    name = str(first["loc"][0])
+    option = _TAKEN_TOGETHER.get(name) or option_name(name, "mm")
+    return f"{option} {first['input']}: {message[:1].lower()}{message[1:]}."
+
+
+def film_size(text: str) -> dict[str, Any]:
+    """Read ``4000x1500`` as columns and rows.
+
+    Raises
+    ------
+    SettingsError
+        If it is no size.
+    """
+    match = re.fullmatch(r"(\d{1,9})[x×](\d{1,9})", text.strip().lower())
+    if not match:
+        raise SettingsError(f"--size {text}: give columns and rows as in 4000x1500.")
+    return {"columns": int(match[1]), "rows": int(match[2])}
+
+
+def length(text: str) -> dict[str, Any]:
+    """Read ``0.3mm``, ``4px`` or ``4`` (pixels) as the minimum size and its unit.
+
+    Raises
+    ------
+    SettingsError
+        If it is no length.
+    """
+    match = re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*(mm|px|pixels)?", text.strip().lower())
+    if not match:
+        raise SettingsError(f"--min-size {text}: give a length as in 0.3mm or 4px.")
+    return {"min_size": float(match[1]), "min_size_unit": "mm" if match[2] == "mm" else "px"}
+
+
+def _option(name: str, field: FieldInfo) -> inspect.Parameter:
+    extra = field.json_schema_extra
+    unit = str(extra.get("unit", "")) if isinstance(extra, dict) else ""
+    option = typer.Option(
+        option_name(name, unit), help=field.description, metavar=unit.upper().replace(" ", "-") or None
+    )
+    kind: Any = field.annotation
+    default = field.default
+    if get_origin(kind) is tuple:
+        kind, default = list[get_args(kind)[0]], list(default)  # type: ignore[misc]
+    elif get_origin(kind) is Literal and not isinstance(default, str):
+        kind = type(default)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
+    )

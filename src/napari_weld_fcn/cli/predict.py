@@ -1,0 +1,148 @@
+"""`weld-fcn predict`: every input on its own, so that a bad file costs only itself.
+
+Two inputs of one name would write over each other's files, so they are refused before anything is done.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from napari_weld_fcn.cli.terminal import DONE, WRONG_INPUT, Progress, Terminal, log
+from napari_weld_fcn.errors import ModelError, SettingsError, WeldFcnError
+from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.prediction.outputs import OutputFiles, write_outputs, write_record
+from napari_weld_fcn.prediction.predict import Prediction, predict
+from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.radiograph.files import image_paths, read
+
+
+def run_predict(
+    terminal: Terminal, inputs: list[Path], folder: Path, model: str, settings: PredictionSettings
+) -> int:
+    """Predict every image that `inputs` stand for and write its files into `folder`."""
+    paths = image_paths(inputs)
+    _refuse_equal_names(paths)
+    loaded = Model.load(model)
+    log.info("model %s, SHA-256 %s", loaded.card.name, loaded.sha256)
+    make_folder(folder)
+    done: list[Done] = []
+    faults: list[dict[str, str]] = []
+    try:
+        with terminal.progress("predict", len(paths)) as progress:
+            for path in paths:
+                try:
+                    done.append(_predict_one(path, folder, loaded, settings, progress))
+                    for warning in done[-1].prediction.warnings:
+                        terminal.say(f"Warning: {warning}")
+                except ModelError:
+                    raise
+                except WeldFcnError as fault:
+                    text = str(fault) if str(path) in str(fault) else f"{path}: {fault}"
+                    faults.append({"input": str(path), "error": text})
+                    terminal.say(text)
+                progress.film_done()
+    finally:
+        record = write_record(folder, [each.prediction for each in done]) if done else None
+    outputs = [each.as_json() for each in done]
+    values = {"model": model, "outputs": outputs, "record": record and str(record), "errors": faults}
+    terminal.result(values, lambda console: _show(console, done, folder))
+    return WRONG_INPUT if faults else DONE
+
+
+@dataclass(frozen=True)
+class Done:
+    """One input that was predicted; of the prediction only what the record and the report need is kept."""
+
+    source: str
+    files: OutputFiles
+    prediction: Prediction
+    flaw_fraction: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the figures and paths by the names that scripts rely on."""
+        return {
+            "input": self.source,
+            "heatmap": str(self.files.heatmap),
+            "labels": str(self.files.labels),
+            "table": str(self.files.indications),
+            "overlay": str(self.files.overlay),
+            "indications": self.count,
+            "flaw_fraction": self.flaw_fraction,
+            "seconds": round(self.prediction.seconds, 4),
+            "warnings": self.prediction.warnings,
+        }
+
+    @property
+    def count(self) -> int:
+        """How many indications there are."""
+        return len(self.prediction.table["label"])
+
+
+def finish(source: str, files: OutputFiles, prediction: Prediction) -> Done:
+    """Keep what is needed of a prediction whose files are written; its arrays are let go."""
+    nothing = np.empty((0, 0))
+    slim = replace(prediction, probability=nothing.astype(np.float32), labels=nothing.astype(np.int32))
+    return Done(source, files, slim, float(np.count_nonzero(prediction.labels) / prediction.labels.size))
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a command's outputs where it is not there.
+
+    Raises
+    ------
+    WeldFcnError
+        If a file has its name or it may not be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise WeldFcnError(f"{folder}: cannot be made a folder ({fault.strerror}).") from fault
+
+
+def found(count: int) -> str:
+    """Say how many indications there are, in words that promise nothing of the film."""
+    if count == 0:
+        return "no indication above the threshold"
+    return f"{count} indication{'s' if count > 1 else ''}"
+
+
+def _predict_one(
+    path: Path, folder: Path, model: Model, settings: PredictionSettings, progress: Progress
+) -> Done:
+    on_event = progress.film(path.name)
+    radiograph = read(path)
+    prediction = predict(radiograph, model, settings, on_event=on_event)
+    log.info("%s: %s in %.2f s", path, found(len(prediction.table["label"])), prediction.seconds)
+    return finish(str(path), write_outputs(folder, radiograph, prediction), prediction)
+
+
+def _refuse_equal_names(paths: Iterable[Path]) -> None:
+    # Folded, because many file systems take A_labels.tif and a_labels.tif for one file.
+    groups: defaultdict[str, list[Path]] = defaultdict(list)
+    for path in paths:
+        groups[path.stem.casefold()].append(path)
+    for group in groups.values():
+        if len(group) > 1:
+            raise SettingsError(
+                f"{group[0]} and {group[1]}: both would write {group[0].stem}_heatmap.tif; "
+                "rename one, or predict them into two folders."
+            )
+
+
+def _show(console: Console, done: list[Done], folder: Path) -> None:
+    if not done:
+        return
+    table = Table("radiograph", "found", "marked", "seconds")
+    for each in done:
+        share, seconds = f"{each.flaw_fraction:.2%}", f"{each.prediction.seconds:.2f}"
+        table.add_row(Path(each.source).name, found(each.count), share, seconds)
+    console.print(table)
+    console.print(f"Heatmaps, labels, tables and overlays are in {folder}.")

@@ -1,0 +1,90 @@
+"""`weld-fcn score`: the figures of two label images.
+
+Pixels are compared as they are marked or not. Flaw by flaw, a label image is taken by its numbers and a mask
+by its connected parts; stacks are scored by pixels alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from napari_weld_fcn.cli.terminal import DONE, Terminal
+from napari_weld_fcn.errors import RadiographError
+from napari_weld_fcn.evaluation.scores import match_flaws, pixel_scores
+from napari_weld_fcn.prediction import indications
+from napari_weld_fcn.radiograph.files import read
+
+#: Outlines by two people differ by about so much.
+TOLERANCE_PX = 1
+
+
+def run_score(terminal: Terminal, prediction: Path, truth: Path) -> int:
+    """Compare two files."""
+    marked, flaw = (_label_image(path) for path in (prediction, truth))
+    if marked.shape != flaw.shape:
+        raise RadiographError(
+            f"{prediction} is {_size(marked)} pixels, but {truth} is {_size(flaw)}; "
+            "only images of one size can be compared."
+        )
+    tolerant = pixel_scores(marked, flaw, TOLERANCE_PX)
+    values: dict[str, Any] = dict(pixel_scores(marked, flaw).as_dict())
+    values["tolerant"] = {"tolerance_px": TOLERANCE_PX} | tolerant.as_dict()
+    if marked.ndim == 2:
+        values["flaws"] = _flaw_figures(_numbered(marked), _numbered(flaw))
+    terminal.result(values, lambda console: _show(console, values))
+    return DONE
+
+
+def _label_image(path: Path) -> NDArray[Any]:
+    pixels = np.asarray(read(path).pixels)
+    if pixels.dtype.kind == "f":
+        raise RadiographError(
+            f"{path}: holds {pixels.dtype} numbers; give a label image or a mask, not a heatmap."
+        )
+    return pixels
+
+
+def _numbered(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Labels as they are; a mask, which has but one value beside 0, by its connected parts."""
+    highest = pixels.max()
+    if pixels.dtype != np.bool_ and np.any((pixels != 0) & (pixels != highest)):
+        return pixels.astype(np.int64)
+    return indications.label((pixels != 0).astype(np.float32), 0.5, 0.0)
+
+
+def _flaw_figures(labels: NDArray[Any], instances: NDArray[Any]) -> dict[str, int]:
+    matches = match_flaws(labels, instances)
+    return {
+        "flaws": matches.flaws.size,
+        "found": matches.found,
+        "missed": matches.missed,
+        "indications": matches.indications,
+        "false_calls": matches.false_calls,
+        "merged": matches.merged,
+        "split": matches.split,
+    }
+
+
+def _size(pixels: NDArray[Any]) -> str:
+    return " x ".join(str(edge) for edge in reversed(pixels.shape))
+
+
+def _show(console: Console, values: dict[str, Any]) -> None:
+    names = ("precision", "recall", "f1", "iou", "tp", "fp", "fn")
+    table = Table("pixels", *names)
+    rows = {"strict": values, f"within {TOLERANCE_PX} pixel": values["tolerant"]}
+    for title, row in rows.items():
+        table.add_row(title, *(f"{row[name]:.3f}" if name in names[:4] else str(row[name]) for name in names))
+    console.print(table)
+    if "flaws" in values:
+        figures = values["flaws"]
+        console.print(
+            f"{figures['found']} of {figures['flaws']} flaws found, "
+            f"{figures['false_calls']} of {figures['indications']} indications are false calls."
+        )

@@ -1,0 +1,131 @@
+"""A model applied to every plane of a radiograph: its normalisation, arithmetic and tile, then the sweep."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_weld_fcn.errors import RadiographError
+from napari_weld_fcn.events import Event, OnEvent, ShouldStop, TileDone
+from napari_weld_fcn.network.card import Quality
+from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.network.normalisation import measure
+from napari_weld_fcn.prediction.engine import Arithmetic, engine_for
+from napari_weld_fcn.prediction.precision import PROBE_EDGE, busiest, choose_arithmetic
+from napari_weld_fcn.prediction.record import PlaneRun
+from napari_weld_fcn.prediction.resolved import Resolved
+from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.prediction.sweep import View, default_tile, sweep
+from napari_weld_fcn.prediction.tiles import Box, extended
+from napari_weld_fcn.radiograph.radiograph import Radiograph
+
+
+def apply(
+    film: Radiograph,
+    model: Model,
+    settings: PredictionSettings,
+    resolved: Resolved,
+    on_event: OnEvent,
+    should_stop: ShouldStop,
+) -> tuple[NDArray[np.float32], list[PlaneRun]]:
+    """Return the probabilities, in the film's shape, and how each plane was computed.
+
+    Raises
+    ------
+    Stopped
+        If `should_stop` said so.
+    RadiographError
+        If a pixel is not a finite number.
+    ModelError
+        If the network gives numbers that are not finite, or the device has no memory for a tile.
+    """
+    probability = np.zeros(film.pixels.shape, np.float32)
+    progress = _Progress(film.planes, on_event)
+    runs = []
+    for index in range(film.planes):
+        view = _view(film, index, model, settings, resolved)
+        out = probability[index] if probability.ndim == 3 else probability
+        runs.append(_plane(view, model, settings, resolved, out, progress, should_stop))
+        progress.next_plane()
+    return probability, runs
+
+
+def _view(
+    film: Radiograph, index: int, model: Model, settings: PredictionSettings, resolved: Resolved
+) -> View:
+    plane = film.plane(index)
+    try:
+        normalisation = measure(plane)
+    except RadiographError as fault:
+        raise RadiographError(f"{film.name}: {fault}") from fault
+    quality = Quality(scales=resolved.scales, merge=resolved.merge)
+    return View(plane, normalisation, settings.polarity == "bright", quality, model.halo, model.stride)
+
+
+def _plane(
+    view: View,
+    model: Model,
+    settings: PredictionSettings,
+    resolved: Resolved,
+    out: NDArray[np.float32],
+    progress: _Progress,
+    should_stop: ShouldStop,
+) -> PlaneRun:
+    device = torch.device(resolved.device)
+    arithmetic = choose_arithmetic(
+        model, device, settings.precision, lambda: _probe_window(view), should_stop
+    )
+    engine = engine_for(model, device, arithmetic)
+    tile = (settings.tile, settings.tile) if settings.tile else default_tile(view, engine)
+    region = resolved.region or Box(0, 0, *view.shape)
+    tile = sweep(view, engine, tile, region, out, progress, should_stop)
+    return PlaneRun(
+        view.normalisation.mean, view.normalisation.spread, arithmetic.name, _kept(arithmetic), tile
+    )
+
+
+def _kept(arithmetic: Arithmetic) -> tuple[int, int] | None:
+    return None if arithmetic.leading is None else (arithmetic.leading, arithmetic.trailing)
+
+
+def _probe_window(view: View) -> NDArray[np.float32]:
+    """Return the busiest window of the plane; of a lazy one, which that would read in full, the centre."""
+    if isinstance(view.pixels, np.ndarray):
+        box = busiest(view.pixels, PROBE_EDGE, view.stride)
+    else:
+        edges = [min(size, PROBE_EDGE) for size in view.shape]
+        top, left = ((size - edge) // 2 for size, edge in zip(view.shape, edges, strict=True))
+        box = Box(top, left, top + edges[0], left + edges[1])
+    values = view.read(box)
+    missing = [(0, extended(size, view.stride) - size) for size in values.shape]
+    return np.pad(values, missing, mode="edge")
+
+
+class _Progress:
+    """Turns the tiles of one plane into those of the stack."""
+
+    def __init__(self, planes: int, on_event: OnEvent) -> None:
+        self._waiting = planes - 1
+        self._on_event = on_event
+        self._before = self._here = 0
+        self._start = time.perf_counter()
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, TileDone):
+            self._here = event.done
+            done = self._before + event.done
+            left = event.seconds_left or 0.0
+            whole = (time.perf_counter() - self._start + left) if self._waiting else 0.0
+            event = TileDone(
+                done, self._before + event.total * (self._waiting + 1), left + whole * self._waiting
+            )
+        self._on_event(event)
+
+    def next_plane(self) -> None:
+        """Count what is done, and go on with the next plane."""
+        self._before += self._here
+        self._waiting -= 1
+        self._here, self._start = 0, time.perf_counter()

@@ -1,0 +1,181 @@
+"""A model made ready to be applied: folded, laid out for speed, on its device.
+
+Layers keep their own precision. Rounding a trained network to bfloat16 throughout moves probabilities by up
+to 0.1, and most of that comes from the pixels and the first weights, the rest from the last sums: what
+eight bits of an early value lose is multiplied by everything that follows. So the first and last few
+convolutions, cheap ones, stay in float32, and only the bulk between them is bfloat16. Autocast cannot be
+told so; it rounds the pixels first.
+
+Stop is asked before every layer, so a tile may be as large as the memory allows.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import nn
+
+from napari_weld_fcn.errors import Stopped
+from napari_weld_fcn.events import ShouldStop, never
+from napari_weld_fcn.network.fuse import folded
+from napari_weld_fcn.network.model import Model
+
+# Layers' results are large, short-lived arrays. On Linux each costs a page fault for every 4 kB unless
+# PyTorch asks for huge pages: up to a third of the time. It looks at this once, when it first allocates.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+
+Convolution = nn.Conv2d | nn.ConvTranspose2d
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How many convolutions from either end stay in float32; `leading` None means all of them.
+
+    Attributes
+    ----------
+    leading, trailing
+        Counted in the order in which they are computed.
+    """
+
+    leading: int | None = None
+    trailing: int = 0
+
+    @property
+    def name(self) -> str:
+        """``float32`` or ``bfloat16``."""
+        return "float32" if self.leading is None else "bfloat16"
+
+
+FLOAT32 = Arithmetic()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the network costs for each pixel, for the choice of a tile.
+
+    Attributes
+    ----------
+    values
+        Of the largest result of a layer.
+    operations
+        Multiplications and additions.
+    """
+
+    values: float
+    operations: float
+
+
+class Engine:
+    """A model's network for one device and one arithmetic; made by `engine_for`."""
+
+    def __init__(self, model: Model, device: torch.device, arithmetic: Arithmetic) -> None:
+        self.device = device
+        self.arithmetic = arithmetic
+        self._network = folded(model.network).float()
+        self._asking = threading.local()
+        order, self.cost = _survey(self._network, model.stride)
+        self._network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._set_precision(order)
+        for layer in self._network.modules():
+            if not list(layer.children()):
+                layer.register_forward_pre_hook(self._stop_if_asked)
+
+    def probability(self, window: torch.Tensor, should_stop: ShouldStop = never) -> torch.Tensor:
+        """Apply the network to one window.
+
+        Parameters
+        ----------
+        window
+            ``(rows, columns)`` float32, normalised.
+        should_stop
+            Asked before each layer.
+
+        Returns
+        -------
+        torch.Tensor
+            ``(rows, columns)`` float32 in [0, 1], on the engine's device.
+
+        Raises
+        ------
+        Stopped
+            If `should_stop` said so.
+        """
+        with torch.inference_mode(), exact_float32(self.device), self._asked(should_stop):
+            logits: torch.Tensor = self._network(window.to(self.device)[None, None])
+            return logits[0, 0].float().sigmoid_()
+
+    def _set_precision(self, order: list[Convolution]) -> None:
+        if self.arithmetic.leading is None:
+            return
+        last = len(order) - self.arithmetic.trailing
+        for place, layer in enumerate(order):
+            if self.arithmetic.leading <= place < last:
+                layer.to(torch.bfloat16)
+            layer.register_forward_pre_hook(_in_own_precision)
+
+    def _stop_if_asked(self, layer: nn.Module, inputs: object) -> None:
+        if self._asking.should_stop():
+            raise Stopped
+
+    @contextmanager
+    def _asked(self, should_stop: ShouldStop) -> Iterator[None]:
+        self._asking.should_stop = should_stop
+        try:
+            yield
+        finally:
+            self._asking.should_stop = never
+
+
+_engines: WeakKeyDictionary[Model, dict[tuple[torch.device, Arithmetic], Engine]] = WeakKeyDictionary()
+
+
+def engine_for(model: Model, device: torch.device, arithmetic: Arithmetic) -> Engine:
+    """Return the model's engine, kept as long as the model is."""
+    kept = _engines.setdefault(model, {})
+    key = (device, arithmetic)
+    if key not in kept:
+        kept[key] = Engine(model, device, arithmetic)
+    return kept[key]
+
+
+@contextmanager
+def exact_float32(device: torch.device) -> Iterator[None]:
+    """Keep CUDA from rounding float32 to TF32, which it does to convolutions unless told otherwise."""
+    if device.type != "cuda":
+        yield
+        return
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False):
+        yield
+
+
+def _in_own_precision(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    return tuple(tensor.to(layer.weight.dtype) for tensor in inputs)  # type: ignore[arg-type]
+
+
+def _survey(network: nn.Module, stride: int) -> tuple[list[Convolution], Cost]:
+    """Run a small window through the network; return its convolutions in order, and their cost."""
+    order: list[Convolution] = []
+    values, operations = [1.0], [0.0]
+
+    def note(layer: nn.Module, inputs: tuple[torch.Tensor, ...], result: torch.Tensor) -> None:
+        assert isinstance(layer, Convolution)
+        order.append(layer)
+        values.append(result.numel())
+        places = result if isinstance(layer, nn.Conv2d) else inputs[0]
+        operations.append(2.0 * layer.weight.numel() * places[0, 0].numel())
+
+    hooks = [
+        layer.register_forward_hook(note) for layer in network.modules() if isinstance(layer, Convolution)
+    ]
+    window = torch.zeros(1, 1, 4 * stride, 4 * stride)
+    with torch.inference_mode():
+        network(window)
+    for hook in hooks:
+        hook.remove()
+    return order, Cost(max(values) / window.numel(), sum(operations) / window.numel())

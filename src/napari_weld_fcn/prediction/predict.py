@@ -1,0 +1,223 @@
+"""From a radiograph to probabilities, numbered indications and their table.
+
+The one function that the widget, the command and a notebook share, so that they give the same arrays. What a
+setting leaves open (0, ``auto``) is settled here and written into the record.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_weld_fcn.errors import ModelError
+from napari_weld_fcn.events import OnEvent, ShouldStop, ignore, never
+from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.prediction import cautions, indications
+from napari_weld_fcn.prediction.application import apply
+from napari_weld_fcn.prediction.record import asked, check_input, make_record
+from napari_weld_fcn.prediction.resolved import resolve
+from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.prediction.tiles import Box
+from napari_weld_fcn.radiograph.files import read
+from napari_weld_fcn.radiograph.radiograph import Radiograph, to_luminance
+
+Table = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of a radiograph.
+
+    Attributes
+    ----------
+    probability
+        The radiograph's shape, float32 in [0, 1]; 0 outside the region where one was given.
+    labels
+        The same shape, int32: 0 background, 1..n one number for each indication, through all planes.
+    table
+        Columns of length n, described at `indications.measure`.
+    record
+        What was computed from what, JSON-able; see `record`.
+    warnings
+        Sentences for the user.
+    seconds
+        From pixels in memory to labels and table.
+    """
+
+    probability: NDArray[np.float32]
+    labels: NDArray[np.int32]
+    table: Table
+    record: dict[str, Any]
+    warnings: list[str]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Relabelled:
+    """Indications of a probability map at another threshold; the table is measured when it is asked for.
+
+    Attributes
+    ----------
+    probability, labels
+        As in `Prediction`.
+    pixel_size_mm
+        Edge of a pixel, or None.
+    """
+
+    probability: NDArray[np.float32]
+    labels: NDArray[np.int32]
+    pixel_size_mm: float | None = None
+
+    @cached_property
+    def table(self) -> Table:
+        """Columns as in `Prediction`."""
+        return indications.measure(self.labels, self.probability, self.pixel_size_mm)
+
+
+def predict(
+    radiograph: Radiograph | Any,
+    model: Model | str | Path = "default",
+    settings: PredictionSettings = PredictionSettings(),
+    *,
+    region: Box | None = None,
+    on_event: OnEvent = ignore,
+    should_stop: ShouldStop = never,
+) -> Prediction:
+    """Find, mark and measure the indications of a radiograph.
+
+    Parameters
+    ----------
+    radiograph
+        A `Radiograph`, or an array ``(rows, columns)`` or ``(planes, rows, columns)`` of any real dtype,
+        perhaps lazy (dask) or memory-mapped. A plain uint8 array whose last axis has 3 or 4 entries is
+        taken for RGB(A), as image libraries give it, and becomes luminance; wrap it in a `Radiograph`
+        if it is a stack of planes so narrow.
+    model
+        A model, its name, or its file.
+    settings
+        What is asked for.
+    region
+        Mark only inside this rectangle (of every plane). The network still sees what surrounds it, and
+        the normalisation is the whole film's, so the inside is as without a region.
+    on_event
+        Is handed `TileDone` and `Message`.
+    should_stop
+        Asked before each tile and each layer.
+
+    Returns
+    -------
+    Prediction
+
+    Raises
+    ------
+    Stopped
+        If `should_stop` said so.
+    RadiographError, ModelError, SettingsError
+        If the pixels, the model or the settings cannot be used; the text says why.
+    """
+    film, ready = _as_radiograph(radiograph), _as_model(model)
+    resolved = resolve(film, ready.card, settings, region)
+    start = time.perf_counter()
+    probability, planes = apply(film, ready, settings, resolved, on_event, should_stop)
+    found = relabel(probability, resolved.threshold, resolved.min_size_px, resolved.pixel_size_mm)
+    table = found.table
+    seconds = time.perf_counter() - start
+    warnings = cautions.clipping(film) + cautions.scale(
+        table["length_px"], ready.card.flaw_size_px, film.name
+    )
+    record = make_record(film, ready, settings, resolved, planes)
+    return Prediction(probability, found.labels, table, record, warnings, seconds)
+
+
+def probability(
+    radiograph: Radiograph | Any,
+    model: Model | str | Path = "default",
+    settings: PredictionSettings = PredictionSettings(),
+    *,
+    region: Box | None = None,
+    on_event: OnEvent = ignore,
+    should_stop: ShouldStop = never,
+) -> NDArray[np.float32]:
+    """Return the probabilities alone; parameters and errors as for `predict`."""
+    film, ready = _as_radiograph(radiograph), _as_model(model)
+    resolved = resolve(film, ready.card, settings, region)
+    return apply(film, ready, settings, resolved, on_event, should_stop)[0]
+
+
+def relabel(
+    probability: NDArray[np.float32],
+    threshold: float,
+    min_size_px: float = 0.0,
+    pixel_size_mm: float | None = None,
+) -> Relabelled:
+    """Mark again at another threshold, without the network.
+
+    Parameters
+    ----------
+    probability
+        ``(rows, columns)`` or ``(planes, rows, columns)`` in [0, 1].
+    threshold
+        A pixel is marked where its probability is larger.
+    min_size_px
+        Smallest maximum Feret length that is kept, pixels.
+    pixel_size_mm
+        Edge of a pixel; None gives no column in mm.
+    """
+    return Relabelled(probability, indications.label(probability, threshold, min_size_px), pixel_size_mm)
+
+
+def from_record(
+    record: dict[str, Any],
+    radiograph: Radiograph | None = None,
+    model: Model | str | Path | None = None,
+    *,
+    on_event: OnEvent = ignore,
+    should_stop: ShouldStop = never,
+) -> Prediction:
+    """Predict again what a record describes.
+
+    Parameters
+    ----------
+    record
+        That of a `Prediction`, or read from `record.json`.
+    radiograph, model
+        None takes them from where the record says.
+    on_event, should_stop
+        As for `predict`.
+
+    Raises
+    ------
+    RadiographError, ModelError
+        If pixels or model are not those of the record.
+    SettingsError
+        If it is no record of this version.
+    """
+    settings, region = asked(record)
+    film = read(record["input"]["source"]) if radiograph is None else radiograph
+    check_input(record, film)
+    ready = _as_model(record["model"]["name"] if model is None else model)
+    if ready.sha256 != record["model"]["sha256"]:
+        raise ModelError(
+            f"Model {ready.card.name} (SHA-256 {ready.sha256[:12]}...) is not that of the record "
+            f"({record['model']['sha256'][:12]}...)."
+        )
+    return predict(film, ready, settings, region=region, on_event=on_event, should_stop=should_stop)
+
+
+def _as_model(model: Model | str | Path) -> Model:
+    return model if isinstance(model, Model) else Model.load(model)
+
+
+def _as_radiograph(given: Radiograph | Any) -> Radiograph:
+    if isinstance(given, Radiograph):
+        return given
+    array = given if hasattr(given, "shape") and hasattr(given, "dtype") else np.asarray(given)
+    if array.ndim >= 3 and array.shape[-1] in (3, 4) and array.dtype == np.uint8:
+        return Radiograph(to_luminance(np.asarray(array)))
+    return Radiograph(array)

@@ -1,0 +1,134 @@
+"""What is written down of a prediction, so that the same record predicts the same again.
+
+The record names the pixels, the file and the model by their SHA-256, keeps the settings as they were given
+and what they became (threshold, tile, arithmetic), and the versions of what computed. It is JSON: numbers,
+text, lists. What cannot be repeated bit by bit is left out: no clock, no host.
+"""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import Any
+
+import torch
+
+import napari_weld_fcn
+from napari_weld_fcn.errors import RadiographError, SettingsError
+from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.prediction.resolved import Resolved
+from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.prediction.survey import file_sha256, pixels_sha256
+from napari_weld_fcn.prediction.tiles import Box
+from napari_weld_fcn.radiograph.radiograph import Radiograph
+
+FORMAT_VERSION = 1
+_LIBRARIES = ("torch", "numpy", "scipy", "safetensors", "pydantic")
+
+
+@dataclass(frozen=True)
+class PlaneRun:
+    """How one plane was computed.
+
+    Attributes
+    ----------
+    mean, spread
+        Its normalisation, in its own grey levels.
+    precision
+        ``float32`` or ``bfloat16``.
+    float32_convolutions
+        How many from either end of the network stayed in float32; None where all did.
+    tile
+        Rows and columns of a tile that was possible, pixels.
+    """
+
+    mean: float
+    spread: float
+    precision: str
+    float32_convolutions: tuple[int, int] | None
+    tile: tuple[int, int]
+
+
+def make_record(
+    radiograph: Radiograph,
+    model: Model,
+    settings: PredictionSettings,
+    resolved: Resolved,
+    planes: list[PlaneRun],
+) -> dict[str, Any]:
+    """Return the record of one prediction; JSON holds it unchanged."""
+    chosen = asdict(resolved)
+    region = resolved.region
+    return {
+        "format_version": FORMAT_VERSION,
+        "program": {"name": "napari-weld-fcn", "version": napari_weld_fcn.__version__},
+        "libraries": {name: metadata.version(name) for name in _LIBRARIES},
+        "machine": {
+            "python": platform.python_version(),
+            "processor": platform.machine(),
+            "threads": torch.get_num_threads(),
+        },
+        "input": _input(radiograph),
+        "model": {"name": model.card.name, "sha256": model.sha256},
+        "settings": settings.model_dump(),
+        **chosen,
+        "scales": list(resolved.scales),
+        "region": None if region is None else [region.top, region.left, region.bottom, region.right],
+        "polarity": settings.polarity,
+        "precision": " and ".join(sorted({plane.precision for plane in planes})),
+        "planes": [_plane(plane) for plane in planes],
+    }
+
+
+def asked(record: dict[str, Any]) -> tuple[PredictionSettings, Box | None]:
+    """Return the settings and the region that a record was made with.
+
+    Raises
+    ------
+    SettingsError
+        If it is no record of this version.
+    """
+    if record.get("format_version") != FORMAT_VERSION:
+        raise SettingsError(
+            f"The record has format version {record.get('format_version')!r}, "
+            f"but this program reads version {FORMAT_VERSION} only."
+        )
+    region = record["region"]
+    return PredictionSettings.model_validate(record["settings"]), None if region is None else Box(*region)
+
+
+def check_input(record: dict[str, Any], radiograph: Radiograph) -> None:
+    """Refuse pixels that are not those of the record.
+
+    Raises
+    ------
+    RadiographError
+        If their SHA-256 differs.
+    """
+    expected, found = record["input"]["sha256"], pixels_sha256(radiograph.pixels)
+    if expected != found:
+        raise RadiographError(
+            f"{radiograph.name}: its pixels (SHA-256 {found[:12]}...) are not those of the record "
+            f"({expected[:12]}...)."
+        )
+
+
+def _input(radiograph: Radiograph) -> dict[str, Any]:
+    return {
+        "name": radiograph.name,
+        "film": radiograph.film,
+        "source": radiograph.source,
+        "shape": [int(size) for size in radiograph.pixels.shape],
+        "dtype": str(radiograph.pixels.dtype),
+        "sha256": pixels_sha256(radiograph.pixels),
+        "file_sha256": file_sha256(radiograph.source) if radiograph.source else None,
+    }
+
+
+def _plane(plane: PlaneRun) -> dict[str, Any]:
+    kept = plane.float32_convolutions
+    return asdict(plane) | {
+        "tile": list(plane.tile),
+        "float32_convolutions": None if kept is None else list(kept),
+    }

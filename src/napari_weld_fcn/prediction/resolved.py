@@ -1,0 +1,85 @@
+"""What settings become for one radiograph and one model: nothing is left to be chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from napari_weld_fcn.errors import SettingsError
+from napari_weld_fcn.network.card import Card, Quality
+from napari_weld_fcn.prediction.device import choose_device
+from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.prediction.tiles import Box
+from napari_weld_fcn.radiograph.radiograph import Radiograph
+
+#: What `careful` means for a model whose card does not say.
+CAREFUL = Quality(scales=(1.0, 1.5), merge="mean")
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What the settings became for one radiograph and one model.
+
+    Attributes
+    ----------
+    threshold
+        A pixel is marked where its probability is larger.
+    min_size_px
+        Smallest maximum Feret length of an indication, pixels.
+    pixel_size_mm, pixel_size_source
+        As in `Radiograph`, or the user's own.
+    scales, merge
+        Of the quality.
+    device
+        ``cpu``, ``cuda`` or ``mps``.
+    region
+        The rectangle that was marked in.
+    """
+
+    threshold: float
+    min_size_px: float
+    pixel_size_mm: float | None
+    pixel_size_source: str
+    scales: tuple[float, ...]
+    merge: Literal["mean", "max"]
+    device: str
+    region: Box | None
+
+
+def resolve(film: Radiograph, card: Card, settings: PredictionSettings, region: Box | None) -> Resolved:
+    """Settle what the settings leave open for this film and model.
+
+    Raises
+    ------
+    SettingsError
+        If a size is asked for in mm and the pixel size is not known, the region lies outside the film, or
+        the device is not there.
+    """
+    size_mm, source = film.pixel_size_mm, str(film.pixel_size_source)
+    if settings.pixel_size_mm:
+        size_mm, source = settings.pixel_size_mm, "user"
+    quality = card.qualities.get(settings.quality, CAREFUL if settings.quality == "careful" else Quality())
+    rows, columns = film.pixels.shape[-2:]
+    return Resolved(
+        threshold=settings.threshold or card.threshold,
+        min_size_px=_min_size_px(settings, card, size_mm),
+        pixel_size_mm=size_mm,
+        pixel_size_source=source,
+        scales=quality.scales,
+        merge=quality.merge,
+        device=choose_device(settings.device).type,
+        region=None if region is None else region.within((rows, columns)),
+    )
+
+
+def _min_size_px(settings: PredictionSettings, card: Card, pixel_size_mm: float | None) -> float:
+    if not settings.min_size:
+        return card.min_size_px
+    if settings.min_size_unit == "px":
+        return settings.min_size
+    if pixel_size_mm is None:
+        raise SettingsError(
+            f"The minimum size is {settings.min_size:g} mm, but the pixel size is not known: "
+            "give the pixel size, or the minimum size in pixels."
+        )
+    return settings.min_size / pixel_size_mm

@@ -1,0 +1,166 @@
+"""Where tiles are cut, so that nobody can tell.
+
+A convolution sees `halo` pixels around the pixel that it computes. A tile that is read with that halo
+and written without it gives the whole image's own values, at once and not on average. Blending
+overlapping windows, the usual way, is slower and still wrong by some percent near each seam.
+Origins lie on multiples of the network's stride; otherwise its pooling grid would shift between tiles.
+Only at the true border does the network pad by itself, as it does for the whole image, so a tile there is
+read without a halo on that side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from napari_weld_fcn.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of pixels: rows `top` to `bottom` and columns `left` to `right`, the last ones excluded.
+
+    Raises
+    ------
+    SettingsError
+        If it holds no pixel.
+    """
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    def __post_init__(self) -> None:
+        if self.top >= self.bottom or self.left >= self.right:
+            raise SettingsError(
+                f"A region of rows {self.top} to {self.bottom} and columns {self.left} to {self.right} "
+                "holds no pixel; draw a larger one."
+            )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.bottom - self.top, self.right - self.left
+
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        rows, columns = self.shape
+        return rows * columns
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """What cuts the rectangle out of ``(rows, columns)``."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def within(self, shape: tuple[int, int]) -> Box:
+        """Return the part inside an image of `shape`; SettingsError where there is none."""
+        rows, columns = shape
+        return Box(max(self.top, 0), max(self.left, 0), min(self.bottom, rows), min(self.right, columns))
+
+    def relative_to(self, other: Box) -> Box:
+        """Return the same rectangle counted from the top left corner of `other`."""
+        return Box(
+            self.top - other.top, self.left - other.left, self.bottom - other.top, self.right - other.left
+        )
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One rectangle to compute: `inner` is written, `outer` = inner + halo is read, both in pixels.
+
+    `outer` lies on the network's stride and within the image extended to a multiple of it.
+    """
+
+    inner: Box
+    outer: Box
+
+
+def extended(size: int, stride: int) -> int:
+    """Return the smallest multiple of `stride` that is not under `size`."""
+    return -(-size // stride) * stride
+
+
+def surround(box: Box, shape: tuple[int, int], halo: int, stride: int) -> Box:
+    """Return what must be read to compute `box` of an image of `shape` (rows, columns)."""
+    rows, columns = (extended(size, stride) for size in shape)
+    return Box(
+        max(box.top - halo, 0) // stride * stride,
+        max(box.left - halo, 0) // stride * stride,
+        min(extended(box.bottom + halo, stride), rows),
+        min(extended(box.right + halo, stride), columns),
+    )
+
+
+def split(box: Box, tile: tuple[int, int], stride: int) -> Iterator[Box]:
+    """Cut `box` into parts of at most `tile` (rows, columns), cuts lying on multiples of `stride`.
+
+    An edge shorter than the stride counts as one stride.
+    """
+    rows, columns = (max(edge // stride, 1) * stride for edge in tile)
+    for top, bottom in _cuts(box.top, box.bottom, rows, stride):
+        for left, right in _cuts(box.left, box.right, columns, stride):
+            yield Box(top, left, bottom, right)
+
+
+def tiles(shape: tuple[int, int], tile: int | tuple[int, int], halo: int, stride: int) -> list[Tile]:
+    """Cut an image into tiles that each of its pixels is inside of exactly once.
+
+    Parameters
+    ----------
+    shape
+        Rows and columns of the image.
+    tile
+        Largest edge of `inner`, or rows and columns; rounded down to the stride, at least one stride.
+    halo
+        How far the network sees, in pixels.
+    stride
+        The network's stride.
+    """
+    edges = (tile, tile) if isinstance(tile, int) else tile
+    return [
+        Tile(inner, surround(inner, shape, halo, stride)) for inner in split(Box(0, 0, *shape), edges, stride)
+    ]
+
+
+def tile_shape(shape: tuple[int, int], halo: int, stride: int, pixels: int) -> tuple[int, int]:
+    """Choose rows and columns of a tile: the least work whose windows hold at most `pixels`.
+
+    What is read over all tiles is (rows + 2 halo for each cut) times the same of the columns, so a film
+    with few rows is cut into strips of its whole height.
+
+    Parameters
+    ----------
+    shape
+        Rows and columns of the image.
+    halo, stride
+        The network's, in pixels.
+    pixels
+        Largest window that one pass of the network may be given.
+    """
+    candidates = [_strips(shape, cuts, halo, stride, pixels) for cuts in range(1, shape[0] // stride + 2)]
+    return min(candidates)[1]
+
+
+def _strips(
+    shape: tuple[int, int], parts: int, halo: int, stride: int, pixels: int
+) -> tuple[int, tuple[int, int]]:
+    """Return work and edges where the rows are cut into `parts` and the columns as often as needed."""
+    rows = min(extended(-(-shape[0] // parts), stride), extended(shape[0], stride))
+    margin = 2 * extended(halo, stride)
+    height = min(rows + margin, extended(shape[0], stride))
+    whole = extended(shape[1], stride)
+    widest = whole if height * whole <= pixels else (pixels // height - margin) // stride * stride
+    columns = extended(-(-shape[1] // -(-shape[1] // max(widest, stride))), stride)
+    across, down = -(-shape[1] // columns), -(-shape[0] // rows)
+    too_large = height * min(columns + margin, whole) > pixels
+    work = (shape[0] + margin * (down - 1)) * (shape[1] + margin * (across - 1))
+    return (work << 40 if too_large else work), (rows, columns)
+
+
+def _cuts(start: int, stop: int, edge: int, stride: int) -> Iterator[tuple[int, int]]:
+    while start < stop:
+        following = min((start + edge) // stride * stride, stop)
+        yield start, following
+        start = following

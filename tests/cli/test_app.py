@@ -1,0 +1,90 @@
+"""The command as a whole: help, version, exit codes."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from typer.main import get_command
+
+import napari_weld_fcn
+from napari_weld_fcn.cli.app import SUMMARIES
+from napari_weld_fcn.cli.commands import commands
+
+
+def run_alone(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "napari_weld_fcn.cli", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_version_is_the_packages(weld_fcn):
+    result = weld_fcn("--version")
+    assert result.stdout == f"weld-fcn {napari_weld_fcn.__version__}\n"
+    assert result.exit_code == 0
+
+
+def test_list_of_commands_is_complete(weld_fcn):
+    assert set(SUMMARIES) == set(get_command(commands).commands)
+    listed = weld_fcn("--help").stdout
+    assert all(f"  {name} " in listed and summary in listed for name, summary in SUMMARIES.items())
+
+
+@pytest.mark.parametrize("argument", ["--help", "--version"])
+def test_help_and_version_answer_within_half_a_second(argument):
+    # The best of several, because other work on the machine is not the program's.
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        assert run_alone(argument).returncode == 0
+        seconds.append(time.perf_counter() - start)
+        if seconds[-1] < 0.5:
+            break
+    assert min(seconds) < 0.5
+
+
+@pytest.mark.parametrize("command", [[], ["demo"], ["simulate"], ["predict"], ["score"], ["models"]], ids=str)
+def test_help_imports_neither_torch_nor_napari_and_the_list_of_commands_not_even_numpy(command):
+    heavy = {"torch", "napari"} if command else {"torch", "napari", "numpy", "scipy", "PIL", "pydantic"}
+    script = (
+        "import sys; from napari_weld_fcn.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert end.code == 0, end.code\n"
+        f"heavy = {heavy} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *command, "--help"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Usage: weld-fcn" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nothing"], ["predict"], ["predict", "x", "--device", "abacus"]], ids=str
+)
+def test_wrong_usage_is_exit_code_2_without_a_traceback(weld_fcn, arguments):
+    result = weld_fcn(*arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Usage:")
+    assert "Traceback" not in result.stderr
+
+
+def test_missing_file_in_a_process_of_its_own_is_one_sentence_and_exit_code_2(tmp_path):
+    done = run_alone("score", "nowhere.png", "nowhere.png")
+    assert done.returncode == 2
+    assert done.stderr == "nowhere.png: no such file.\n"
+    assert done.stdout == ""
+
+
+def test_what_nobody_expected_is_exit_code_1_with_its_traceback(weld_fcn, monkeypatch, tmp_path):
+    monkeypatch.setattr("napari_weld_fcn.network.library.listing", lambda: 1 / 0)
+    result = weld_fcn("models")
+    assert result.exit_code == 1
+    assert "ZeroDivisionError" in result.stderr
+
+
+def test_verbose_writes_a_log_to_standard_error_alone(weld_fcn):
+    result = weld_fcn("models", "--json", "--verbose")
+    assert result.json["models"] is not None
+    assert f"INFO napari_weld_fcn.cli: weld-fcn {napari_weld_fcn.__version__}" in result.stderr

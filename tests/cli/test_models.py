@@ -1,0 +1,57 @@
+"""`weld-fcn models`: listing, showing, importing and deleting."""
+
+import pytest
+
+
+def test_own_models_are_listed_with_their_cards(weld_fcn, tiny):
+    entries = weld_fcn("models", "--json").json["models"]
+    (entry,) = [entry for entry in entries if entry["name"] == tiny]
+    assert (entry["origin"], entry["error"]) == ("own", None)
+    assert entry["card"]["threshold"] == 0.02
+    assert "tiny" in weld_fcn("models").stdout
+
+
+def test_a_damaged_model_is_listed_with_its_reason(weld_fcn, own_models):
+    (own_models / "bad.safetensors").write_bytes(b"nothing")
+    result = weld_fcn("models", "--json")
+    assert result.exit_code == 0
+    (entry,) = [entry for entry in result.json["models"] if entry["name"] == "bad"]
+    assert entry["card"] is None
+    assert entry["error"]
+    assert "cannot be used" in weld_fcn("models").stdout
+
+
+def test_a_models_card_is_shown(weld_fcn, tiny, own_models):
+    assert weld_fcn("models", "show", tiny, "--json").json["card"]["name"] == "tiny"
+    shown = weld_fcn("models", "show", own_models / "tiny.safetensors").stdout
+    assert "threshold" in shown
+    assert "0.02" in shown
+
+
+def test_a_model_is_imported_under_a_name_listed_and_deleted(weld_fcn, tiny, own_models, tmp_path):
+    given = tmp_path / "given.safetensors"
+    (own_models / "tiny.safetensors").rename(given)
+    assert weld_fcn("models", "import", given, "--name", "mine", "--json").json["name"] == "mine"
+    assert (own_models / "mine.safetensors").is_file()
+    assert weld_fcn("models", "delete", "mine", "--json").json == {"deleted": "mine"}
+    assert not list(own_models.iterdir())
+
+
+def test_a_model_is_imported_under_its_files_name(weld_fcn, tiny, own_models, tmp_path):
+    given = tmp_path / "given.safetensors"
+    (own_models / "tiny.safetensors").rename(given)
+    assert weld_fcn("models", "import", given).exit_code == 0
+    assert (own_models / "given.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["show", "nothing"], ["delete", "default"], ["delete", "nothing"], ["import", "nowhere.safetensors"]],
+    ids=" ".join,
+)
+def test_what_cannot_be_done_is_a_sentence(weld_fcn, arguments):
+    result = weld_fcn("models", *arguments)
+    assert result.exit_code == 2
+    assert arguments[1] in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""

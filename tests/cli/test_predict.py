@@ -1,0 +1,208 @@
+"""`weld-fcn predict`: the files and keys that scripts rely on, and what a bad input costs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from napari_weld_fcn.errors import RadiographError
+from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.prediction.predict import predict
+from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.radiograph.files import read
+from napari_weld_fcn.radiograph.output import write_png, write_tiff
+
+
+def test_one_film_gives_its_four_files_a_record_and_the_keys_of_the_contract(weld_fcn, films, tiny, tmp_path):
+    out = tmp_path / "new" / "out"
+    result = weld_fcn("predict", films / "a.png", "--output", out, "--model", tiny, "--json")
+    assert result.exit_code == 0, result.stderr
+    written = {"a_heatmap.tif", "a_labels.tif", "a_indications.csv", "a_overlay.png", "record.json"}
+    assert {path.name for path in out.iterdir()} == written
+    (output,) = result.json["outputs"]
+    assert result.json["model"] == tiny
+    assert output["input"] == str(films / "a.png")
+    assert output["heatmap"] == str(out / "a_heatmap.tif")
+    labels = tifffile.imread(output["labels"])
+    assert output["indications"] == labels.max() > 0
+    assert output["flaw_fraction"] == pytest.approx((labels > 0).mean())
+    assert output["seconds"] > 0
+
+
+def test_command_gives_the_arrays_of_the_python_call(weld_fcn, films, tiny, tmp_path):
+    options = ["--threshold", "0.03", "--polarity", "bright", "--min-size", "0.2mm", "--precision", "float32"]
+    weld_fcn("predict", films / "a.png", "--output", tmp_path, "--model", tiny, *options)
+    settings = PredictionSettings(
+        threshold=0.03, polarity="bright", min_size=0.2, min_size_unit="mm", precision="float32"
+    )
+    expected = predict(read(films / "a.png"), Model.load(tiny), settings)
+    assert np.array_equal(tifffile.imread(tmp_path / "a_heatmap.tif"), expected.probability)
+    assert np.array_equal(tifffile.imread(tmp_path / "a_labels.tif"), expected.labels)
+
+
+def test_a_folder_gives_every_film_in_it_and_a_second_run_takes_no_output_for_one(weld_fcn, films, tiny):
+    for _ in range(2):
+        result = weld_fcn("predict", films, "--output", films, "--model", tiny, "--json")
+        assert [output["input"] for output in result.json["outputs"]] == [
+            str(films / "a.png"),
+            str(films / "b.png"),
+        ]
+    record = json.loads((films / "record.json").read_text())
+    assert [each["input"]["name"] for each in record["inputs"]] == ["a", "b"]
+
+
+def test_other_files_in_the_output_folder_are_left_alone(weld_fcn, films, tiny, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    weld_fcn("predict", films, "--output", tmp_path, "--model", tiny)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_bad_file_is_reported_and_the_others_are_done(weld_fcn, films, tiny, tmp_path):
+    (films / "aa.png").write_bytes((films / "a.png").read_bytes()[:200])
+    result = weld_fcn("predict", films, "--output", tmp_path, "--model", tiny, "--json")
+    assert result.exit_code == 2
+    done = [output["input"] for output in result.json["outputs"]]
+    assert done == [str(films / "a.png"), str(films / "b.png")]
+    (error,) = result.json["errors"]
+    assert error["input"] == str(films / "aa.png")
+    assert f"{films / 'aa.png'}: is a damaged or truncated PNG" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_fault_of_one_film_names_its_file(weld_fcn, films, tiny, tmp_path):
+    write_png(films / "c.png", np.zeros((40, 50), np.uint8))
+    result = weld_fcn(
+        "predict", films, "--output", tmp_path, "--model", tiny, "--min-size", "0.2mm", "--json"
+    )
+    assert len(result.json["outputs"]) == 2
+    assert result.json["errors"][0]["error"].startswith(f"{films / 'c.png'}: The minimum size is 0.2 mm, but")
+
+
+def test_only_bad_files_give_no_output_and_no_record(weld_fcn, tiny, tmp_path):
+    result = weld_fcn("predict", tmp_path / "no.png", "--output", tmp_path / "out", "--model", tiny, "--json")
+    assert (result.exit_code, result.json["outputs"], result.json["record"]) == (2, [], None)
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("other", ["a.tif", "A.tif"])
+def test_two_inputs_of_one_name_are_refused_before_anything_is_done(weld_fcn, films, tiny, tmp_path, other):
+    write_tiff(films / other, np.zeros((9, 9), np.uint8))
+    result = weld_fcn("predict", films, "--output", tmp_path / "out", "--model", tiny)
+    assert result.exit_code == 2
+    assert str(films / "a.png") in result.stderr
+    assert str(films / other) in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_file_named_twice_is_done_once(weld_fcn, films, tiny, tmp_path):
+    result = weld_fcn(
+        "predict", films / "a.png", films, "--output", tmp_path / "out", "--model", tiny, "--json"
+    )
+    assert len(result.json["outputs"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        (["--threshold", "1.5"], "--threshold 1.5: input should be less than 1."),
+        (["--min-size", "4cm"], "--min-size 4cm: give a length as in 0.3mm or 4px."),
+        (["--pixel-size", "-1"], "--pixel-size -1.0: input should be greater than or equal to 0."),
+        (["--model", "nothing"], "nothing: neither a model's name nor a file"),
+    ],
+)
+def test_wrong_options_are_a_sentence_before_anything_is_done(weld_fcn, films, tiny, tmp_path, option, text):
+    result = weld_fcn("predict", films, "--output", tmp_path / "out", "--model", tiny, *option, "--json")
+    assert result.exit_code == 2
+    assert result.json["error"].startswith(text)
+    assert result.stderr.startswith(text)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_in_the_place_of_the_output_folder_is_a_sentence(weld_fcn, films, tiny):
+    result = weld_fcn("predict", films / "a.png", "--output", films / "b.png", "--model", tiny)
+    assert result.exit_code == 2
+    assert "b.png: cannot be made a folder" in result.stderr
+
+
+def test_films_of_any_kind_go_in_one_call(weld_fcn, films, tiny, tmp_path):
+    write_tiff(films / "stack.tif", np.zeros((3, 40, 50), np.uint16) + np.arange(50, dtype=np.uint16))
+    write_png(films / "mask.png", np.eye(64, dtype=bool))
+    Image.fromarray(np.zeros((40, 50, 3), np.uint8) + np.uint8(9)).save(films / "colour.jpg")
+    result = weld_fcn("predict", films, "--output", tmp_path / "out", "--model", tiny, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert tifffile.imread(tmp_path / "out" / "stack_heatmap.tif").shape == (3, 40, 50)
+
+
+def test_ctrl_c_keeps_what_was_finished_and_leaves_nothing_half_written(
+    weld_fcn, films, tiny, tmp_path, monkeypatch
+):
+    def interrupted(path):
+        if path.stem == "b":
+            raise KeyboardInterrupt
+        return read(path)
+
+    monkeypatch.setattr("napari_weld_fcn.cli.predict.read", interrupted)
+    result = weld_fcn("predict", films, "--output", tmp_path / "out", "--model", tiny)
+    assert result.exit_code == 1
+    assert result.stderr == "Stopped; what was finished is there, nothing is half written.\n"
+    names = {"a_heatmap.tif", "a_labels.tif", "a_indications.csv", "a_overlay.png", "record.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == names
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+def test_a_request_to_end_is_taken_as_ctrl_c(tiny, films, tmp_path):
+    out = tmp_path / "out"
+    write_png(films / "z.png", np.zeros((3000, 4000), np.uint8))
+    command = [
+        sys.executable,
+        "-m",
+        "napari_weld_fcn.cli",
+        "predict",
+        films,
+        "--output",
+        out,
+        "--model",
+        tiny,
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not (out / "b_overlay.png").exists():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors == "Stopped; what was finished is there, nothing is half written.\n"
+    assert not [path for path in out.iterdir() if path.name.startswith((".", "z_"))]
+    assert len(json.loads((out / "record.json").read_text())["inputs"]) == 2
+
+
+def test_what_was_marked_is_called_an_indication_and_nothing_more(weld_fcn, films, tiny, tmp_path):
+    none = weld_fcn("predict", films / "a.png", "--output", tmp_path, "--model", tiny, "--threshold", "0.999")
+    assert "no indication above the threshold" in none.stdout
+    many = weld_fcn("predict", films / "a.png", "--output", tmp_path, "--model", tiny, "--threshold", "0.001")
+    assert "1 indication" in many.stdout
+    assert "defect" not in (none.stdout + many.stdout).lower()
+
+
+def test_warnings_go_to_standard_error(weld_fcn, tiny, tmp_path):
+    write_png(tmp_path / "clipped.png", np.full((64, 64), 255, np.uint8))
+    result = weld_fcn("predict", tmp_path / "clipped.png", "--output", tmp_path, "--model", tiny, "--json")
+    assert result.json["outputs"][0]["warnings"]
+    assert "Warning: clipped: 100% of the film" in result.stderr
+
+
+def test_an_own_fault_of_a_film_does_not_stop_the_others(weld_fcn, films, tiny, tmp_path, monkeypatch):
+    def refused(path):
+        if path.stem == "a":
+            raise RadiographError(f"{path}: is strange.")
+        return read(path)
+
+    monkeypatch.setattr("napari_weld_fcn.cli.predict.read", refused)
+    result = weld_fcn("predict", films, "--output", tmp_path / "out", "--model", tiny, "--json")
+    assert (len(result.json["outputs"]), len(result.json["errors"]), result.exit_code) == (1, 1, 2)

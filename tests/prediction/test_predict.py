@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_weld_fcn.errors import ModelError, RadiographError, SettingsError
+from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.prediction import cautions, indications
+from napari_weld_fcn.prediction.predict import from_record, predict, relabel
+from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.prediction.tiles import Box
+from napari_weld_fcn.radiograph.radiograph import Radiograph, to_luminance
+
+
+def same(one, other) -> bool:
+    return (
+        np.array_equal(one.probability, other.probability)
+        and np.array_equal(one.labels, other.labels)
+        and one.record == other.record
+    )
+
+
+@pytest.fixture
+def saved(models, tmp_path: Path) -> Path:
+    path = tmp_path / "some.safetensors"
+    models["autoencoder"].save(path)
+    return path
+
+
+def test_a_prediction_is_probability_labels_and_table_of_the_models_own_threshold(models, film):
+    pixels, model = film(120, 160), models["autoencoder"]
+    found = predict(pixels, model)
+    assert found.probability.shape == found.labels.shape == pixels.shape
+    assert (found.probability.dtype, found.labels.dtype) == (np.float32, np.int32)
+    expected = indications.label(found.probability, model.card.threshold, 4.0)
+    np.testing.assert_array_equal(found.labels, expected)
+    assert len(found.table["label"]) == found.labels.max() > 0
+    assert found.record["threshold"] == model.card.threshold
+    assert found.seconds > 0
+
+
+def test_a_model_may_be_given_as_its_file(models, saved, film):
+    pixels = film(40, 60)
+    np.testing.assert_array_equal(
+        predict(pixels, saved).probability, predict(pixels, models["autoencoder"]).probability
+    )
+
+
+def test_the_same_record_predicts_the_same_again(saved, film, tmp_path):
+    path = tmp_path / "film.png"
+    Image.fromarray(film(90, 130)).save(path)
+    from napari_weld_fcn.radiograph.files import read
+
+    settings = PredictionSettings(threshold=0.6, tile=48, min_size=3, quality="careful", polarity="bright")
+    first = predict(read(path), saved, settings, region=Box(5, 6, 80, 120))
+    record = json.loads(json.dumps(first.record))
+    assert record == first.record
+    assert same(from_record(record, model=saved), first)
+    assert record["input"]["file_sha256"]
+    assert record["model"]["sha256"] == Model.load(saved).sha256
+
+
+def test_a_record_refuses_other_pixels_and_other_models(models, saved, film):
+    pixels = film(40, 50)
+    record = predict(pixels, saved).record
+    changed = pixels.copy()
+    changed[3, 3] ^= 1
+    with pytest.raises(RadiographError, match="not those of the record"):
+        from_record(record, Radiograph(changed), saved)
+    with pytest.raises(ModelError, match="not that of the record"):
+        from_record(record, Radiograph(pixels), models["fcn"])
+    with pytest.raises(SettingsError, match="version 99"):
+        from_record(record | {"format_version": 99}, Radiograph(pixels), saved)
+
+
+def test_each_plane_of_a_stack_is_predicted_by_itself(models, film):
+    stack = np.stack([film(60, 70), 255 - film(60, 70, 1), film(60, 70, 2)])
+    found = predict(stack, models["fcn"])
+    for plane, probability in zip(stack, found.probability, strict=True):
+        np.testing.assert_array_equal(predict(plane, models["fcn"]).probability, probability)
+    assert set(found.table["plane"]) <= {0, 1, 2}
+    assert [plane["mean"] for plane in found.record["planes"]] == pytest.approx(stack.mean(axis=(1, 2)))
+
+
+def test_a_colour_array_is_predicted_as_its_luminance(models, film):
+    colour = np.stack([film(40, 50, seed) for seed in range(3)], axis=-1)
+    found = predict(colour, models["fcn"]).probability
+    np.testing.assert_array_equal(found, predict(to_luminance(colour), models["fcn"]).probability)
+    narrow = Radiograph(colour[:, :, :3])
+    assert predict(narrow, models["fcn"]).probability.shape == (40, 50, 3)
+
+
+def test_dtype_makes_no_difference_to_what_is_seen(models, film):
+    pixels = film(50, 60)
+    expected = predict(pixels, models["fcn"], PredictionSettings(precision="float32")).probability
+    for other in (pixels.astype(np.uint16) * 257, (pixels / 255).astype(np.float32)):
+        found = predict(other, models["fcn"], PredictionSettings(precision="float32")).probability
+        np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+def test_sizes_in_mm_need_a_pixel_size_and_follow_the_users_own(models, film):
+    pixels, settings = film(90, 90), PredictionSettings(min_size=0.5, min_size_unit="mm")
+    with pytest.raises(SettingsError, match="pixel size is not known"):
+        predict(pixels, models["fcn"], settings)
+    known = Radiograph(pixels, pixel_size_mm=0.05, pixel_size_source="file")
+    of_file = predict(known, models["fcn"], settings)
+    assert of_file.record["min_size_px"] == pytest.approx(10)
+    assert (of_file.table["length_px"] >= 10).all()
+    own = predict(known, models["fcn"], settings.model_copy(update={"pixel_size_mm": 0.1}))
+    assert (own.record["pixel_size_mm"], own.record["pixel_size_source"]) == (0.1, "user")
+    np.testing.assert_allclose(own.table["length_mm"], own.table["length_px"] * 0.1)
+
+
+def test_no_minimum_size_takes_the_models_own(film, models):
+    model = models["fcn"]
+    assert predict(film(30, 30), model, PredictionSettings(min_size=0)).record["min_size_px"] == 4.0
+
+
+def test_relabelling_is_predicting_with_another_threshold(models, film):
+    pixels = film(80, 80)
+    first = predict(pixels, models["fcn"])
+    again = relabel(first.probability, 0.7, 4.0)
+    expected = predict(pixels, models["fcn"], PredictionSettings(threshold=0.7))
+    np.testing.assert_array_equal(again.labels, expected.labels)
+    for name, column in expected.table.items():
+        np.testing.assert_array_equal(again.table[name], column)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_clipped_film_is_told_with_its_share(dtype, models, film):
+    pixels = film(50, 100).clip(1, 254).astype(dtype)
+    assert predict(pixels, models["fcn"]).warnings == []
+    pixels[:5] = np.iinfo(dtype).max
+    (warning,) = predict(pixels, models["fcn"]).warnings
+    assert "10% of the film" in warning
+
+
+@pytest.mark.parametrize(
+    ("lengths", "warned"), [([5, 5.5, 6], True), ([5, 41, 45], True), ([5, 5, 20], False), ([5, 5], False)]
+)
+def test_indications_all_at_the_models_size_limits_are_told(lengths, warned):
+    warnings = cautions.scale(np.array(lengths, float), (5.0, 50.0), "film")
+    assert [("limits of the sizes" in warning) for warning in warnings] == [True] * warned
+
+
+def test_the_warning_of_sizes_reaches_the_prediction(models, film):
+    pixels = film(90, 120).clip(1, 254)
+    card = models["fcn"].card.model_copy(update={"flaw_size_px": (1000.0, 2000.0)})
+    found = predict(pixels, Model(models["fcn"].network, card), PredictionSettings(min_size=1))
+    assert len(found.table["label"]) > 3
+    (warning,) = found.warnings
+    assert "1000 to 2000 pixels" in warning
+
+
+def test_a_region_beside_the_film_is_refused(models, film):
+    with pytest.raises(SettingsError, match="holds no pixel"):
+        predict(film(30, 30), models["fcn"], region=Box(40, 40, 50, 50))
+
+
+def test_pixels_that_are_not_numbers_name_the_film(models):
+    pixels = np.full((20, 20), np.nan, np.float32)
+    with pytest.raises(RadiographError, match=r"W0001.*NaN"):
+        predict(Radiograph(pixels, name="W0001"), models["fcn"])

@@ -1,0 +1,55 @@
+"""What the shipped models reach on real radiographs; nothing was fitted to these.
+
+The bounds are those of the project's aims or, where they are lower, the figures that were reached. They are
+never lowered.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from napari_weld_fcn.evaluation.scores import PixelScores, pixel_scores, pooled
+from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.prediction.predict import Prediction, predict
+from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.radiograph.files import read
+
+Quality = Literal["fast", "careful"]
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model.load("default")
+
+
+def marked(path: Path, model: Model, quality: Quality = "fast") -> Prediction:
+    return predict(read(path), model, PredictionSettings(quality=quality))
+
+
+def scores(image: Path, mask: Path, model: Model, quality: Quality) -> PixelScores:
+    return pixel_scores(marked(image, model, quality).labels, read(mask).pixels)
+
+
+@pytest.mark.parametrize("quality", ["fast", "careful"])
+def test_pores_of_film_1(real_data: Path, model: Model, quality: Quality) -> None:
+    folder = real_data / "pore_crop"
+    assert scores(folder / "image.png", folder / "mask.png", model, quality).f1 >= 0.86
+
+
+@pytest.mark.parametrize("quality", ["fast", "careful"])
+def test_centres_of_five_films(real_data: Path, model: Model, quality: Quality) -> None:
+    films = real_data / "tiles" / "Welds"
+    each = [
+        scores(films / "W0001" / f"W0001_{k:04d}.png", films / "W0002" / f"W0002_{k:04d}.png", model, quality)
+        for k in (2, 4, 6, 8, 10)
+    ]
+    assert pooled(each).f1 >= 0.66
+
+
+def test_clean_patches_stay_clean(real_data: Path, model: Model) -> None:
+    found = [marked(path, model) for path in sorted((real_data / "riawelc").glob("nd_*.png"))]
+    assert len(found) == 5
+    assert sum(int(prediction.labels.max()) for prediction in found) <= 1
+    assert max(float((prediction.labels > 0).mean()) for prediction in found) <= 0.001
