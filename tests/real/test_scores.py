@@ -7,7 +7,6 @@ never lowered.
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pytest
 
 from napari_weld_fcn.evaluation.scores import PixelScores, pixel_scores, pooled

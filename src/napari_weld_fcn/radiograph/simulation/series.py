@@ -76,7 +76,7 @@ def write_series(
     try:
         for number, film in enumerate(films, start=1):
             path = images / f"W0001_{number:04d}.png"
-            write_png(path, film.radiograph.pixels)
+            write_png(path, film.radiograph.pixels, film.radiograph.pixel_size_mm)
             write_png(masks / f"W0002_{number:04d}.png", film.mask)
             written.append(path)
             boxes.extend(_boxes(number, film.instances))

@@ -22,7 +22,6 @@ from napari_weld_fcn.radiograph.simulation.fields import Array
 from napari_weld_fcn.radiograph.simulation.flaws import ISO_6520_NAMES
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
-
 #: How far a strong flaw outshines others, pixels of a film at magnification 1.
 MASKING_REACH = 7.0
 

@@ -1,0 +1,79 @@
+"""Flaws in weld radiographs: found, marked and measured by one small network.
+
+What each command of `weld-fcn` does on files is here a function on values. Names are resolved when they
+are first used (PEP 562), so that importing the package, as napari does to read its manifest, costs neither
+NumPy nor PyTorch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_weld_fcn.errors import ModelError, RadiographError, SettingsError, WeldFcnError
+    from napari_weld_fcn.evaluation.scores import PixelScores
+    from napari_weld_fcn.evaluation.scores import pixel_scores as score
+    from napari_weld_fcn.network.model import Model
+    from napari_weld_fcn.network.settings import NetworkSettings
+    from napari_weld_fcn.prediction.predict import Prediction, predict
+    from napari_weld_fcn.prediction.settings import PredictionSettings
+    from napari_weld_fcn.radiograph.files import read
+    from napari_weld_fcn.radiograph.radiograph import Radiograph
+    from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
+    from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Model",
+    "ModelError",
+    "NetworkSettings",
+    "PixelScores",
+    "Prediction",
+    "PredictionSettings",
+    "Radiograph",
+    "RadiographError",
+    "SettingsError",
+    "SimulatedFilm",
+    "SimulationSettings",
+    "WeldFcnError",
+    "__version__",
+    "predict",
+    "read",
+    "score",
+    "simulate",
+]
+
+#: Where each public name lives: room.module, or room.module:name where it is called otherwise there.
+_HOMES = {
+    "Model": "network.model",
+    "ModelError": "errors",
+    "NetworkSettings": "network.settings",
+    "PixelScores": "evaluation.scores",
+    "Prediction": "prediction.predict",
+    "PredictionSettings": "prediction.settings",
+    "Radiograph": "radiograph.radiograph",
+    "RadiographError": "errors",
+    "SettingsError": "errors",
+    "SimulatedFilm": "radiograph.simulation.film",
+    "SimulationSettings": "radiograph.simulation.settings",
+    "WeldFcnError": "errors",
+    "predict": "prediction.predict",
+    "read": "radiograph.files",
+    "score": "evaluation.scores:pixel_scores",
+    "simulate": "radiograph.simulation.film",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, original = _HOMES[name].partition(":")
+    value = getattr(import_module(f"{__name__}.{module}"), original or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
