@@ -52,3 +52,22 @@ def test_clean_patches_stay_clean(real_data: Path, model: Model) -> None:
     assert len(found) == 5
     assert sum(int(prediction.labels.max()) for prediction in found) <= 1
     assert max(float((prediction.labels > 0).mean()) for prediction in found) <= 0.001
+
+
+#: Boxes of the pores, by hand: rows and columns in pixels, half open.
+PORES = {
+    "po_01": (110, 170, 85, 148),
+    "po_02": (135, 217, 135, 227),
+    "po_03": (120, 198, 45, 125),
+    "po_04": (165, 227, 60, 140),
+    "po_05": (85, 227, 100, 227),
+}
+
+
+@pytest.mark.parametrize("name", PORES)
+def test_the_pore_of_a_patch_is_marked_and_little_else(real_data: Path, model: Model, name: str) -> None:
+    top, bottom, left, right = PORES[name]
+    flaw = marked(real_data / "riawelc" / f"{name}.png", model).labels > 0
+    box = flaw[top:bottom, left:right]
+    assert box.mean() > 0.15
+    assert (flaw.sum() - box.sum()) / flaw.size < 0.08

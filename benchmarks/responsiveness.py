@@ -1,0 +1,151 @@
+"""How long napari's event loop stands still while a film is predicted.
+
+A heartbeat of 5 ms on the main thread records the longest time between two beats. Three spans are told
+apart, because only the first is ours alone: the prediction itself, from pixels to labels and table, with
+PyTorch imported and the layers already there; making the layers, which is napari's upload of a large image;
+and the first import of PyTorch, which holds Python's lock now and then.
+
+    xvfb-run -a -s '-screen 0 1600x1000x24' python benchmarks/responsiveness.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from napari import Viewer
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtTest import QTest
+
+from napari_weld_fcn.events import TileDone
+from napari_weld_fcn.viewer.widgets import predict as form_module
+from napari_weld_fcn.viewer.widgets.predict import PredictWidget
+
+BEAT_MS = 5
+
+
+class Heartbeat:
+    """The longest time between two beats of a timer, in seconds, with the moments it lay between."""
+
+    def __init__(self) -> None:
+        self._beats: list[float] = [time.perf_counter()]
+        self._timer = QTimer()
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.setInterval(BEAT_MS)
+        self._timer.timeout.connect(self._beat)
+
+    def _beat(self) -> None:
+        self._beats.append(time.perf_counter())
+
+    def longest(self, start: float, stop: float) -> float:
+        """Longest stall that touches the span from `start` to `stop`."""
+        beats = np.array(self._beats)
+        touching = (beats[1:] > start) & (beats[:-1] < stop)
+        return float(np.diff(beats)[touching].max(initial=0.0))
+
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        """Beat while the block runs."""
+        self._beats = [time.perf_counter()]
+        self._timer.start()
+        yield
+        self._beat()
+        self._timer.stop()
+
+
+class Spans:
+    """When the prediction began, when its first tile was done and when it ended."""
+
+    def __init__(self) -> None:
+        self.tiles: list[float] = []
+        self.start = self.end = 0.0
+
+    def predict(self, *args: Any, on_event: Any, **kwargs: Any) -> Any:
+        """Take the place of the form's `predict` and note the time of each tile, in the job's thread."""
+
+        def noting(event: Any) -> None:
+            if isinstance(event, TileDone):
+                self.tiles.append(time.perf_counter())
+            on_event(event)
+
+        self.start = time.perf_counter()
+        result = _predict(*args, on_event=noting, **kwargs)
+        self.end = time.perf_counter()
+        return result
+
+
+_predict = form_module.predict
+
+
+def stalls(viewer: Viewer, form: PredictWidget, film: np.ndarray) -> dict[str, float]:
+    """Predict `film` twice and return the longest stall of each span, in seconds.
+
+    Parameters
+    ----------
+    viewer
+        An empty viewer with the Predict form `form`.
+    film
+        ``(rows, columns)`` pixels.
+    """
+    viewer.add_image(film, name="film")
+    heart, first, second = Heartbeat(), Spans(), Spans()
+    torch_was_there = "torch" in sys.modules
+    found: dict[str, float] = {}
+    with heart.beating():
+        start = time.perf_counter()
+        _run(form, first)
+        found["first import of torch"] = heart.longest(start, first.tiles[0]) if not torch_was_there else 0.0
+    found["adding the layers"] = heart.longest(first.end, time.perf_counter())
+    with heart.beating():
+        _run(form, second)
+    found["predicting"] = heart.longest(second.start, second.end)
+    found["updating the layers"] = heart.longest(second.end, time.perf_counter())
+    found["seconds of prediction"] = second.end - second.start
+    found["tiles"] = float(len(second.tiles))
+    return found
+
+
+def _run(form: PredictWidget, spans: Spans) -> None:
+    form_module.predict = spans.predict
+    try:
+        form.run()
+        while form.job is not None:
+            QTest.qWait(BEAT_MS)
+        QTest.qWait(300)
+    finally:
+        form_module.predict = _predict
+
+
+def main() -> None:
+    """Print the stalls, in milliseconds."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--columns", type=int, default=4000)
+    parser.add_argument("--rows", type=int, default=1500)
+    parser.add_argument("--model", help="name of the model; the form's choice by default")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    film = np.random.default_rng(0).normal(120, 8, (options.rows, options.columns)).clip(0, 255)
+    viewer = Viewer()
+    viewer.window.resize(1400, 900)
+    _, form = viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Predict")
+    if options.model:
+        form.inputs.model.value = options.model
+    QTest.qWait(500)
+    found = stalls(viewer, form, film.astype(np.uint8))
+    if options.json:
+        print(json.dumps(found))
+    else:
+        print(f"longest stall of the event loop, {options.columns} x {options.rows} pixels")
+        for span, seconds in found.items():
+            print(f"  {span:<24}", f"{seconds:.0f}" if span == "tiles" else f"{1000 * seconds:.0f} ms")
+    viewer.close()
+
+
+if __name__ == "__main__":
+    main()

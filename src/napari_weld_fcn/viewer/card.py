@@ -1,0 +1,63 @@
+"""A model's card in a window: what it is, what it reached, and what it was made from."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
+
+
+def card_html(name: str, origin: str, card: Mapping[str, Any]) -> str:
+    """Lay a card out for reading, nested tables and all.
+
+    Parameters
+    ----------
+    name, origin
+        The model's name, and whether it is shipped or the user's own.
+    card
+        The card as plain values, as in its JSON.
+    """
+    return f"<h3>{html.escape(name)}</h3><p>{html.escape(origin)} model</p>{_table(card)}"
+
+
+def show_card(parent: QWidget, name: str, origin: str, card: Mapping[str, Any]) -> QDialog:
+    """Open the card beside the form; it may stay open while work goes on."""
+    dialog = QDialog(parent)
+    dialog.setWindowTitle(f"Model {name}")
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    text = QTextBrowser(dialog)
+    text.setHtml(card_html(name, origin, card))
+    buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, dialog)
+    buttons.rejected.connect(dialog.reject)
+    layout = QVBoxLayout(dialog)
+    layout.addWidget(text)
+    layout.addWidget(buttons)
+    dialog.resize(560, 640)
+    dialog.show()
+    return dialog
+
+
+def _table(values: Mapping[str, Any]) -> str:
+    rows = (
+        f"<tr><td style='padding-right: 12px'>{html.escape(str(name).replace('_', ' '))}</td>"
+        f"<td>{_cell(value)}</td></tr>"
+        for name, value in values.items()
+    )
+    return f"<table cellspacing='2'>{''.join(rows)}</table>"
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case Mapping():
+            return _table(value) if value else "-"
+        case float():
+            return f"{value:.4g}"
+        case list() | tuple():
+            return html.escape(", ".join(map(str, value))) or "-"
+        case None | "":
+            return "-"
+        case _:
+            return html.escape(str(value))

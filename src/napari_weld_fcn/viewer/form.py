@@ -1,0 +1,174 @@
+"""A settings class as a form, so that no default, range, unit or help line is written twice.
+
+magicgui's own `build_widget` of a pydantic class loses defaults, fails on optional values and rounds 0.0004
+to 0.0; so each field becomes one widget here, with its range, its step and its unit beside the name. What
+the form holds is validated by building the class, and a refusal becomes one sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import annotated_types
+from magicgui.widgets import Widget, create_widget
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QWidget
+
+from napari_weld_fcn.errors import SettingsError
+from napari_weld_fcn.settings import Settings
+
+#: Where a spin box ends when its setting has no upper limit.
+UNLIMITED = 1_000_000
+
+
+class SettingsForm:
+    """Widgets for the fields of one settings class.
+
+    Parameters
+    ----------
+    settings
+        The class.
+    fields
+        The names that the form shows, in order; all others keep their defaults.
+    values
+        Where the form starts, by name; the class's defaults elsewhere.
+    labels
+        A field's label where its name, with underscores as spaces, would not be plain.
+    zero
+        What a spin box shows in place of 0 where 0 leaves the choice to the program.
+
+    Attributes
+    ----------
+    widgets
+        The magicgui widgets by field, to be put into a container.
+    """
+
+    def __init__(
+        self,
+        settings: type[Settings],
+        fields: Iterable[str],
+        values: Mapping[str, Any] | None = None,
+        labels: Mapping[str, str] | None = None,
+        zero: Mapping[str, str] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.labels = {name: label_of(name, settings, labels or {}) for name in fields}
+        self.widgets: dict[str, Any] = {
+            name: _widget(name, settings.model_fields[name], label, (values or {}))
+            for name, label in self.labels.items()
+        }
+        for name, text in (zero or {}).items():
+            self.widgets[name].native.setSpecialValueText(text)
+
+    def values(self) -> dict[str, Any]:
+        """What the widgets hold, by field, not validated."""
+        return {name: widget.value for name, widget in self.widgets.items()}
+
+    def read(self, **others: Any) -> Settings:
+        """Build the settings from what the widgets hold.
+
+        Parameters
+        ----------
+        **others
+            Values of fields that the form does not show.
+
+        Raises
+        ------
+        SettingsError
+            In one sentence, with the label of the field as the form shows it.
+        """
+        try:
+            return self.settings(**{**self.values(), **others})
+        except ValidationError as error:
+            raise SettingsError(self._sentence(error)) from None
+
+    def _sentence(self, error: ValidationError) -> str:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        what = self.labels.get(name, name.replace("_", " ")) or "The settings"
+        message = first["msg"].removeprefix("Value error, ").rstrip(".")
+        return f"{what}: {message[:1].lower()}{message[1:]} (given: {first['input']!r})."
+
+
+def rows(*fields: Widget | tuple[Widget, ...]) -> QWidget:
+    """Lay magicgui widgets out below each other, their labels in one column.
+
+    Parameters
+    ----------
+    *fields
+        One widget a row, or several that share a row and the first one's label.
+    """
+    page = QWidget()
+    layout = QFormLayout(page)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setVerticalSpacing(4)
+    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    for field in fields:
+        together = field if isinstance(field, tuple) else (field,)
+        line = QHBoxLayout()
+        for widget in together:
+            line.addWidget(widget.native)
+        layout.addRow(together[0].label, line)
+    return page
+
+
+def label_of(name: str, settings: type[Settings], labels: Mapping[str, str]) -> str:
+    """The label of field `name`, with its unit in brackets."""
+    unit = _extra(settings.model_fields[name]).get("unit", "")
+    plain = labels.get(name) or name.removesuffix(f"_{unit}").replace("_", " ")
+    label = plain[:1].upper() + plain[1:]
+    return f"{label} ({unit})" if unit else label
+
+
+def _widget(name: str, field: FieldInfo, label: str, values: Mapping[str, Any]) -> Widget:
+    widget = create_widget(
+        annotation=field.annotation,
+        name=name,
+        label=label,
+        options={"tooltip": field.description or "", **_number_options(field)},
+    )
+    if field.annotation is float:
+        widget.native.setDecimals(_decimals(field))  # before the value, which would be rounded
+    widget.value = values.get(name, field.default)  # type: ignore[attr-defined]
+    return widget
+
+
+def _decimals(field: FieldInfo) -> int:
+    """Digits after the point: more than the step has, so that typing is finer than clicking."""
+    digits = -int(Decimal(str(_number_options(field)["step"])).normalize().as_tuple().exponent)
+    return digits + (2 if _extra(field).get("unit") == "mm" else 1)
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    """Unit and step, as `setting` keeps them."""
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+
+
+def _number_options(field: FieldInfo) -> dict[str, Any]:
+    """Range and step of a number's spin box; nothing for any other kind of field."""
+    kind: Any = field.annotation
+    if kind not in (int, float):
+        return {}
+    step = kind(_extra(field).get("step") or (1 if kind is int else 0.01))
+    low, high = _range(field, step)
+    return {"min": kind(low), "max": kind(high), "step": step}
+
+
+def _range(field: FieldInfo, step: float) -> tuple[float, float]:
+    """The closed range of a spin box; an open end is one step inside."""
+    low, high = Decimal(-UNLIMITED), Decimal(UNLIMITED)
+    inside = Decimal(str(step))
+    for limit in field.metadata:
+        match limit:
+            case annotated_types.Ge(ge=value):
+                low = Decimal(str(value))
+            case annotated_types.Gt(gt=value):
+                low = Decimal(str(value)) + inside
+            case annotated_types.Le(le=value):
+                high = Decimal(str(value))
+            case annotated_types.Lt(lt=value):
+                high = Decimal(str(value)) - inside
+    return float(low), float(high)

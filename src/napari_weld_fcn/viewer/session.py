@@ -1,0 +1,118 @@
+"""What is known of one predicted film: its probabilities, its layers and its table.
+
+The threshold and the minimum size are applied to the kept probabilities, never to a new run of the network.
+Labels follow at once; the table, which costs more and which napari's own table widget redraws slowly, is
+brought up to date by `measure`, when the slider rests. The record follows both, so what is saved says how it
+was made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from napari import Viewer
+from napari.layers import Image, Labels, Layer
+
+from napari_weld_fcn.network.card import Card
+from napari_weld_fcn.prediction import indications
+from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.radiograph.radiograph import Radiograph
+from napari_weld_fcn.viewer.layers import features, narrow, show_heatmap, show_indications
+
+#: Settings that can be changed after the network has run.
+AFTERWARDS = ("threshold", "min_size", "min_size_unit")
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What a job returns: the radiograph as it was read, and the `Prediction` of it."""
+
+    radiograph: Radiograph
+    prediction: Any
+    settings: PredictionSettings
+    card: Card
+
+
+class Session:
+    """A film in the viewer with its prediction.
+
+    Parameters
+    ----------
+    viewer
+        Where the layers are made.
+    film
+        The layer that was predicted.
+    predicted
+        What the job returned for it.
+    colormap
+        The heatmap's colours.
+
+    Attributes
+    ----------
+    threshold
+        The threshold of the labels as they are shown.
+    count
+        How many indications are shown.
+    at
+        The indication looked at last; 0 before the first.
+    """
+
+    def __init__(self, viewer: Viewer, film: Image, predicted: Predicted, colormap: str) -> None:
+        self.film = film
+        self.radiograph, self.prediction = predicted.radiograph, predicted.prediction
+        self._settings, self._card = predicted.settings, predicted.card
+        self.threshold = float(self.prediction.record["threshold"])
+        self.count = len(self.prediction.table["label"])
+        self.at = 0
+        self.heatmap: Image = show_heatmap(viewer, film, self.prediction.probability, colormap)
+        self.indications: Labels = show_indications(
+            viewer, film, self.prediction.labels, self.prediction.table
+        )
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user ought to know of this prediction."""
+        return list(self.prediction.warnings)
+
+    def needs(self, layer: Layer) -> bool:
+        """Whether the form can no longer work on this film once `layer` is gone."""
+        return layer in (self.film, self.indications)
+
+    def relabel(self, settings: PredictionSettings) -> None:
+        """Mark anew with the threshold and the minimum size of `settings`; the table waits for `measure`.
+
+        Raises
+        ------
+        SettingsError
+            If the minimum size is in mm and the pixel size is not known.
+        """
+        from napari_weld_fcn.prediction.resolved import resolve  # brings PyTorch, which is loaded by now
+
+        changed = self._settings.model_copy(update={name: getattr(settings, name) for name in AFTERWARDS})
+        resolved = resolve(self.radiograph, self._card, changed, None)
+        labels = indications.label(self.prediction.probability, resolved.threshold, resolved.min_size_px)
+        record = {
+            **self.prediction.record,
+            "settings": changed.model_dump(),
+            "threshold": resolved.threshold,
+            "min_size_px": resolved.min_size_px,
+        }
+        self.prediction = replace(self.prediction, labels=labels, record=record)
+        self.threshold, self.count, self.at = resolved.threshold, int(labels.max()), 0
+        self.indications.data = narrow(labels, self.count)
+
+    def measure(self) -> None:
+        """Bring the table up to date with the labels."""
+        record = self.prediction.record
+        table = indications.measure(
+            self.prediction.labels, self.prediction.probability, record["pixel_size_mm"]
+        )
+        self.prediction = replace(self.prediction, table=table)
+        self.indications.features = features(table)
+
+    def summary(self) -> str:
+        """One line: how many indications there are above which threshold."""
+        if not self.count:
+            return "no indication above the threshold"
+        return f"{self.count} indication{'s' if self.count > 1 else ''} above {self.threshold:.2f}"

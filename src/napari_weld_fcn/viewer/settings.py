@@ -1,0 +1,28 @@
+"""What a user sets once for all sessions, in napari's Preferences.
+
+The manifest has to repeat names, defaults and choices, because napari reads it without running any code; a
+test holds both equal. The pixel size is in micrometres here alone: napari's Preferences show two decimals.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from napari_weld_fcn.settings import Settings, setting
+
+Colormap = Literal["turbo", "viridis", "inferno", "gray"]
+
+
+class ViewerSettings(Settings):
+    """Where the forms start, and how a heatmap is coloured."""
+
+    model: str = setting("default", "Model that the Predict form starts with")
+    device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "Where the network runs")
+    pixel_size_um: float = setting(
+        0.0,
+        "Edge of a pixel of your films; 0 takes what the layer or its file says",
+        unit="um",
+        ge=0,
+        le=10_000,
+    )
+    colormap: Colormap = setting("turbo", "Colours of the heatmap; turbo runs from blue to red")

@@ -1,0 +1,73 @@
+"""From one indication to the next, with the camera on it.
+
+The selected label of the indications layer is the one truth about where the user is: the buttons of the
+form, the keys ``-`` and ``=`` of Labels and a row picked in the features table all set it, and whoever sets
+it, the camera follows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari import Viewer
+from napari.layers import Labels
+
+#: An indication that would be drawn smaller than this on the screen is zoomed to `COMFORTABLE`, in pixels.
+READABLE = 12
+COMFORTABLE = 32
+
+#: Never more than this many screen pixels for one of the film: beyond, nothing is recognised any more.
+LARGEST_ZOOM = 4
+
+
+def count(layer: Labels) -> int:
+    """Number of indications in the layer's table."""
+    return max(len(layer.features) - 1, 0)
+
+
+def neighbour(at: int, by: int, total: int) -> int:
+    """The number `by` steps on from indication `at`, round the end.
+
+    Parameters
+    ----------
+    at
+        The indication looked at last; 0, or any other number that there is not, for none.
+    by
+        1 for the next, -1 for the one before. From none, the first or the last comes.
+    total
+        How many there are, at least 1.
+    """
+    if not 1 <= at <= total:
+        at = 0 if by > 0 else total + 1
+    return (at - 1 + by) % total + 1
+
+
+def row(layer: Labels, number: int) -> dict[str, Any] | None:
+    """What the table says of indication `number`; None where there is no such one."""
+    if not 1 <= number <= count(layer):
+        return None
+    return {str(name): layer.features[name].iloc[number] for name in layer.features.columns}
+
+
+def centre(viewer: Viewer, layer: Labels, number: int) -> bool:
+    """Move camera and sliders to indication `number`; False where there is no such one.
+
+    The zoom grows where the indication would be too small to see, and never shrinks.
+    """
+    indication = row(layer, number)
+    if indication is None:
+        return False
+    position = [indication["row"], indication["column"]]
+    if layer.ndim == 3:
+        position = [indication.get("plane", 0), *position]
+    world = np.asarray(layer.data_to_world(position), dtype=float)
+    if layer.ndim == 3:
+        viewer.dims.set_point(viewer.dims.ndim - 3, world[0])
+    camera = viewer.scene.camera
+    camera.center = (*camera.center[:-2], *world[-2:])
+    edge = float(layer.scale[-1])
+    drawn = indication["length_px"] * edge * camera.zoom
+    if drawn < READABLE:
+        camera.zoom = min(COMFORTABLE / (indication["length_px"] * edge), LARGEST_ZOOM / edge)
+    return True

@@ -1,0 +1,106 @@
+"""What was found: one line, stepping through it, and the ways out (table, files)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+
+class ResultPanel(QWidget):
+    """Summary, previous and next, the indication at hand, table and save, and the warnings.
+
+    Parameters
+    ----------
+    step
+        Called with -1 or 1.
+    open_table, save
+        Called without arguments.
+    """
+
+    def __init__(
+        self, step: Callable[[int], object], open_table: Callable[[], object], save: Callable[[], object]
+    ) -> None:
+        super().__init__()
+        self.summary = QLabel()
+        self.summary.setStyleSheet("font-weight: bold")
+        self.previous = _button("◀ Previous", lambda: step(-1), "Centre on the indication before (key -)")
+        self.next = _button("Next ▶", lambda: step(1), "Centre on the next indication (key =)")
+        self.number = QLabel()
+        self.number.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.details = _wrapped()
+        self.table = _button("Table", lambda: open_table(), "Open napari's table of the indications")
+        self.save = _button("Save...", lambda: save(), "Save heatmap, labels, table and overlay to a folder")
+        self.warnings = _wrapped()
+        self.warnings.setStyleSheet("color: #e6a23c")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(_line())
+        layout.addWidget(self.summary)
+        layout.addLayout(_row(self.previous, self.number, self.next))
+        layout.addWidget(self.details)
+        layout.addLayout(_row(self.table, self.save))
+        layout.addWidget(self.warnings)
+        self.show_nothing()
+
+    def show_nothing(self) -> None:
+        """There is no prediction of the chosen film."""
+        self.show_summary("", 0)
+        self.save.setEnabled(False)
+
+    def show_summary(self, text: str, count: int) -> None:
+        """Show how many indications there are; stepping needs at least one."""
+        self.summary.setText(text)
+        for button in (self.previous, self.next, self.table):
+            button.setEnabled(count > 0)
+        self.save.setEnabled(True)
+        self.show_indication(0, count, None)
+
+    def show_indication(self, number: int, count: int, indication: Mapping[str, Any] | None) -> None:
+        """Show which indication the camera is on, and its size."""
+        self.number.setText(f"{number} of {count}" if indication else f"of {count}" if count else "")
+        self.details.setText(describe(indication) if indication else "")
+        self.details.setVisible(bool(indication))
+
+    def show_warnings(self, warnings: list[str]) -> None:
+        """Show what the user ought to know of the result; nothing where the list is empty."""
+        self.warnings.setText("\n".join(warnings))
+        self.warnings.setVisible(bool(warnings))
+
+
+def describe(indication: Mapping[str, Any]) -> str:
+    """An indication's size and probability in one line, in mm where they are known."""
+    unit = "mm" if "length_mm" in indication else "px"
+    digits = 2 if unit == "mm" else 1
+    length, width = (np.round(indication[f"{name}_{unit}"], digits) for name in ("length", "width"))
+    return f"{length} x {width} {unit}, peak probability {indication['peak_probability']:.2f}"
+
+
+def _button(text: str, slot: Callable[[], object], tooltip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tooltip)
+    button.clicked.connect(slot)
+    return button
+
+
+def _wrapped() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget)
+    return row
+
+
+def _line() -> QFrame:
+    line = QFrame()
+    line.setFrameShape(QFrame.Shape.HLine)
+    return line

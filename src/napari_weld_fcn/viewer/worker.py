@@ -1,0 +1,185 @@
+"""The one form in which a long job runs beside napari's event loop.
+
+A job is a plain function of `(on_event, should_stop)`. It runs in a thread of Qt's pool, catches whatever it
+raises and *returns* it in an `Outcome`: the workers' own `errored` signal shows nothing, aborts or raises a
+second time, depending on the binding, and a generator worker turns every `RuntimeError` (a GPU out of memory
+is one) into a mere warning. What the job says goes through a queue that a timer empties on the main thread,
+so a job that speaks a thousand times a second cannot flood the event loop and no thread but the main one
+touches a widget or a layer.
+
+A closed window stops the job and drops its outcome: nobody is left to be told. Whether it is closed is asked
+of Qt each time; a slot on `destroyed` is called while Python takes the widget apart, and crashes with PyQt6.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Event as Flag
+from typing import Any
+
+from napari.qt.threading import create_worker
+from napari.utils import progress
+from qtpy.compat import isalive
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QWidget
+
+from napari_weld_fcn.errors import Stopped, WeldFcnError
+from napari_weld_fcn.events import Event, OnEvent, ShouldStop, StepDone, TileDone
+
+logger = logging.getLogger(__name__)
+
+#: Milliseconds between two looks into the queue of events.
+DRAIN_INTERVAL = 50
+
+Work = Callable[[OnEvent, ShouldStop], Any]
+
+
+@dataclass(frozen=True)
+class Started:
+    """The pool had a free thread: until this event arrives the job is queued."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: with a `value`, with an `error`, or `stopped` on request."""
+
+    value: Any = None
+    error: Exception | None = None
+    stopped: bool = False
+
+
+def sentence(error: Exception) -> str:
+    """Say what went wrong to the person at the screen, in one sentence.
+
+    Parameters
+    ----------
+    error
+        What a job returned in its `Outcome`.
+    """
+    if isinstance(error, WeldFcnError):
+        return str(error)
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        return "There is not enough memory: choose a smaller tile or region, or close other programs."
+    reason = " ".join(str(error).split()) or "no reason given"
+    return f"The job failed ({type(error).__name__}: {reason}); the log has the details."
+
+
+class Job:
+    """One run of `work` in a thread, with its events and its end delivered on the main thread.
+
+    Parameters
+    ----------
+    work
+        Called as ``work(on_event, should_stop)`` in the thread.
+    owner
+        The widget whose job it is; when it is destroyed the job stops and nothing is delivered.
+    description
+        What the activity dock calls it.
+    on_event, on_end
+        Called on the main thread with each event and, once, with the `Outcome`.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        owner: QWidget,
+        description: str,
+        on_event: Callable[[Event | Started], None],
+        on_end: Callable[[Outcome], None],
+    ) -> None:
+        self._work = work
+        self._on_event = on_event
+        self._on_end = on_end
+        self._description = description
+        self._events: SimpleQueue[Event | Started] = SimpleQueue()
+        self._stop = Flag()
+        self._owner = owner
+        self._draining = False
+        self._bar: progress | None = None
+        self._timer = QTimer(owner)
+        self._timer.setInterval(DRAIN_INTERVAL)
+        self._timer.timeout.connect(self._drain)
+        self._worker = create_worker(self._run, _start_thread=False, _connect={"returned": self._finish})
+
+    def start(self) -> None:
+        """Hand the job to the thread pool and open its bar in the activity dock."""
+        self._bar = progress(total=0, desc=self._description)
+        self._timer.start()
+        self._worker.start()
+
+    def stop(self) -> None:
+        """Ask the job to stop; its outcome arrives as soon as it has noticed."""
+        self._stop.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the job was asked to stop: by its owner, by the owner's end or by that of napari."""
+        return self._stop.is_set() or self._worker.abort_requested or not isalive(self._owner)
+
+    def _run(self) -> Outcome:
+        self._events.put(Started())
+        try:
+            if self.stopping:
+                return Outcome(stopped=True)
+            return Outcome(value=self._work(self._events.put, lambda: self.stopping))
+        except Stopped:
+            return Outcome(stopped=True)
+        except Exception as error:
+            logger.exception("%s failed", self._description)
+            return Outcome(error=_without_frames(error))
+
+    def _drain(self) -> None:
+        if self._draining:
+            return
+        self._draining = True
+        try:
+            newest = self._deliver_events()
+        finally:
+            self._draining = False
+        if newest is not None:
+            self._advance(newest)  # last, because the activity dock runs the event loop in it
+
+    def _deliver_events(self) -> TileDone | StepDone | None:
+        newest: TileDone | StepDone | None = None
+        while True:
+            try:
+                event = self._events.get_nowait()
+            except Empty:
+                break
+            if isinstance(event, (TileDone, StepDone)):
+                newest = event
+            else:
+                self._on_event(event)
+        if newest is not None:
+            self._on_event(newest)
+        return newest
+
+    def _advance(self, event: TileDone | StepDone) -> None:
+        if self._bar is None:
+            return
+        if self._bar.total != event.total:
+            self._bar.total = event.total
+        self._bar.update(event.done - self._bar.n)
+
+    def _finish(self, outcome: Outcome) -> None:
+        if not isalive(self._owner):
+            self._close_bar()
+            return
+        self._timer.stop()
+        self._deliver_events()
+        self._close_bar()
+        self._timer.deleteLater()
+        self._on_end(outcome)
+
+    def _close_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def _without_frames(error: Exception) -> Exception:
+    """Drop the traceback: its frames would keep the image and the network in memory."""
+    return error.with_traceback(None)

@@ -1,0 +1,25 @@
+"""The event loop goes on while the network computes."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "responsiveness.py"
+
+
+def test_event_loop_never_stalls_while_predicting(viewer, form, film) -> None:
+    spec = importlib.util.spec_from_file_location("responsiveness", SCRIPT)
+    assert spec is not None and spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    form.inputs.form.widgets["tile"].value = 256
+    attempts = []
+    while len(attempts) < 3 and min(attempts, default=1.0) >= 0.25:  # others may hold the processor
+        viewer.layers.clear()
+        found = script.stalls(viewer, form, np.tile(film, (11, 13)))
+        assert found["tiles"] >= 4
+        attempts.append(found["predicting"])
+    assert min(attempts) < 0.25, attempts
