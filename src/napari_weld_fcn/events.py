@@ -39,13 +39,14 @@ class StepDone:
 
 @dataclass(frozen=True)
 class Validated:
-    """Scores on the validation films after step `step`."""
+    """Scores on the validation films after step `step`; `flaw_share` of their pixels is flaw, 0..1."""
 
     step: int
     f1: float
     precision: float
     recall: float
     threshold: float
+    flaw_share: float = 0.0
 
 
 Event = Message | TileDone | StepDone | Validated

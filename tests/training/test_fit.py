@@ -117,12 +117,43 @@ def test_a_loss_that_is_not_finite_stops_the_fit_with_a_sentence(tmp_path: Path)
         fit(tiny(), poisoned, steady, SETTINGS, tmp_path)
 
 
-def test_collapse_to_background_is_said(tmp_path: Path) -> None:
-    def blind(network: torch.nn.Module, step: int) -> Validated:
-        return Validated(step, 0.0, 0.0, 0.0, 0.5)
+def test_a_network_that_tells_nothing_apart_is_said(tmp_path: Path) -> None:
+    films = validation_films(4)
 
-    with pytest.raises(ModelError, match="every pixel background"):
-        fit(tiny(), source, blind, SETTINGS, tmp_path)
+    class Constant(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.full_like(x, -4.0)
+
+    with pytest.raises(ModelError, match="tells flaws from background nowhere"):
+        fit(tiny(), source, lambda _, step: validate(Constant(), films, step), SETTINGS, tmp_path)
+
+
+def test_dropout_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    def dropping() -> torch.nn.Module:
+        torch.manual_seed(0)
+        settings = NetworkSettings(width=8, depth=1, normalisation="none", dropout=0.2, activation="selu")
+        return build(settings)
+
+    unbroken = fit(dropping(), source, steady, SETTINGS, tmp_path / "unbroken")
+    seen: list[Event] = []
+    with pytest.raises(Stopped):
+        fit(
+            dropping(),
+            source,
+            steady,
+            SETTINGS,
+            tmp_path / "broken",
+            on_event=seen.append,
+            should_stop=lambda: len(seen) >= 3,
+        )
+    resumed = fit(dropping(), source, steady, SETTINGS, tmp_path / "broken")
+    assert equal(weights(unbroken.network), weights(resumed.network))
+
+
+def test_other_settings_do_not_go_on_with_a_state(tmp_path: Path) -> None:
+    run(tmp_path)
+    with pytest.raises(ModelError, match="steps was 6 and is 8"):
+        run(tmp_path, SETTINGS.model_copy(update={"steps": 8}))
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a state", None])
@@ -132,7 +163,7 @@ def test_a_damaged_state_is_refused(tmp_path: Path, damage: bytes | None) -> Non
             build(NetworkSettings(kind="fcn", width=4)),
             source,
             steady,
-            SETTINGS.model_copy(update={"steps": 2}),
+            SETTINGS,
             tmp_path,
         )
     else:

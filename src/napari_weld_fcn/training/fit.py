@@ -1,9 +1,10 @@
 """The fitting loop: seeded, resumable, with averaged weights and the best checkpoint.
 
-The learning rate and the patches are functions of the step alone, and the loop draws nothing itself, so
-that a fit killed at any step and resumed ends with the weights of an unbroken one. What is validated and
-kept are the *averaged* weights: the last weights of a noisy fit swing from step to step, their average does
-not. A loss that is not finite, or a network that calls everything background, ends the fit with a sentence.
+The learning rate and the patches are functions of the step alone, and the generator that dropout draws from
+is part of the state, so that a fit killed at any step and resumed ends with the weights of an unbroken one.
+What is validated and kept are the *averaged* weights: the last weights of a noisy fit swing from step to
+step, their average does not. A loss that is not finite, or a network that tells flaws nowhere, ends the fit
+with a sentence.
 """
 
 from __future__ import annotations
@@ -84,11 +85,12 @@ def fit(
     Raises
     ------
     ModelError
-        If the loss is not finite, or the network calls all pixels background at the end.
+        If the loss is not finite, or the best network is no better than marking every pixel.
     Stopped
         If `should_stop` said so; the state is saved.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(settings.seed)
     state = _begin(network, settings)
     if (folder / STATE_FILE).exists():
         state.load(folder)
@@ -118,7 +120,7 @@ def _begin(network: torch.nn.Module, settings: FitSettings) -> FitState:
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
     averaged = copy.deepcopy(network).requires_grad_(False)
-    return FitState(network, averaged, optimiser)
+    return FitState(network, averaged, optimiser, settings)
 
 
 def _step(state: FitState, batch: Batch, settings: FitSettings) -> float:
@@ -175,8 +177,9 @@ class _Best:
         history = list(self.state.history)
         self.state.load(self.path)
         best = self.state.history[-1]
-        if best.recall == 0:
+        blind = 2 * best.flaw_share / (1 + best.flaw_share)  # F1 of marking every pixel
+        if best.f1 <= 1.02 * blind:
             raise ModelError(
-                "The network calls every pixel background: too few flaws, or too high a learning rate."
+                "The network tells flaws from background nowhere: too few flaws, or too high a learning rate."
             )
         return FitResult(self.state.averaged, best, history)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,8 +18,10 @@ from safetensors.torch import save_file
 from napari_weld_fcn.errors import ModelError
 from napari_weld_fcn.events import Validated
 from napari_weld_fcn.radiograph.output import written_whole
+from napari_weld_fcn.training.settings import FitSettings
 
 STATE_FILE = "last.safetensors"
+PARTS = ("network", "averaged", "optimiser", "generator")
 
 
 @dataclass
@@ -30,7 +33,9 @@ class FitState:
     network, averaged
         The weights being fitted, and their moving average.
     optimiser
-        Its moments belong to the state.
+        Its moments belong to the state, as does torch's generator.
+    settings
+        Those of the fit; a state is resumed under no others.
     step
         Steps done.
     history
@@ -40,6 +45,7 @@ class FitState:
     network: torch.nn.Module
     averaged: torch.nn.Module
     optimiser: torch.optim.Optimizer
+    settings: FitSettings
     step: int = 0
     history: list[Validated] = field(default_factory=list)
 
@@ -49,7 +55,12 @@ class FitState:
         tensors |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
         for index, moments in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{k}": v for k, v in moments.items()}
-        about = {"step": str(self.step), "history": json.dumps([asdict(v) for v in self.history])}
+        tensors["generator.cpu"] = torch.get_rng_state()
+        about = {
+            "step": str(self.step),
+            "history": json.dumps([asdict(v) for v in self.history]),
+            "settings": self.settings.model_dump_json(),
+        }
         with written_whole(folder / STATE_FILE) as path:
             save_file({k: v.contiguous() for k, v in tensors.items()}, path, about)
 
@@ -59,16 +70,18 @@ class FitState:
         Raises
         ------
         ModelError
-            If the file is damaged or belongs to another network.
+            If the file is damaged, or belongs to another network or to other settings.
         """
         path = folder / STATE_FILE
-        parts: dict[str, dict[str, torch.Tensor]] = {"network": {}, "averaged": {}, "optimiser": {}}
+        parts: dict[str, dict[str, torch.Tensor]] = {part: {} for part in PARTS}
         try:
             with safe_open(path, "pt") as file:
                 about = file.metadata()
                 for key in file.keys():  # noqa: SIM118  (a safetensors handle is no mapping)
                     part, name = key.split(".", 1)
                     parts[part][name] = file.get_tensor(key)
+            self._check_settings(path, json.loads(about["settings"]))
+            torch.set_rng_state(parts["generator"]["cpu"])
             self.network.load_state_dict(parts["network"])
             self.averaged.load_state_dict(parts["averaged"])
             self._load_moments(parts["optimiser"])
@@ -76,6 +89,13 @@ class FitState:
             self.history = [Validated(**entry) for entry in json.loads(about["history"])]
         except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
             raise ModelError(f"{path} is no state that this fit can resume from: {error}") from error
+
+    def _check_settings(self, path: Path, saved: dict[str, Any]) -> None:
+        asked = self.settings.model_dump(mode="json")
+        other = [name for name in asked if asked[name] != saved.get(name)]
+        if other:
+            changes = ", ".join(f"{name} was {saved.get(name)} and is {asked[name]}" for name in other)
+            raise ModelError(f"{path} was fitted under other settings ({changes}); take another folder.")
 
     def _load_moments(self, moments: dict[str, torch.Tensor]) -> None:
         state: dict[int, dict[str, torch.Tensor]] = {}

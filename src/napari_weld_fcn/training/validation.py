@@ -54,7 +54,8 @@ def validate(network: torch.nn.Module, films: Sequence[SimulatedFilm], step: int
     """Score a network at the threshold of its largest pixel F1 over all films."""
     best = _best(network, films)
     scores = best.scores
-    return Validated(step, scores.f1, scores.precision, scores.recall, best.threshold)
+    share = sum(int(film.mask.sum()) for film in films) / sum(film.mask.size for film in films)
+    return Validated(step, scores.f1, scores.precision, scores.recall, best.threshold, share)
 
 
 def _best(network: torch.nn.Module, films: Sequence[SimulatedFilm]) -> BestThreshold:
