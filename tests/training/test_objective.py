@@ -3,7 +3,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_weld_fcn.training.objective import objective
+from napari_weld_fcn.training.objective import objective as full_objective
+from napari_weld_fcn.training.settings import FitSettings
+
+
+def objective(
+    logits: torch.Tensor,
+    truth: torch.Tensor,
+    dice_weight: float = FitSettings().dice_weight,
+    smoothing: float = FitSettings().dice_smoothing,
+    ignored: torch.Tensor | None = None,
+) -> torch.Tensor:
+    return full_objective(logits, truth, dice_weight=dice_weight, smoothing=smoothing, ignored=ignored)
 
 
 def patches(share: float, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

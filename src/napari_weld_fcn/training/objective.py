@@ -19,9 +19,9 @@ def objective(
     logits: torch.Tensor,
     truth: torch.Tensor,
     *,
+    dice_weight: float,
+    smoothing: float,
     ignored: torch.Tensor | None = None,
-    dice_weight: float = 0.5,
-    smoothing: float = 50.0,
 ) -> torch.Tensor:
     """Cross-entropy plus weighted batch soft Dice.
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_weld_fcn.errors import SettingsError, Stopped
+from napari_weld_fcn.errors import SettingsError, Stopped, WeldFcnError
 from napari_weld_fcn.radiograph.simulation import SimulationSettings
 from napari_weld_fcn.radiograph.simulation.series import simulate_series, write_series
 
@@ -67,3 +67,9 @@ def test_stopping_leaves_a_valid_series(tmp_path: Path) -> None:
 def test_a_series_of_an_impossible_length_is_refused(films: int) -> None:
     with pytest.raises(SettingsError, match="1 to 9999"):
         next(simulate_series(SMALL, films, 0))
+
+
+def test_a_file_in_the_way_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "Welds").write_text("in the way")
+    with pytest.raises(WeldFcnError, match="cannot hold a series"):
+        write_series(simulate_series(SMALL, 1, 0), tmp_path)

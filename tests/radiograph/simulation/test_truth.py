@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_weld_fcn.radiograph.simulation.conditions import Conditions, Window
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
-from napari_weld_fcn.radiograph.simulation.truth import describe, grain_of, outline
+from napari_weld_fcn.radiograph.simulation.truth import Exposed, grain_of, outline, tabulate, unmasked
 
 SETTINGS = SimulationSettings()
 QUIET = Conditions(
@@ -87,8 +87,27 @@ def test_grain_is_that_of_a_mean_over_many_pixels() -> None:
 def test_a_slanted_line_is_measured_along_itself() -> None:
     y, x = np.mgrid[0:80, 0:80]
     mask = (np.abs(y - x) <= 2) & (x >= 10) & (x <= 60)
-    flaw = describe(100, 1, mask, 5, 7, 30.0, 9.0, QUIET)
+    _, (flaw,) = tabulate([Exposed(100, 3, 0, 0, 30.0, 9.0)], np.where(mask, 3, 0), QUIET)
+    assert flaw.number == 1
     assert flaw.length_px == pytest.approx(50 * np.sqrt(2) + 1, rel=0.08)
     assert flaw.width_px == pytest.approx(4 / np.sqrt(2) + 1, rel=0.2)
-    assert (flaw.row, flaw.column) == (pytest.approx(40, abs=1), pytest.approx(42, abs=1))
+    assert (flaw.row, flaw.column) == (pytest.approx(35, abs=1), pytest.approx(35, abs=1))
     assert flaw.depth_mm == pytest.approx(1.5)
+
+
+def test_a_flaw_wholly_behind_others_is_not_visible() -> None:
+    exposed = [Exposed(100, 1, 4, 5, 30.0, 9.0), Exposed(2011, 2, 6, 7, 30.0, 9.0)]
+    instances, flaws = tabulate(exposed, np.full((9, 9), 2), QUIET)
+    assert [(flaw.number, flaw.visible, flaw.area_px) for flaw in flaws] == [(0, False, 0), (1, True, 81)]
+    assert (instances == 1).all()
+
+
+def test_a_gap_between_strong_flaws_is_a_gap() -> None:
+    loss = np.full((9, 31), 5.0, np.float32)
+    loss[:, :12] = loss[:, -12:] = 100.0
+    instances = np.ones((9, 31), np.int32)
+    kept = unmasked(instances, loss, QUIET, SETTINGS)
+    assert not kept[:, 14:17].any()
+    assert kept[:, :12].all()
+    alone = unmasked(instances, np.minimum(loss, 5.0), QUIET, SETTINGS)
+    assert alone.all()

@@ -15,12 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_weld_fcn.radiograph.gdxray import WELD_PIXEL_SIZE_MM
 from napari_weld_fcn.radiograph.simulation.fields import Array, log_uniform
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
-
-#: Pixel of a GDXray weld at magnification 1 (630 dpi), mm.
-NATIVE_PIXEL_MM = 0.0403
-
 
 @dataclass(frozen=True)
 class Window:
@@ -45,7 +42,7 @@ class Conditions:
     Attributes
     ----------
     zoom
-        Magnification over 0.0403 mm a pixel.
+        Magnification over the pixel of a GDXray weld.
     contrast_per_mm
         Grey levels a millimetre of steel, before the window.
     unsharpness
@@ -72,14 +69,14 @@ class Conditions:
     jpeg_quality: int
 
     @property
-    def least_step(self) -> float:
-        """Difference in displayed grey levels that rounding and JPEG leave standing."""
-        return 0.8 + (0.05 * (95 - self.jpeg_quality) if self.jpeg_quality else 0.0)
+    def jpeg_loss(self) -> float:
+        """Difference in displayed grey levels that JPEG wipes out; 0 without it."""
+        return 0.05 * (95 - self.jpeg_quality) if self.jpeg_quality else 0.0
 
     @property
     def pixel_size_mm(self) -> float:
         """Edge of one pixel on the part, mm."""
-        return NATIVE_PIXEL_MM / self.zoom
+        return WELD_PIXEL_SIZE_MM / self.zoom
 
 
 def draw_conditions(rng: np.random.Generator, settings: SimulationSettings) -> Conditions:

@@ -20,7 +20,7 @@ from napari_weld_fcn.radiograph.simulation.fields import Array
 from napari_weld_fcn.radiograph.simulation.flaws import Plan, Site, draw_group
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.radiograph.simulation.stamps import clip_to, near
-from napari_weld_fcn.radiograph.simulation.truth import Flaw, describe, outline, unmasked
+from napari_weld_fcn.radiograph.simulation.truth import Exposed, Flaw, outline, tabulate, unmasked
 from napari_weld_fcn.radiograph.simulation.weld import Weld, make_weld
 
 
@@ -74,8 +74,9 @@ def simulate(settings: SimulationSettings | None = None, seed: int = 0) -> Simul
     conditions = replace(conditions, window=draw_window(rng, weld.grey, hard))
     site = Site(rng, weld, conditions)
     plans = _plan(site, settings)
-    loss, instances, flaws = _expose(plans, weld, conditions, settings)
-    instances, flaws = unmasked(instances, flaws, loss, conditions, settings)
+    loss, instances, exposed = _expose(plans, weld, conditions, settings)
+    instances = unmasked(instances, loss, conditions, settings)
+    instances, flaws = tabulate(exposed, instances, conditions)
     pixels = _develop(site, weld.grey - loss, settings)
     if settings.framing == "window":
         pixels, instances, flaws = _turn(rng, pixels, instances, flaws)
@@ -103,14 +104,14 @@ def _plan(site: Site, settings: SimulationSettings) -> list[Plan]:
 
 def _expose(
     plans: list[Plan], weld: Weld, conditions: Conditions, settings: SimulationSettings
-) -> tuple[Array, np.ndarray, list[Flaw]]:
-    """Darkening of all flaws, instance image, table; a pixel in two flaws belongs to the stronger one."""
+) -> tuple[Array, np.ndarray, list[Exposed]]:
+    """Darkening of all flaws, instance image, flaws; a pixel in two flaws belongs to the stronger one."""
     shape = weld.grey.shape
     loss = np.zeros(shape, np.float32)
     instances = np.zeros(shape, np.int32)
     strongest = np.zeros(shape, np.float32)
-    flaws: list[Flaw] = []
-    number = 0
+    exposed: list[Exposed] = []
+    seen = 0
     for plan in plans:
         close = near(plan.stamp, shape, int(4 * conditions.unsharpness) + 1)
         if close is None:
@@ -127,17 +128,14 @@ def _expose(
         behind = conditions.window.show(weld.grey[box])
         shown = np.abs(behind - conditions.window.show(weld.grey[box] - darkening))
         mask, contrast, to_noise = outline(np.abs(darkening), shown, conditions, settings)
-        number += int(mask.any())
+        number = seen + 1 if mask.any() else 0
+        seen = max(seen, number)
         mine = mask & (np.abs(darkening) > strongest[box])
         instances[box][mine] = number
         strongest[box][mine] = np.abs(darkening)[mine]
-        row, column = where[0].start, where[1].start
-        flaws.append(
-            describe(
-                plan.iso6520, number if mask.any() else 0, mask, row, column, contrast, to_noise, conditions
-            )
-        )
-    return loss, instances, flaws
+        centre = (where[0].start + where[0].stop) / 2, (where[1].start + where[1].stop) / 2
+        exposed.append(Exposed(plan.iso6520, number, *centre, contrast, to_noise))
+    return loss, instances, exposed
 
 
 def _develop(site: Site, grey: Array, settings: SimulationSettings) -> np.ndarray:
@@ -173,7 +171,7 @@ def _grain(rng: np.random.Generator, grey: Array, conditions: Conditions) -> Arr
 def _turn(
     rng: np.random.Generator, pixels: np.ndarray, instances: np.ndarray, flaws: list[Flaw]
 ) -> tuple[np.ndarray, np.ndarray, list[Flaw]]:
-    """Turn a window as crops are turned; the table of a turned window keeps no places."""
+    """Turn a window as crops are turned, its table with it."""
     height, width = pixels.shape
     if rng.random() < 0.5:
         pixels, instances = pixels[:, ::-1], instances[:, ::-1]

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import find_objects
 
-from napari_weld_fcn.errors import SettingsError, Stopped
+from napari_weld_fcn.errors import SettingsError, Stopped, WeldFcnError
 from napari_weld_fcn.events import OnEvent, ShouldStop, TileDone, ignore, never
 from napari_weld_fcn.radiograph.output import write_png, write_text
 from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
@@ -68,8 +68,11 @@ def write_series(
         If `should_stop` said so; the films written so far stand, with their tables.
     """
     images, masks = Path(folder) / "Welds" / "W0001", Path(folder) / "Welds" / "W0002"
-    images.mkdir(parents=True, exist_ok=True)
-    masks.mkdir(parents=True, exist_ok=True)
+    try:
+        images.mkdir(parents=True, exist_ok=True)
+        masks.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise WeldFcnError(f"{folder}: cannot hold a series ({fault.strerror}).") from fault
     written: list[Path] = []
     boxes: list[str] = []
     rows: list[dict[str, object]] = []

@@ -59,8 +59,32 @@ class SimulationSettings(Settings):
         lt=1,
         advanced=True,
     )
+    masking_reach: float = setting(
+        7.0,
+        "How far a strong flaw outshines others, at magnification 1",
+        unit="pixels",
+        step=1,
+        ge=0,
+        le=100,
+        advanced=True,
+    )
     visible_contrast: float = setting(
         1.2, "Least peak darkening that can be seen, in grey levels", step=0.1, ge=0, advanced=True
+    )
+    visible_share: float = setting(
+        0.6,
+        "A pixel is no flaw below this fraction of the least contrast that can be seen",
+        step=0.1,
+        ge=0,
+        le=1,
+        advanced=True,
+    )
+    visible_step: float = setting(
+        0.8,
+        "Least difference that can be seen after the window, in displayed grey levels",
+        step=0.1,
+        ge=0,
+        advanced=True,
     )
     visible_to_noise: float = setting(
         2.0, "Least contrast to noise over a flaw's area that can be seen", step=0.1, ge=0, advanced=True

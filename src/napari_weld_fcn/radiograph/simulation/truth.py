@@ -12,18 +12,15 @@ A. Rose, The sensitivity performance of the human eye on an absolute scale, J. O
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import find_objects, maximum_filter
 
 from napari_weld_fcn.radiograph.simulation.conditions import Conditions
 from napari_weld_fcn.radiograph.simulation.fields import Array
 from napari_weld_fcn.radiograph.simulation.flaws import ISO_6520_NAMES
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
-
-#: How far a strong flaw outshines others, pixels of a film at magnification 1.
-MASKING_REACH = 7.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class Flaw:
         Centre of its truth, or of its shape where it has none, pixels.
     area_px, length_px, width_px
         Area, largest and smallest extent of its truth along its principal axes, pixels.
-    length_mm, depth_mm
+    length_mm, width_mm, depth_mm
         On the part; the depth is that of missing metal at the blurred peak.
     contrast
         Peak darkening after blur, grey levels of 256 before the window.
@@ -59,10 +56,23 @@ class Flaw:
     length_px: float
     width_px: float
     length_mm: float
+    width_mm: float
     depth_mm: float
     contrast: float
     contrast_to_noise: float
     visible: bool
+
+
+@dataclass(frozen=True)
+class Exposed:
+    """A flaw that was put in: where its shape lies, what it gives, and its first number (0: not seen)."""
+
+    iso6520: int
+    number: int
+    row: float
+    column: float
+    contrast: float
+    contrast_to_noise: float
 
 
 def grain_of(conditions: Conditions) -> float:
@@ -93,20 +103,18 @@ def outline(
     core = darkening > 0.5 * peak
     area = int(core.sum())
     to_noise = float(darkening[core].mean()) * np.sqrt(area) / max(grain_of(conditions), 1e-6)
-    seen = peak >= settings.visible_contrast and float(shown.max()) >= conditions.least_step
+    step = settings.visible_step + conditions.jpeg_loss
+    seen = peak >= settings.visible_contrast and float(shown.max()) >= step
     if not seen or to_noise < settings.visible_to_noise:
         return np.zeros(darkening.shape, bool), peak, to_noise
-    level = max(settings.truth_fraction * min(peak, settings.truth_peak), 0.6 * settings.visible_contrast)
-    return (darkening > level) & (shown > 0.5 * conditions.least_step), peak, to_noise
+    least = settings.visible_share * settings.visible_contrast
+    level = max(settings.truth_fraction * min(peak, settings.truth_peak), least)
+    return (darkening > level) & (shown > 0.5 * step), peak, to_noise
 
 
 def unmasked(
-    instances: np.ndarray,
-    flaws: list[Flaw],
-    loss: Array,
-    conditions: Conditions,
-    settings: SimulationSettings,
-) -> tuple[np.ndarray, list[Flaw]]:
+    instances: np.ndarray, loss: Array, conditions: Conditions, settings: SimulationSettings
+) -> np.ndarray:
     """Take out what a stronger flaw nearby outshines, as it does to the eye (simultaneous contrast).
 
     Without this the truth of a cluster runs together over gaps that everybody sees as gaps.
@@ -115,58 +123,79 @@ def unmasked(
     ----------
     instances, loss
         ``(rows, columns)``: the flaws' numbers, and the darkening of all flaws together in grey levels.
-    flaws
-        Their table.
+
+    Returns
+    -------
+    numpy.ndarray
+        The instance image without those pixels, same shape.
+    """
+    reach = 2 * round(settings.masking_reach * max(conditions.zoom, 0.7)) + 1
+    dark = np.abs(loss)
+    return np.where(dark >= settings.masking * maximum_filter(dark, reach), instances, 0)
+
+
+def tabulate(
+    exposed: list[Exposed], instances: np.ndarray, conditions: Conditions
+) -> tuple[np.ndarray, list[Flaw]]:
+    """Number the flaws that are left 1..n, and measure each as it stands in the instance image.
+
+    Parameters
+    ----------
+    exposed
+        Every flaw that was put in.
+    instances
+        ``(rows, columns)`` with the numbers of `exposed`; one that lies wholly behind others has no pixel.
 
     Returns
     -------
     instances, flaws
-        Both without the pixels, and the flaws, that are outshone or lie wholly behind others.
+        The instance image renumbered, int32, and the table in the order of `exposed`.
     """
-    reach = 2 * round(MASKING_REACH * max(conditions.zoom, 0.7)) + 1
-    dark = np.abs(loss)
-    instances = np.where(dark >= settings.masking * maximum_filter(dark, reach), instances, 0)
-    left = np.bincount(instances.ravel(), minlength=len(flaws) + 1)
-    return instances, [
-        replace(flaw, number=0, visible=False) if flaw.visible and not left[flaw.number] else flaw
-        for flaw in flaws
-    ]
+    boxes = find_objects(instances)
+    renumbered = np.zeros(len(boxes) + 1, np.int32)
+    flaws: list[Flaw] = []
+    for flaw in exposed:
+        box = boxes[flaw.number - 1] if 0 < flaw.number <= len(boxes) else None
+        if box is None:
+            flaws.append(_flaw(flaw, 0, flaw.row, flaw.column, (0, 0.0, 0.0), conditions))
+            continue
+        renumbered[flaw.number] = number = int(renumbered.max()) + 1
+        rows, columns = np.nonzero(instances[box] == flaw.number)
+        place = (box[0].start + float(rows.mean()), box[1].start + float(columns.mean()))
+        flaws.append(_flaw(flaw, number, *place, _extent(rows, columns), conditions))
+    return renumbered[instances], flaws
 
 
-def describe(
-    iso6520: int,
+def _extent(rows: np.ndarray, columns: np.ndarray) -> tuple[int, float, float]:
+    """Area, length and width along the principal axes, pixels."""
+    centred = np.stack([rows - rows.mean(), columns - columns.mean()])
+    _, axes = np.linalg.eigh(centred @ centred.T)
+    extent = np.ptp(axes.T @ centred, axis=1) + 1.0
+    return int(rows.size), float(extent.max()), float(extent.min())
+
+
+def _flaw(
+    exposed: Exposed,
     number: int,
-    mask: np.ndarray,
-    row: int,
-    column: int,
-    contrast: float,
-    to_noise: float,
+    row: float,
+    column: float,
+    extent: tuple[int, float, float],
     conditions: Conditions,
 ) -> Flaw:
-    """Measure one flaw from its truth in a box whose corner is at (row, column)."""
-    rows, columns = np.nonzero(mask)
-    visible = rows.size > 0
-    if visible:
-        centred = np.stack([rows - rows.mean(), columns - columns.mean()])
-        _, axes = np.linalg.eigh(centred @ centred.T)
-        extent = np.ptp(axes.T @ centred, axis=1) + 1.0
-        width, length = float(extent.min()), float(extent.max())
-        place = (row + float(rows.mean()), column + float(columns.mean()))
-    else:
-        width = length = 0.0
-        place = (row + mask.shape[0] / 2, column + mask.shape[1] / 2)
+    area, length, width = extent
     return Flaw(
         number=number,
-        iso6520=iso6520,
-        name=ISO_6520_NAMES[iso6520],
-        row=place[0],
-        column=place[1],
-        area_px=int(rows.size),
+        iso6520=exposed.iso6520,
+        name=ISO_6520_NAMES[exposed.iso6520],
+        row=row,
+        column=column,
+        area_px=area,
         length_px=length,
         width_px=width,
         length_mm=length * conditions.pixel_size_mm,
-        depth_mm=abs(contrast) / conditions.contrast_per_mm,
-        contrast=contrast,
-        contrast_to_noise=to_noise,
-        visible=visible,
+        width_mm=width * conditions.pixel_size_mm,
+        depth_mm=exposed.contrast / conditions.contrast_per_mm,
+        contrast=exposed.contrast,
+        contrast_to_noise=exposed.contrast_to_noise,
+        visible=number > 0,
     )
