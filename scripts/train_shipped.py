@@ -52,13 +52,13 @@ class Recipe:
 RECIPES = {
     "default": Recipe(
         NetworkSettings(kind="autoencoder", activation="relu"),
-        FitSettings(steps=4000, batch=16),
+        FitSettings(steps=2400, batch=16, validate_every=240),
         WINDOWS,
         (1.0, 1.5),
     ),
     "fcn": Recipe(
         NetworkSettings(kind="fcn"),
-        FitSettings(steps=2000, batch=12, warm_up=100),
+        FitSettings(steps=1200, batch=12, warm_up=100, validate_every=200),
         WINDOWS.model_copy(update={"rows": 112, "columns": 112}),
         (1.0, 1.5),
     ),

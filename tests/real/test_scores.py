@@ -1,12 +1,13 @@
 """What the shipped models reach on real radiographs; nothing was fitted to these.
 
-The bounds are those of the project's aims or, where they are lower, the figures that were reached. They are
-never lowered.
+The bounds are figures that were reached, rounded down; they rise with the models and are never lowered. What
+is aimed at stands in CHANGELOG.md.
 """
 
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pytest
 
 from napari_weld_fcn.evaluation.scores import PixelScores, pixel_scores, pooled
@@ -47,8 +48,9 @@ def test_centres_of_five_films(real_data: Path, model: Model, quality: Quality) 
     assert pooled(each).f1 >= 0.66
 
 
-def test_clean_patches_stay_clean(real_data: Path, model: Model) -> None:
-    found = [marked(path, model) for path in sorted((real_data / "riawelc").glob("nd_*.png"))]
+@pytest.mark.parametrize("quality", ["fast", "careful"])
+def test_clean_patches_stay_clean(real_data: Path, model: Model, quality: Quality) -> None:
+    found = [marked(path, model, quality) for path in sorted((real_data / "riawelc").glob("nd_*.png"))]
     assert len(found) == 5
     assert sum(int(prediction.labels.max()) for prediction in found) <= 1
     assert max(float((prediction.labels > 0).mean()) for prediction in found) <= 0.001
@@ -67,7 +69,8 @@ PORES = {
 @pytest.mark.parametrize("name", PORES)
 def test_the_pore_of_a_patch_is_marked_and_little_else(real_data: Path, model: Model, name: str) -> None:
     top, bottom, left, right = PORES[name]
-    flaw = marked(real_data / "riawelc" / f"{name}.png", model).labels > 0
-    box = flaw[top:bottom, left:right]
-    assert box.mean() > 0.15
-    assert (flaw.sum() - box.sum()) / flaw.size < 0.08
+    labels = marked(real_data / "riawelc" / f"{name}.png", model).labels
+    box = labels[top:bottom, left:right]
+    largest = max(np.count_nonzero(box == number) for number in np.unique(box[box > 0]))
+    assert largest / box.size > 0.15
+    assert (np.count_nonzero(labels) - np.count_nonzero(box)) / labels.size < 0.08

@@ -17,6 +17,7 @@ QUIET = Conditions(
     unsharpness=1,
     noise=0.5,
     grain=0.5,
+    quantum=0.0,
     noise_slope=0,
     window=Window(1, 1, 0),
     jpeg_quality=0,

@@ -19,6 +19,7 @@ from napari_weld_fcn.radiograph.gdxray import WELD_PIXEL_SIZE_MM
 from napari_weld_fcn.radiograph.simulation.fields import Array, log_uniform
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
+
 @dataclass(frozen=True)
 class Window:
     """Table to displayed levels: ``gain * 255 * (grey / 255) ** gamma + offset``, cut to 0..255."""
@@ -51,6 +52,8 @@ class Conditions:
         Standard deviation of the grain at mid grey, grey levels before the window.
     grain
         Standard deviation of the grain's own blur, pixels.
+    quantum
+        Share of white quantum noise beside the grain, of its standard deviation.
     noise_slope
         How strongly the grain grows with the grey level (negative: grows towards black).
     window
@@ -64,6 +67,7 @@ class Conditions:
     unsharpness: float
     noise: float
     grain: float
+    quantum: float
     noise_slope: float
     window: Window
     jpeg_quality: int
@@ -89,6 +93,7 @@ def draw_conditions(rng: np.random.Generator, settings: SimulationSettings) -> C
         unsharpness=log_uniform(rng, 0.7, 2.2) * max(zoom, 0.7),
         noise=log_uniform(rng, 2.0, 18.0) if harsh else log_uniform(rng, 0.25, 2.5),
         grain=log_uniform(rng, 0.3, 1.2) * (log_uniform(rng, 1.0, 2.0) if zoom > 1.2 else 1.0),
+        quantum=float(rng.uniform(0.1, 0.6)) if rng.random() < 0.3 else 0.0,
         noise_slope=float(rng.uniform(-0.4, 0.6)),
         window=Window(1.0, 1.0, 0.0),
         jpeg_quality=int(rng.integers(35, 96)) if rng.random() < settings.jpeg_share else 0,

@@ -17,7 +17,7 @@ from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation import marks
 from napari_weld_fcn.radiograph.simulation.conditions import Conditions, draw_conditions, draw_window
 from napari_weld_fcn.radiograph.simulation.fields import Array
-from napari_weld_fcn.radiograph.simulation.flaws import Plan, Site, draw_group
+from napari_weld_fcn.radiograph.simulation.flaws import HAZE, Plan, Site, draw_group
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.radiograph.simulation.stamps import clip_to, near
 from napari_weld_fcn.radiograph.simulation.truth import Exposed, Flaw, outline, tabulate, unmasked
@@ -77,7 +77,7 @@ def simulate(settings: SimulationSettings | None = None, seed: int = 0) -> Simul
     loss, instances, exposed = _expose(plans, weld, conditions, settings)
     instances = unmasked(instances, loss, conditions, settings)
     instances, flaws = tabulate(exposed, instances, conditions)
-    pixels = _develop(site, weld.grey - loss, settings)
+    pixels = _develop(site, weld.grey - loss - _haze(plans, weld), settings)
     if settings.framing == "window":
         pixels, instances, flaws = _turn(rng, pixels, instances, flaws)
     name = f"simulated_{seed:04d}"
@@ -113,6 +113,8 @@ def _expose(
     exposed: list[Exposed] = []
     seen = 0
     for plan in plans:
+        if plan.iso6520 == HAZE:
+            continue
         close = near(plan.stamp, shape, int(4 * conditions.unsharpness) + 1)
         if close is None:
             continue
@@ -138,9 +140,20 @@ def _expose(
     return loss, instances, exposed
 
 
+def _haze(plans: list[Plan], weld: Weld) -> Array:
+    """Darkening that goes with flaws and that nobody outlines; too soft to need the blur."""
+    haze = np.zeros(weld.grey.shape, np.float32)
+    for plan in plans:
+        if plan.iso6520 == HAZE:
+            marks.add(haze, plan.stamp, plan.contrast)
+    return haze
+
+
 def _develop(site: Site, grey: Array, settings: SimulationSettings) -> np.ndarray:
     """Marks, grain, window, bits, JPEG."""
     rng, conditions = site.rng, site.conditions
+    if rng.random() < 0.5:
+        grey = _scattered(grey, float(rng.uniform(0.05, 0.4)), 60 * conditions.zoom)
     for mark, share in marks.MARKS.items():
         if rng.random() < share:
             mark(site, grey)
@@ -159,10 +172,32 @@ def _develop(site: Site, grey: Array, settings: SimulationSettings) -> np.ndarra
     return np.rint(levels).astype(np.uint8)
 
 
+def _scattered(grey: Array, share: float, reach: float) -> Array:
+    """Veil of scattered radiation: a share of the film is its own blur over `reach` pixels."""
+    step = max(1, int(reach / 4))
+    rows, columns = (np.clip(np.arange(step // 2, n + step, step), 0, n - 1) for n in grey.shape)
+    coarse = gaussian_filter(grey[np.ix_(rows, columns)], reach / step, mode="nearest")
+    veil = _stretched(_stretched(coarse, rows, grey.shape[0]).T, columns, grey.shape[1]).T
+    return np.asarray((1 - share) * grey + share * veil, np.float32)
+
+
+def _stretched(values: Array, at: np.ndarray, size: int) -> Array:
+    """Rows of `values`, known at rows `at`, interpolated to all `size` rows."""
+    after = np.clip(np.searchsorted(at, np.arange(size)), 1, len(at) - 1)
+    before = after - 1
+    gap = np.maximum(at[after] - at[before], 1)
+    weight = np.clip((np.arange(size) - at[before]) / gap, 0, 1).astype(np.float32)[:, None]
+    return np.asarray(values[before] * (1 - weight) + values[after] * weight)
+
+
 def _grain(rng: np.random.Generator, grey: Array, conditions: Conditions) -> Array:
     noise = rng.standard_normal(grey.shape, dtype=np.float32)
     if conditions.grain > 0.35:
         noise = gaussian_filter(noise, conditions.grain, truncate=3.0, mode="wrap")
+    if conditions.quantum > 0:  # the detector's own, finer than grain
+        noise = noise / noise.std() + np.float32(conditions.quantum) * rng.standard_normal(
+            noise.shape, np.float32
+        )
     noise *= np.float32(conditions.noise / float(noise.std()))
     slope = conditions.noise_slope
     return noise * (1 + np.float32(slope) * (np.clip(grey, 0, 200) / 120 - 1))

@@ -52,6 +52,10 @@ ISO_6520_NAMES = {
 }
 
 
+#: Stands in for a class where a group is accompanied by a darkening that nobody outlines.
+HAZE = 0
+
+
 @dataclass(frozen=True)
 class Plan:
     """One flaw to be exposed: `contrast` in grey levels at a value of 1, positive where it is darker."""
@@ -170,6 +174,10 @@ def cluster(site: Site) -> Iterator[Plan]:
         yield from _tail(site, plan, radius, row + offset[0], column + offset[1])
     if site.rng.random() < 0.25:
         yield Plan(2013, blob(site.rng, row, column, spread * 0.7, 0.5), site.contrast(3, 60))
+    if site.rng.random() < 0.5:  # pores too small to be told apart
+        yield Plan(
+            HAZE, dome(row, column, 2.5 * spread, site.between(1, 1.6), power=2.0), site.contrast(3, 25)
+        )
 
 
 def linear_porosity(site: Site) -> Iterator[Plan]:

@@ -110,21 +110,46 @@ def pressure_mark(site: Site, grey: Array) -> None:
 
 def streaks(site: Site, grey: Array) -> None:
     """Scanner and detector lines over the whole film."""
-    strength = site.rng.uniform(0.15, 1.2)
-    size = grey.shape[1]
+    across = grey if site.rng.random() < 0.7 else grey.T
+    size = across.shape[1]
+    strength = np.float32(site.rng.uniform(0.15, 1.2))
     lines = strength * site.rng.standard_normal((1, size), dtype=np.float32)
     bad = site.rng.integers(0, size, int(site.rng.integers(0, 3)))
-    lines[0, bad] += log_uniform(site.rng, 1, 8)
-    grey += lines
+    lines[0, bad] += np.float32(site.rng.choice([-1, 1]) * log_uniform(site.rng, 1, 8))
+    across += lines
+
+
+def static(site: Site, grey: Array) -> None:
+    """Discharge of static electricity: a small dark tree, sharper than the beam draws."""
+    row, column = site.rng.uniform(0, grey.shape[0]), site.rng.uniform(0, grey.shape[1])
+    contrast = -log_uniform(site.rng, 5, 40)
+    for _ in range(int(site.rng.integers(3, 9))):
+        rows, columns = walk(site.rng, row, column, site.pixels(6, 40), site.rng.uniform(0, 2 * np.pi), 0.25)
+        width = np.full(len(rows), site.rng.uniform(0.5, 1.2), np.float32)
+        add(grey, ribbon(rows, columns, width, np.ones(len(rows), np.float32), bounds=site.shape), contrast)
 
 
 def frame(site: Site, grey: Array) -> None:
-    """Edge of the scanner's window: one or two rows or columns that are black or white."""
-    turned = np.rot90(grey, int(site.rng.integers(0, 4)))
-    turned[: int(site.rng.integers(1, 4))] += np.float32(
-        site.rng.choice([-1, -1, 1]) * log_uniform(site.rng, 5, 120)
-    )
+    """Edges of the scanner's window or of a picture: a few rows or columns too dark or too bright."""
+    for side in range(4):
+        if site.rng.random() < 0.5:
+            continue
+        turned = np.rot90(grey, side)
+        width = int(site.rng.integers(1, 6))
+        step = float(site.rng.choice([-1, -1, -1, 1])) * log_uniform(site.rng, 2, 120)
+        fall = np.linspace(1, site.rng.uniform(0, 1), width, dtype=np.float32)[:, None]
+        first, last = np.sort(site.rng.integers(0, turned.shape[1] + 1, 2))
+        whole = site.rng.random() < 0.7
+        turned[:width, slice(None) if whole else slice(first, last)] += np.float32(step) * fall
 
 
 #: Each kind of mark with the share of films that carry it.
-MARKS = {wires: 0.28, letters: 0.07, scratches: 0.12, dust: 0.25, pressure_mark: 0.05, frame: 0.06}
+MARKS = {
+    wires: 0.28,
+    letters: 0.07,
+    scratches: 0.12,
+    dust: 0.25,
+    pressure_mark: 0.05,
+    static: 0.01,
+    frame: 0.2,
+}

@@ -52,7 +52,7 @@ class SimulationSettings(Settings):
         25.0, "A peak counts up to this many grey levels", step=1, gt=0, advanced=True
     )
     masking: float = setting(
-        0.15,
+        0.2,
         "A pixel is no flaw below this fraction of the strongest darkening near it",
         step=0.05,
         ge=0,
