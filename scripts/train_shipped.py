@@ -58,7 +58,7 @@ RECIPES = {
     ),
     "fcn": Recipe(
         NetworkSettings(kind="fcn"),
-        FitSettings(steps=1200, batch=12, warm_up=100, validate_every=200),
+        FitSettings(steps=800, batch=12, warm_up=100, validate_every=200),
         WINDOWS.model_copy(update={"rows": 112, "columns": 112}),
         (1.0, 1.5),
     ),

@@ -1,3 +1,10 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -38,3 +45,43 @@ def test_patches_are_seen_as_parts_of_other_films() -> None:
     assert max(factors) == pytest.approx(1.5, abs=0.25)
     assert max(np.abs(means)) <= settings.shift + 1e-3
     assert max(np.abs(means)) > 0.4
+
+
+SCRIPT = """
+import os, sys
+from napari_weld_fcn.training.patches import WINDOWS, batches
+if __name__ == "__main__":
+    made = batches(0, 10_000, 2, simulation=WINDOWS.model_copy(update={"rows": 48, "columns": 48}))
+    next(made)
+    import multiprocessing
+    print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+    for _ in made:
+        pass
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_workers_end_with_a_fit_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "fit.py"
+    script.write_text(SCRIPT)
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as fit:
+        assert fit.stdout is not None
+        workers = [int(number) for number in fit.stdout.readline().split()]
+        assert workers
+        os.kill(fit.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while any(_runs(worker) for worker in workers):
+        assert time.monotonic() < deadline, "a worker outlived its fit"
+        time.sleep(0.1)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return (
+        "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2]
+        if Path("/proc").is_dir()
+        else True
+    )

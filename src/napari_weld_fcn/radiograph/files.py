@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ import numpy as np
 from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.radiograph.gdxray import parse_name
 from napari_weld_fcn.radiograph.radiograph import PixelSizeSource, Radiograph
-from napari_weld_fcn.radiograph.raster import read_bmp, read_jpeg, read_png
-from napari_weld_fcn.radiograph.tiff import read_tiff
+from napari_weld_fcn.radiograph.raster import png_pixel_size, read_bmp, read_jpeg, read_png
+from napari_weld_fcn.radiograph.tiff import read_tiff, seen_otherwise, tiff_pixel_size
 
 #: What counts as an image in a folder.
 SUFFIXES = frozenset({".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp"})
@@ -36,6 +37,8 @@ _READERS: dict[bytes, tuple[str, _Reader]] = {
     b"\xff\xd8\xff": ("JPEG", read_jpeg),
     b"BM": ("BMP", read_bmp),
 }
+#: Formats whose header may hold a pixel size, and what finds it there.
+_SIZES: dict[str, Callable[[Path], float | None]] = {"PNG": png_pixel_size, "TIFF": tiff_pixel_size}
 #: What decoders raise on bytes that are not what they should be.
 _DECODING = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError)
 _FINITE_AT_ONCE = 2**22
@@ -66,21 +69,64 @@ def read(path: str | Path) -> Radiograph:
     """
     path = Path(path)
     kind, reader = _recognised(path)
-    try:
-        pixels, pixel_size_mm = reader(path)
-    except MemoryError as fault:
-        raise RadiographError(f"{path}: is too large for this computer's memory.") from fault
-    except (*_DECODING, EOFError, struct.error, zlib.error) as fault:
-        reason = " ".join(str(fault).split()) or type(fault).__name__
-        raise RadiographError(f"{path}: is a damaged or truncated {kind} ({reason}).") from fault
+    with _damage_told(path, kind):
+        pixels, own_size_mm = reader(path)
     _check_numbers(pixels, path)
-    source: PixelSizeSource = "file" if pixel_size_mm else "none"
-    gdxray = parse_name(path.stem)
-    if pixel_size_mm is None and gdxray is not None and gdxray.pixel_size_mm is not None:
-        pixel_size_mm, source = gdxray.pixel_size_mm, "GDXray"
+    pixel_size_mm, source = _size_and_source(path, own_size_mm)
     return Radiograph(
         pixels, path.stem, source=str(path), pixel_size_mm=pixel_size_mm, pixel_size_source=source
     )
+
+
+def pixel_size_of(path: str | Path) -> tuple[float | None, PixelSizeSource]:
+    """Find the pixel size that `read` gives, and its source, from the file's header alone.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    RadiographError
+        If there is no such file, or its header is damaged or no image's.
+    """
+    path = Path(path)
+    kind, _ = _recognised(path)
+    with _damage_told(path, kind):
+        size_mm = _SIZES[kind](path) if kind in _SIZES else None
+    return _size_and_source(path, size_mm)
+
+
+def as_seen(path: str | Path, shown: np.ndarray) -> np.ndarray:
+    """Undo what a program does that shows the numbers of a file as they are stored.
+
+    A TIFF may store white as 0, or places in a palette; `read` gives grey as it is seen on a light box.
+
+    Parameters
+    ----------
+    path
+        The file that `shown` came from.
+    shown
+        ``(rows, columns)`` or ``(planes, rows, columns)`` as the program gives it, perhaps edited.
+
+    Returns
+    -------
+    ndarray
+        What `read` gives, where `shown` is exactly what the file stores and that differs; else `shown`.
+
+    Raises
+    ------
+    RadiographError
+        As `read`.
+    """
+    path = Path(path)
+    kind, _ = _recognised(path)
+    if kind != "TIFF":
+        return shown
+    with _damage_told(path, kind):
+        seen = seen_otherwise(path, shown)
+    return seen if seen is not None and np.array_equal(seen, read(path).pixels) else shown
 
 
 def image_paths(inputs: str | Path | Iterable[str | Path]) -> list[Path]:
@@ -109,6 +155,28 @@ def image_paths(inputs: str | Path | Iterable[str | Path]) -> list[Path]:
         for image in _images_in(path) if path.is_dir() else [path]:
             found.setdefault(image.resolve(), image)
     return list(found.values())
+
+
+@contextmanager
+def _damage_told(path: Path, kind: str) -> Iterator[None]:
+    """Turn whatever a decoder raises into the one sentence."""
+    try:
+        yield
+    except MemoryError as fault:
+        raise RadiographError(f"{path}: is too large for this computer's memory.") from fault
+    except (*_DECODING, EOFError, struct.error, zlib.error) as fault:
+        reason = " ".join(str(fault).split()) or type(fault).__name__
+        raise RadiographError(f"{path}: is a damaged or truncated {kind} ({reason}).") from fault
+
+
+def _size_and_source(path: Path, own_size_mm: float | None) -> tuple[float | None, PixelSizeSource]:
+    """The file's own pixel size goes before the one of GDXray's series."""
+    gdxray = parse_name(path.stem)
+    if own_size_mm:
+        return own_size_mm, "file"
+    if gdxray is not None and gdxray.pixel_size_mm is not None:
+        return gdxray.pixel_size_mm, "GDXray"
+    return None, "none"
 
 
 def _images_in(folder: Path) -> list[Path]:

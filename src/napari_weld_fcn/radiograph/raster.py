@@ -51,13 +51,17 @@ def read_png(path: Path) -> tuple[np.ndarray, float | None]:
         _check_claim_of(image, path)
         if getattr(image, "n_frames", 1) > 1:
             raise RadiographError(f"{path}: is an animation of {image.n_frames} images, not one radiograph.")
-        # Pillow gives pHYs as "dpi" where its unit is the metre.
-        x_dpi, y_dpi = image.info.get("dpi", (0, 0))
-        size = from_density(x_dpi, y_dpi, mm_per_unit=25.4)
+        size = _png_size_mm(image)
         raw_mode = image.tile[0].args if image.tile else ""
         if raw_mode in ("RGB;16B", "RGBA;16B", "LA;16B"):
             return _deep_colour(path, raw_mode), size
         return _grey(image), size
+
+
+def png_pixel_size(path: Path) -> float | None:
+    """The pixel size that `read_png` gives, in mm, from the file's header alone."""
+    with PngImagePlugin.PngImageFile(path) as image:
+        return _png_size_mm(image)
 
 
 def read_jpeg(path: Path) -> tuple[np.ndarray, float | None]:
@@ -96,6 +100,12 @@ def check_claim(path: Path, claimed_bytes: float) -> None:
         raise RadiographError(
             f"{path}: is damaged (it claims {claimed_bytes:.3g} bytes of pixels, but is {size} bytes long)."
         )
+
+
+def _png_size_mm(image: ImageFile.ImageFile) -> float | None:
+    # Pillow gives pHYs as "dpi" where its unit is the metre.
+    x_dpi, y_dpi = image.info.get("dpi", (0, 0))
+    return from_density(x_dpi, y_dpi, mm_per_unit=25.4)
 
 
 def _check_claim_of(image: ImageFile.ImageFile, path: Path) -> None:

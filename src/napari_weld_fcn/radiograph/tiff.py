@@ -56,6 +56,36 @@ def read_tiff(path: Path) -> tuple[Any, float | None]:
         return grey, _pixel_size_mm(tif, page)
 
 
+def tiff_pixel_size(path: Path) -> float | None:
+    """The pixel size that `read_tiff` gives, in mm, from the file's tags alone."""
+    with _damage_refused(path), tifffile.TiffFile(path) as tif:
+        return _pixel_size_mm(tif, _only_series(tif, path).keyframe)
+
+
+def seen_otherwise(path: Path, stored: np.ndarray) -> np.ndarray | None:
+    """Grey as seen of the numbers that a TIFF stores, where the two differ.
+
+    Programs that show the stored numbers, napari among them, show a film with 0 as white in negative.
+
+    Parameters
+    ----------
+    path
+        The TIFF.
+    stored
+        What such a program gives for it.
+
+    Returns
+    -------
+    ndarray or None
+        As `read_tiff` gives it; None where the file needs no such change, or `stored` cannot be its own.
+    """
+    with _damage_refused(path), tifffile.TiffFile(path) as tif:
+        page = _only_series(tif, path).keyframe
+        if page.photometric not in (tifffile.PHOTOMETRIC.MINISWHITE, tifffile.PHOTOMETRIC.PALETTE):
+            return None
+        return np.asarray(_grey_as_seen(stored, page)) if stored.dtype == page.dtype else None
+
+
 def _only_series(tif: tifffile.TiffFile, path: Path) -> tifffile.TiffPageSeries:
     images = [level for series in tif.series for level in series.levels]
     if len(images) > 1:

@@ -7,6 +7,8 @@ it would have seen unbroken, and nothing has to be stored. Worker processes simu
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -75,6 +77,18 @@ def batch_of(numbers: range, simulation: SimulationSettings, settings: PatchSett
     return Batch(pixels, truth)
 
 
+def _end_with_parent() -> None:
+    """End this worker when the process that it works for ends, even if that was killed."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def batches(
     start: int,
     stop: int,
@@ -98,7 +112,7 @@ def batches(
     settings = settings or PatchSettings()
     first = seed * 100_000_000
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(settings.workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(settings.workers, context, initializer=_end_with_parent) as pool:
         steps = iter(range(start, stop))
 
         def submit(step: int) -> Future[Batch]:

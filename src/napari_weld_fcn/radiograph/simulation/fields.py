@@ -49,8 +49,8 @@ def _knots(length: int, scale: float) -> int:
 def curve(rng: np.random.Generator, length: int, scale: float) -> Array:
     """Smooth curve ``(length,)`` of about unit spread that varies over `scale` pixels."""
     weights = _spline(length, _knots(length, scale))
-    knots = rng.standard_normal(weights.shape[1], dtype=np.float32)
-    return np.asarray(np.dot(weights, knots) / np.float32(_SPREAD))
+    knots = rng.standard_normal((weights.shape[1],), dtype=np.float32)
+    return _product(weights, knots) / np.float32(_SPREAD)
 
 
 def field(rng: np.random.Generator, rows: int, columns: int, scale: float, stretch: float = 1.0) -> Array:
@@ -58,4 +58,10 @@ def field(rng: np.random.Generator, rows: int, columns: int, scale: float, stret
     down = _spline(rows, _knots(rows, scale))
     along = _spline(columns, _knots(columns, scale * stretch))
     knots = rng.standard_normal((down.shape[1], along.shape[1]), dtype=np.float32)
-    return np.asarray(np.dot(down, np.dot(knots, along.T)) / np.float32(_SPREAD**2))
+    return _product(down, _product(knots, along.T)) / np.float32(_SPREAD**2)
+
+
+def _product(first: Array, second: Array) -> Array:
+    """Matrix product; some BLAS kernels raise the invalid flag on lanes that they do not use."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.dot(first, second))
