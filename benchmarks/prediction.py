@@ -135,10 +135,9 @@ def _monai_seconds(pixels: Pixels, model: Model) -> float:
 def _whole(pixels: Pixels, model: Model) -> NDArray[np.float32]:
     """The network as trained on the whole image at once: what every number must agree with."""
     image = measure(pixels).apply(pixels)
-    padded = np.pad(image, [(0, -edge % model.stride) for edge in image.shape], mode="reflect")
     with torch.inference_mode():
-        found = model.network.eval()(torch.from_numpy(padded)[None, None]).sigmoid_()[0, 0]
-    return found[: image.shape[0], : image.shape[1]].numpy()
+        found: torch.Tensor = model.network.eval()(torch.from_numpy(image)[None, None])
+    return found.sigmoid()[0, 0].numpy()
 
 
 def _memory(arguments: argparse.Namespace) -> dict[str, float]:

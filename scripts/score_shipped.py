@@ -1,9 +1,13 @@
-"""Score a model on simulated films of a fixed seed, and print the table that its card keeps.
+"""Score a model on the simulated films that every card is scored on, and print the table that it keeps.
 
     python scripts/score_shipped.py [--films 40 --size 4000x1500 --model default --json FILE]
+    python scripts/score_shipped.py --checkpoints RUN/default --real FOLDER
 
-The films have seeds of their own, far from those of any fitting. Beside the model stands a black top-hat
-at the depth that suits it best.
+Beside the model stands a black top-hat at the depth that suits it best.
+
+The second form tells how far the last checkpoints of one training lie apart on real radiographs, each at its
+own threshold: what one training reaches by luck is no merit. Nothing is chosen by it. FOLDER is that of the
+real tests, see CONTRIBUTING.md.
 """
 
 from __future__ import annotations
@@ -16,33 +20,80 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from napari_weld_fcn.evaluation.benchmark_films import DEPTHS, benchmark_films
+import numpy as np
+
+from napari_weld_fcn.evaluation.benchmark_films import (
+    DEPTHS,
+    FIRST_SCORED,
+    SCORED_FILMS,
+    benchmark_model,
+    scored_films,
+)
+from napari_weld_fcn.evaluation.scores import PixelScores, pixel_scores, pooled
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import predict
-from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
-from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
+from napari_weld_fcn.radiograph.files import read
+from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm
 
-#: Seed of the first film.
-FIRST_SEED = 9_000_000
+#: How many of the last checkpoints are compared.
+LAST = 5
+
+#: Real radiographs with their masks, below the folder of the real tests.
+CROP = [("pore_crop/image.png", "pore_crop/mask.png")]
+TILES = [
+    (f"tiles/Welds/W0001/W0001_{film:04d}.png", f"tiles/Welds/W0002/W0002_{film:04d}.png")
+    for film in (2, 4, 6, 8, 10)
+]
 
 
 def main() -> None:
     """Score and print."""
     asked = _arguments()
+    if asked.checkpoints:
+        print("\n".join(spread(asked.checkpoints, asked.real)))
+        return
     model = Model.load(asked.model)
-    settings = PredictionSettings(quality=asked.quality)
-    figures = benchmark_films(
+    figures = benchmark_model(
+        model,
         _films(asked),
-        lambda film: predict(film.radiograph, model=model, settings=settings).probability,
-        threshold=asked.threshold or model.card.threshold,
-        min_size_px=model.card.min_size_px if asked.min_size is None else asked.min_size,
+        [asked.quality],
+        threshold=asked.threshold,
+        min_size_px=asked.min_size,
         top_hat_depths=DEPTHS if asked.top_hat else (),
-    )
+    )[asked.quality]
     figures = {"model": asked.model, "quality": asked.quality, "seed": asked.seed} | figures
     if asked.json:
         asked.json.write_text(json.dumps(figures, indent=1) + "\n")
     print("\n".join(table(asked.model, figures)))
+
+
+def spread(checkpoints: Path, real: Path) -> list[str]:
+    """Lay out pixel F1 of a training's last checkpoints on real radiographs, and how far they lie apart.
+
+    Parameters
+    ----------
+    checkpoints
+        Folder with ``step_*.safetensors``.
+    real
+        Folder of the real tests.
+    """
+    files = sorted(checkpoints.glob("step_*.safetensors"))[-LAST:]
+    if not files:
+        raise SystemExit(f"{checkpoints}: there is no step_*.safetensors in this folder.")
+    lines, reached = [_line("checkpoint", "threshold", "crop F1", "tiles F1")], []
+    for file in files:
+        model = Model.load(file)
+        reached.append([pooled(_on(model, real, pairs)).f1 for pairs in (CROP, TILES)])
+        lines.append(_line(file.stem, *(f"{value:.3f}" for value in (model.card.threshold, *reached[-1]))))
+    apart = np.ptp(np.array(reached), axis=0)
+    return [*lines, _line("largest less smallest", "", *(f"{value:.3f}" for value in apart))]
+
+
+def _on(model: Model, real: Path, pairs: list[tuple[str, str]]) -> list[PixelScores]:
+    return [
+        pixel_scores(predict(read(real / image), model).labels, read(real / mask).pixels)
+        for image, mask in pairs
+    ]
 
 
 def table(name: str, figures: dict[str, Any]) -> list[str]:
@@ -119,25 +170,32 @@ def _line(title: str, *cells: str) -> str:
 
 def _films(asked: argparse.Namespace) -> Iterator[SimulatedFilm]:
     columns, rows = (int(edge) for edge in asked.size.split("x"))
-    settings = SimulationSettings(rows=rows, columns=columns)
+    settings = SCORED_FILMS.model_copy(update={"rows": rows, "columns": columns})
     start = time.perf_counter()
-    for index in range(asked.films):
-        yield simulate(settings, asked.seed + index)
-        print(f"film {index + 1} of {asked.films}, {time.perf_counter() - start:.0f} s", file=sys.stderr)
+    for number, film in enumerate(scored_films(asked.films, settings, asked.seed), start=1):
+        yield film
+        print(f"film {number} of {asked.films}, {time.perf_counter() - start:.0f} s", file=sys.stderr)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--model", default="default", help="name or file")
     parser.add_argument("--films", type=int, default=40)
-    parser.add_argument("--size", default="4000x1500", help="columns x rows, pixels")
-    parser.add_argument("--seed", type=int, default=FIRST_SEED, help="of the first film")
+    parser.add_argument(
+        "--size", default=f"{SCORED_FILMS.columns}x{SCORED_FILMS.rows}", help="columns x rows, pixels"
+    )
+    parser.add_argument("--seed", type=int, default=FIRST_SCORED, help="of the first film")
     parser.add_argument("--quality", choices=("fast", "careful"), default="fast")
     parser.add_argument("--threshold", type=float, default=0.0, help="0 takes the model's own")
     parser.add_argument("--min-size", type=float, help="pixels; the model's own where not given")
     parser.add_argument("--no-top-hat", dest="top_hat", action="store_false")
     parser.add_argument("--json", type=Path, help="where to write the figures")
-    return parser.parse_args()
+    parser.add_argument("--checkpoints", type=Path, help="folder of a training's step_*.safetensors")
+    parser.add_argument("--real", type=Path, help="folder of real radiographs, for --checkpoints")
+    asked = parser.parse_args()
+    if bool(asked.checkpoints) != bool(asked.real):
+        parser.error("--checkpoints and --real go together")
+    return asked
 
 
 if __name__ == "__main__":

@@ -17,26 +17,27 @@ from typing import Any
 import torch
 
 import napari_weld_fcn
-from napari_weld_fcn.evaluation.benchmark_films import benchmark_films
+from napari_weld_fcn.evaluation.benchmark_films import benchmark_model, scored_films
 from napari_weld_fcn.events import Event, StepDone, Validated
 from napari_weld_fcn.network.model import Card, Model, Quality
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.radiograph.simulation import SimulationSettings, simulate
+from napari_weld_fcn.radiograph.gdxray import WELD_PIXEL_SIZE_MM
+from napari_weld_fcn.radiograph.simulation import SimulationSettings
 from napari_weld_fcn.training.fit import fit
 from napari_weld_fcn.training.patches import WINDOWS, batches
 from napari_weld_fcn.training.settings import FitSettings, PatchSettings
 from napari_weld_fcn.training.validation import choose_thresholds, validate, validation_films
 
 SHIPPED = Path(napari_weld_fcn.__file__).parent / "network" / "shipped"
-#: Films that a model is scored on start at this seed.
-FIRST_SCORED = 7_000_000
-SCORED_FILMS = SimulationSettings(rows=1500, columns=4000)
 VALIDATION_FILMS = 32
 FALSE_CALLS_PER_FILM = 1.0
-MIN_SIZE_PX = PredictionSettings().min_size
+MIN_SIZE_PX = 4.0
+#: Sizes of the flaws in the patches, smallest and largest, pixels.
+FLAW_SIZE_PX = (3.0, 260.0)
+CAREFUL = (1.0, 1.5)
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,6 @@ class Recipe:
     network: NetworkSettings
     fit: FitSettings
     patches: SimulationSettings
-    scales: tuple[float, ...]
 
 
 RECIPES = {
@@ -54,13 +54,11 @@ RECIPES = {
         NetworkSettings(kind="autoencoder", activation="relu"),
         FitSettings(steps=2400, batch=16, validate_every=240),
         WINDOWS,
-        (1.0, 1.5),
     ),
     "fcn": Recipe(
         NetworkSettings(kind="fcn"),
         FitSettings(steps=800, batch=12, warm_up=100, validate_every=200),
         WINDOWS.model_copy(update={"rows": 112, "columns": 112}),
-        (1.0, 1.5),
     ),
 }
 
@@ -89,9 +87,9 @@ def card_of(
         threshold_purpose="largest pixel F1 on simulated validation films",
         thresholds=thresholds,
         min_size_px=MIN_SIZE_PX,
-        qualities={"fast": Quality(scales=(1.0,)), "careful": Quality(scales=recipe.scales)},
-        pixel_size_mm=0.0403,
-        flaw_size_px=(3.0, 260.0),
+        qualities={"fast": Quality(scales=(1.0,)), "careful": Quality(scales=CAREFUL)},
+        pixel_size_mm=WELD_PIXEL_SIZE_MM,
+        flaw_size_px=FLAW_SIZE_PX,
         scores=scores,
         recipe={
             "fit": recipe.fit.model_dump(),
@@ -141,18 +139,13 @@ def make(name: str, recipe: Recipe, run: Path, seed: int, validations: int = VAL
 
 def scored(model: Model, films: int) -> Model:
     """Add to a card what the model does on films that nothing was chosen on, and how long it takes."""
+    figures = benchmark_model(model, scored_films(films))
+    film = next(scored_films(1)).radiograph
     qualities = {}
     for name, quality in model.card.qualities.items():
         settings = PredictionSettings(quality=name)
-        scores = benchmark_films(
-            (simulate(SCORED_FILMS, FIRST_SCORED + index) for index in range(films)),
-            lambda film, settings=settings: predict(film.radiograph, model, settings).probability,
-            model.card.threshold,
-            MIN_SIZE_PX,
-        )
-        film = simulate(SCORED_FILMS, FIRST_SCORED)
-        seconds = min(predict(film.radiograph, model, settings).seconds for _ in range(3))
-        qualities[name] = quality.model_copy(update={"seconds": round(seconds, 2), "scores": scores})
+        seconds = min(predict(film, model, settings).seconds for _ in range(3))
+        qualities[name] = quality.model_copy(update={"seconds": round(seconds, 2), "scores": figures[name]})
     return Model.create(model.card.model_copy(update={"qualities": qualities}), model.network)
 
 

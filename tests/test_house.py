@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import re
 import subprocess
 import sys
 import tarfile
 import tomllib
+import venv
 import zipfile
 from pathlib import Path
 
@@ -129,6 +132,19 @@ def test_every_base_dependency_is_pinned() -> None:
     assert not {name for name in wanted if f"\n{name}==" not in pins}
 
 
+def test_every_package_that_is_imported_is_declared() -> None:
+    """Distributions are named as they are imported, save those below."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.match(r"[\w-]+", line)[0].lower().replace("-", "_") for line in project["dependencies"]}
+    named_otherwise = {"pillow": "PIL", "scikit_image": "skimage"}
+    known = {named_otherwise.get(name, name) for name in declared} | {"napari_weld_fcn"}
+    statements = [node for file in PACKAGE.rglob("*.py") for node in ast.walk(ast.parse(file.read_bytes()))]
+    modules = [alias.name for node in statements if isinstance(node, ast.Import) for alias in node.names]
+    modules += [node.module or "" for node in statements if isinstance(node, ast.ImportFrom)]
+    imported = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
+    assert imported - known == set()
+
+
 # What the README promises
 
 
@@ -237,3 +253,31 @@ def test_the_source_archive_can_be_built_from_and_tested(built: Path) -> None:
         "tests/test_house.py",
     } <= names
     assert not {name for name in names if name.startswith((".venv", "weld-fcn-demo", "dist"))}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+def test_the_wheel_works_in_a_fresh_environment_without_qt(built: Path, tmp_path: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    venv.create(tmp_path / "fresh", with_pip=True)
+    binaries = tmp_path / "fresh" / ("Scripts" if sys.platform == "win32" else "bin")
+
+    def run(*command: object) -> subprocess.CompletedProcess[str]:
+        program, *arguments = map(str, command)
+        screen = {"DISPLAY": ":0", "WELD_FCN_MODELS": str(tmp_path / "models")}
+        environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "QT_QPA_PLATFORM")}
+        return subprocess.run(
+            [binaries / program, *arguments],
+            cwd=tmp_path,
+            env=environment | screen,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+
+    run("python", "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", wheel)
+    run("npe2", "validate", "napari-weld-fcn")
+    silent = run("weld-fcn", "demo", "out", "--size", "1200x600", "--no-viewer")
+    assert "pixel F1" in silent.stdout
+    assert silent.stderr == ""
+    assert "napari opens no window without Qt" in run("weld-fcn", "demo", "out", "--size", "600x400").stderr

@@ -55,3 +55,21 @@ def test_what_cannot_be_done_is_a_sentence(weld_fcn, arguments):
     assert arguments[1] in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
+
+
+def test_json_may_stand_before_the_sub_command(weld_fcn, tiny):
+    before = weld_fcn("models", "--json", "show", tiny)
+    assert before.json == weld_fcn("models", "show", tiny, "--json").json
+    assert before.json["name"] == tiny
+
+
+def test_verbose_may_stand_before_the_sub_command(weld_fcn, tiny):
+    assert "INFO napari_weld_fcn.cli" in weld_fcn("models", "--verbose", "show", tiny).stderr
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(weld_fcn, tiny, own_models, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("WELD_FCN_MODELS", str(tmp_path / "file" / "models"))
+    result = weld_fcn("models", "import", own_models / "tiny.safetensors")
+    assert result.exit_code == 2
+    assert "models: cannot be made a folder" in result.stderr

@@ -7,7 +7,15 @@ import typer
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
-from napari_weld_fcn.cli.options import film_size, length, option_name, sentence, settings_options
+from napari_weld_fcn.cli.options import (
+    film_size,
+    length,
+    length_default,
+    option_name,
+    sentence,
+    settings_options,
+    size_default,
+)
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
@@ -112,3 +120,27 @@ def test_length_is_in_pixels_unless_it_says_mm(text, size, unit):
 def test_other_lengths_are_refused(text):
     with pytest.raises(SettingsError, match=r"give a length as in 0\.3mm or 4px"):
         length(text)
+
+
+def test_defaults_of_size_and_length_are_the_classes_own():
+    films, asked = SimulationSettings(), PredictionSettings()
+    assert film_size(size_default(SimulationSettings)) == {"columns": films.columns, "rows": films.rows}
+    assert length(length_default(PredictionSettings))["min_size"] == asked.min_size
+
+
+class Slices(Settings):
+    """A length whose default is in mm."""
+
+    min_size: float = setting(0.3, "Smallest slice")
+    min_size_unit: Literal["px", "mm"] = setting("mm", "Unit")
+
+
+class AnySlices(Slices):
+    """A length whose default leaves the choice to the program."""
+
+    min_size: float = setting(0.0, "Smallest slice")
+
+
+def test_a_length_names_its_unit_and_no_length_is_0():
+    assert length_default(Slices) == "0.3mm"
+    assert length_default(AnySlices) == "0"

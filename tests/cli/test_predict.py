@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_weld_fcn.errors import RadiographError
+from napari_weld_fcn.errors import ModelError, RadiographError
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.settings import PredictionSettings
@@ -206,3 +206,30 @@ def test_an_own_fault_of_a_film_does_not_stop_the_others(weld_fcn, films, tiny, 
     monkeypatch.setattr("napari_weld_fcn.cli.predict.read", refused)
     result = weld_fcn("predict", films, "--output", tmp_path / "out", "--model", tiny, "--json")
     assert (len(result.json["outputs"]), len(result.json["errors"]), result.exit_code) == (1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("fault", "text"),
+    [
+        (
+            ModelError("Device cpu has no memory for a tile of 64 x 64 pixels."),
+            "a.png: Device cpu has no memory",
+        ),
+        (MemoryError(), "a.png: is too large for this computer's memory"),
+    ],
+    ids=["no memory for a tile", "no memory at all"],
+)
+def test_a_film_without_memory_does_not_stop_the_others(
+    weld_fcn, films, tiny, tmp_path, monkeypatch, fault, text
+):
+    def lacking(radiograph, *arguments, **options):
+        if radiograph.name == "a":
+            raise fault
+        return predict(radiograph, *arguments, **options)
+
+    monkeypatch.setattr("napari_weld_fcn.cli.predict.predict", lacking)
+    result = weld_fcn("predict", films, "--output", tmp_path / "out", "--model", tiny, "--json")
+    assert result.exit_code == 2
+    assert [output["input"] for output in result.json["outputs"]] == [str(films / "b.png")]
+    assert text in result.json["errors"][0]["error"]
+    assert "Traceback" not in result.stderr

@@ -90,3 +90,12 @@ def test_tables_are_for_people(weld_fcn, tmp_path, truth):
     shown = weld_fcn("score", tmp_path / "p.tif", tmp_path / "p.tif").stdout
     assert "1.000" in shown
     assert "2 of 2 flaws found, 0 of 2 indications are false calls." in shown
+
+
+def test_a_label_of_two_billion_is_a_label(weld_fcn, tmp_path, truth):
+    labels = truth.astype(np.int32)
+    labels[labels == 2] = 2_000_000_000
+    write_tiff(tmp_path / "p.tif", labels)
+    result = weld_fcn("score", tmp_path / "p.tif", tmp_path / "p.tif", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert (result.json["flaws"]["flaws"], result.json["flaws"]["found"]) == (2, 2)

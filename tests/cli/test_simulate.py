@@ -1,11 +1,16 @@
 """`weld-fcn simulate` and `weld-fcn demo`: films with their truth, and the whole way of one of them."""
 
 import csv
+import sys
 
 import numpy as np
 import pytest
 
+from napari_weld_fcn.cli.demo import fill
+from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.radiograph.files import read
+from napari_weld_fcn.radiograph.simulation.film import simulate
+from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
 
 def test_series_is_laid_out_as_gdxray_with_its_truth(weld_fcn, tmp_path):
@@ -105,5 +110,28 @@ def test_demo_opens_the_viewer_with_film_and_prediction_where_there_is_a_screen(
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
     assert demo().exit_code == 0
-    ((film, prediction),) = shown
+    ((_, film, prediction),) = shown
     assert film.pixels.shape == prediction.labels.shape == (300, 400)
+
+
+def test_demo_without_qt_says_so_after_its_result(demo, monkeypatch):
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
+    monkeypatch.setitem(sys.modules, "qtpy.QtWidgets", None)
+    result = demo()
+    assert result.exit_code == 0, result.stderr
+    assert "pixel F1" in result.stdout
+    assert "napari opens no window without Qt" in result.stderr
+
+
+def test_demos_viewer_holds_film_and_outputs_in_mm_and_the_widget(make_napari_viewer, tiny):
+    film = simulate(SimulationSettings(rows=96, columns=160), 9).radiograph
+    viewer = make_napari_viewer()
+    fill(viewer, film, predict(film, tiny))
+    names = [layer.name for layer in viewer.layers]
+    assert names == [film.name, f"{film.name} heatmap", f"{film.name} indications"]
+    for layer in viewer.layers:
+        assert np.allclose(layer.scale, film.pixel_size_mm)
+        assert [str(unit) for unit in layer.units] == ["millimeter", "millimeter"]
+    assert any("Predict" in name for name in viewer.window.dock_widgets)

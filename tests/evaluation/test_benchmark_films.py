@@ -8,7 +8,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_weld_fcn.evaluation.benchmark_films import benchmark_films
+from napari_weld_fcn.evaluation.benchmark_films import (
+    FIRST_SCORED,
+    SCORED_FILMS,
+    benchmark_films,
+    benchmark_model,
+    scored_films,
+)
+from napari_weld_fcn.evaluation.top_hat import RADIUS, top_hat
+from napari_weld_fcn.network.card import Card, Quality
+from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.network.settings import NetworkSettings
+from napari_weld_fcn.prediction.predict import probability
+from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
@@ -109,3 +121,40 @@ def test_without_a_pixel_size_nothing_is_said_of_metres(films):
 def test_no_film_is_refused():
     with pytest.raises(ValueError, match="no film"):
         benchmark_films([], truth, 0.5)
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    card = Card(name="tiny", network=NetworkSettings(kind="fcn", width=4, dilations=(1, 1)), threshold=0.3)
+    qualities = {"fast": Quality(), "careful": Quality(scales=(1.0, 1.5))}
+    return Model.create(card.model_copy(update={"qualities": qualities}))
+
+
+def test_a_model_is_scored_at_all_qualities_in_one_pass_beside_one_top_hat(films, model, monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        "napari_weld_fcn.evaluation.benchmark_films.top_hat",
+        lambda pixels, radius: calls.append(radius) or top_hat(pixels, radius),
+    )
+    figures = benchmark_model(model, iter(films[:2]), top_hat_depths=(5.0,))
+    assert list(figures) == ["fast", "careful"]
+    assert calls == [RADIUS] * 2
+    assert figures["fast"]["top_hat"] == figures["careful"]["top_hat"]
+    for quality, own in figures.items():
+        settings = PredictionSettings(quality=quality)
+        alone = benchmark_films(
+            films[:2],
+            lambda film, settings=settings: probability(film.radiograph, model, settings),
+            model.card.threshold,
+            model.card.min_size_px,
+            top_hat_depths=(5.0,),
+        )
+        assert own == alone
+
+
+def test_scored_films_are_the_same_however_many_there_are():
+    small = SCORED_FILMS.model_copy(update={"rows": 64, "columns": 96})
+    (first,), two = list(scored_films(1, small)), list(scored_films(2, small))
+    assert np.array_equal(first.radiograph.pixels, two[0].radiograph.pixels)
+    assert not np.array_equal(two[0].radiograph.pixels, two[1].radiograph.pixels)
+    assert np.array_equal(first.radiograph.pixels, simulate(small, FIRST_SCORED).radiograph.pixels)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_weld_fcn.evaluation.scores import match_flaws
+from napari_weld_fcn.evaluation.matches import match_flaws
 
 shape = (9, 9)
 numbers = hnp.arrays(np.int32, shape, elements=st.integers(0, 4))
@@ -115,3 +115,15 @@ def test_every_indication_is_paired_on_flaws_or_a_false_call(labels, flaws):
     for number in np.unique(labels[labels > 0]):
         false = number in matches.false_labels
         assert false == (number not in matches.labels and (flaws[labels == number] > 0).mean() < 0.5)
+
+
+def test_numbers_may_be_of_any_size():
+    labels = np.zeros((20, 30), np.int64)
+    labels[2:6, 2:6], labels[10:14, 20:24] = 2_000_000_000, 7
+    instances = np.zeros((20, 30), np.uint32)
+    instances[2:6, 3:7], instances[16:18, 2:5] = 3_000_000_000, 4_000_000_000
+    matches = match_flaws(labels, instances)
+    assert matches.flaws.tolist() == [3_000_000_000, 4_000_000_000]
+    assert matches.labels.tolist() == [2_000_000_000, 0]
+    assert matches.false_labels.tolist() == [7]
+    assert matches.indications == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_weld_fcn.evaluation.scores import object_counts
+from napari_weld_fcn.evaluation.operating_point import object_counts
 
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
 

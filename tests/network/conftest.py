@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from napari_weld_fcn.network.model import Card, Model
+from napari_weld_fcn.network.card import Card
+from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.settings import NetworkSettings
 
 SMALL = NetworkSettings(kind="autoencoder", width=4, depth=1)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_weld_fcn.errors import ModelError
+from napari_weld_fcn.errors import ModelError, WeldFcnError
 from napari_weld_fcn.network import library
 from napari_weld_fcn.network.model import Model
 
@@ -166,3 +166,29 @@ def test_the_folder_is_made_when_it_is_needed(own_models: Path, saved: Path) -> 
     own_models.rmdir()
     assert library.own() == {}
     assert library.import_model(saved, "mine").path.parent == own_models
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv(library.FOLDER_VARIABLE, str(tmp_path / "file" / "models"))
+    with pytest.raises(WeldFcnError, match="models: cannot be made a folder"):
+        library.import_model(saved, "mine")
+
+
+def test_a_file_that_may_not_be_deleted_is_a_sentence(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = library.import_model(saved, "mine").path
+
+    def refused(self: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    with pytest.raises(WeldFcnError, match=r"cannot be deleted \(Permission denied\)"):
+        library.delete("mine")
+    assert path.exists()
+
+
+def test_a_name_longer_than_any_file_is_no_model() -> None:
+    with pytest.raises(ModelError, match="neither a model's name nor a file"):
+        library.find("a" * 5000)

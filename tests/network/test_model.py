@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_weld_fcn.errors import ModelError
+from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.container import CARD_KEY
-from napari_weld_fcn.network.model import Card, Model
+from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
 

@@ -59,11 +59,8 @@ def whole() -> Callable[..., np.ndarray]:
         size = tuple(enlarged(edge, scale) for edge in image.shape)
         there = [taps(np.arange(new), old, scale) for new, old in zip(size, image.shape, strict=True)]
         image = resampled(torch.from_numpy(image), *there).numpy()
-        missing = [(0, -edge % model.stride) for edge in image.shape]
-        padded = np.pad(image, missing, mode="reflect")
         with torch.inference_mode():
-            found = model.network(torch.from_numpy(padded)[None, None]).sigmoid()[0, 0]
-        found = found[: size[0], : size[1]]
+            found = model.network(torch.from_numpy(image)[None, None]).sigmoid()[0, 0]
         back = [taps(np.arange(old), new, 1 / scale) for new, old in zip(size, pixels.shape, strict=True)]
         return resampled(found, *back).clamp(0, 1).numpy()
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 from PIL import Image
 
 from napari_weld_fcn.errors import ModelError, RadiographError, SettingsError
+from napari_weld_fcn.network import library
+from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.model import Model
-from napari_weld_fcn.prediction import cautions, indications
+from napari_weld_fcn.prediction import cautions, indications, survey
 from napari_weld_fcn.prediction.predict import from_record, predict, relabel
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.tiles import Box
@@ -64,6 +67,60 @@ def test_the_same_record_predicts_the_same_again(saved, film, tmp_path):
     assert record["model"]["sha256"] == Model.load(saved).sha256
 
 
+@pytest.fixture
+def library_folder(tmp_path, monkeypatch) -> Path:
+    folder = tmp_path / "models"
+    monkeypatch.setenv(library.FOLDER_VARIABLE, str(folder))
+    return folder
+
+
+def test_a_record_finds_the_file_that_its_model_was_given_as(saved, film):
+    radiograph = Radiograph(film(40, 60))
+    first = predict(radiograph, saved)
+    assert first.record["model"]["loaded"] == str(saved)
+    assert same(from_record(first.record, radiograph), first)
+
+
+def test_a_record_finds_a_model_imported_under_another_name(saved, film, library_folder):
+    library.import_model(saved, "mine")
+    radiograph = Radiograph(film(40, 60))
+    first = predict(radiograph, "mine")
+    assert first.record["model"]["loaded"] == "mine"
+    assert same(from_record(first.record, radiograph), first)
+
+
+@pytest.mark.parametrize("given", ["file", "model"])
+def test_a_model_that_moved_is_found_by_its_sha256(given, models, saved, film, library_folder):
+    library.import_model(saved, "elsewhere")
+    models["fcn"].save(library_folder / "another.safetensors")
+    radiograph = Radiograph(film(40, 60))
+    first = predict(radiograph, saved if given == "file" else models["autoencoder"])
+    saved.unlink()
+    assert same(from_record(first.record, radiograph), first)
+
+
+def test_a_model_that_is_nowhere_is_named(saved, film, library_folder):
+    radiograph = Radiograph(film(40, 60))
+    record = predict(radiograph, saved).record
+    saved.unlink()
+    with pytest.raises(ModelError, match=r"test autoencoder.*SHA-256.*import it"):
+        from_record(record, radiograph)
+
+
+def test_a_record_brings_its_pixel_size_and_where_it_came_from(models, film):
+    pixels = film(90, 90)
+    settings = PredictionSettings(min_size=0.5, min_size_unit="mm")
+    known = Radiograph(pixels, pixel_size_mm=0.05, pixel_size_source="GDXray")
+    for user_size in (0.0, 0.1):
+        first = predict(known, models["fcn"], settings.model_copy(update={"pixel_size_mm": user_size}))
+        for other in (Radiograph(pixels), replace(known, pixel_size_mm=0.3, pixel_size_source="file")):
+            again = from_record(first.record, other, models["fcn"])
+            assert same(again, first)
+            np.testing.assert_array_equal(again.table["length_mm"], first.table["length_mm"])
+    unknown = predict(pixels, models["fcn"])
+    assert "length_mm" not in from_record(unknown.record, known, models["fcn"]).table
+
+
 def test_a_record_refuses_other_pixels_and_other_models(models, saved, film):
     pixels = film(40, 50)
     record = predict(pixels, saved).record
@@ -116,8 +173,11 @@ def test_sizes_in_mm_need_a_pixel_size_and_follow_the_users_own(models, film):
 
 
 def test_no_minimum_size_takes_the_models_own(film, models):
-    model = models["fcn"]
-    assert predict(film(30, 30), model, PredictionSettings(min_size=0)).record["min_size_px"] == 4.0
+    assert Card(name="any").min_size_px == 4.0
+    card = models["fcn"].card.model_copy(update={"min_size_px": 7.0})
+    model = Model(models["fcn"].network, card)
+    assert predict(film(30, 30), model).record["min_size_px"] == 7.0
+    assert predict(film(30, 30), model, PredictionSettings(min_size=3)).record["min_size_px"] == 3.0
 
 
 def test_relabelling_is_predicting_with_another_threshold(models, film):
@@ -130,21 +190,60 @@ def test_relabelling_is_predicting_with_another_threshold(models, film):
         np.testing.assert_array_equal(again.table[name], column)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_a_clipped_film_is_told_with_its_share(dtype, models, film):
-    pixels = film(50, 100).clip(1, 254).astype(dtype)
+@pytest.mark.parametrize(
+    ("dtype", "white"),
+    [
+        (np.uint8, 255), (np.uint16, 65535), (np.uint16, 4095), (np.uint16, 1023), (np.int16, 16383),
+        (np.float32, 255.0), (np.float64, 4095.0), (np.float32, 1.0),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("black", [False, True])
+def test_a_clipped_film_is_told_with_its_share(dtype, white, black, models, film):
+    pixels = (film(50, 100).clip(30, 220) / 255 * white).astype(dtype)
     assert predict(pixels, models["fcn"]).warnings == []
-    pixels[:5] = np.iinfo(dtype).max
+    pixels[:5] = 0 if black else white
     (warning,) = predict(pixels, models["fcn"]).warnings
     assert "10% of the film" in warning
+
+
+def test_one_clipped_plane_of_many_is_told(film):
+    planes = [film(50, 100, seed).clip(1, 254) for seed in range(4)]
+    stack = np.stack(planes)
+    assert cautions.clipping(Radiograph(stack)) == []
+    stack[2, :4] = 255
+    stack[3, :3] = 255
+    (warning,) = cautions.clipping(Radiograph(stack))
+    assert "8% of plane 2" in warning
+    assert "2 of 4 planes" in warning
+
+
+def test_a_one_bit_image_is_never_clipped(film):
+    assert cautions.clipping(Radiograph(film(20, 30) > 140)) == []
+
+
+@pytest.mark.parametrize("block", [1, 37, 10**6])
+def test_clipping_is_counted_through_all_blocks(block, film, monkeypatch):
+    pixels = film(60, 50).astype(np.uint16).clip(1, 254)
+    pixels[::7, ::5] = 0
+    pixels[40, :20] = 255
+    monkeypatch.setattr(survey, "_BLOCK_PIXELS", block)
+    assert survey.clipped_share(pixels) == pytest.approx((90 + 20 - 0) / pixels.size, abs=1e-9)
 
 
 @pytest.mark.parametrize(
     ("lengths", "warned"), [([5, 5.5, 6], True), ([5, 41, 45], True), ([5, 5, 20], False), ([5, 5], False)]
 )
 def test_indications_all_at_the_models_size_limits_are_told(lengths, warned):
-    warnings = cautions.scale(np.array(lengths, float), (5.0, 50.0), "film")
+    warnings = cautions.scale(np.array(lengths, float), (5.0, 50.0), 4.0, "film")
     assert [("limits of the sizes" in warning) for warning in warnings] == [True] * warned
+
+
+@pytest.mark.parametrize(
+    ("lengths", "warned"), [([4, 4.5, 5], True), ([4, 210, 300], True), ([4, 4.5, 5.1], False)]
+)
+def test_where_small_indications_are_dropped_the_smallest_kept_is_the_limit(lengths, warned):
+    warnings = cautions.scale(np.array(lengths, float), (3.0, 260.0), 4.0, "film")
+    assert [("4 to 260 pixels" in warning) for warning in warnings] == [True] * warned
 
 
 def test_the_warning_of_sizes_reaches_the_prediction(models, film):

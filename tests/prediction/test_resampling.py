@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_weld_fcn.prediction.resampling import enlarged, reflected, resampled, shifted, taps
+from napari_weld_fcn.prediction.resampling import enlarged, resampled, shifted, taps
 
 
 def enlarge(image: np.ndarray, scale: float) -> np.ndarray:
@@ -45,13 +45,6 @@ def test_a_window_equals_the_same_window_of_the_whole(start, length, scale):
     first, last = part.span
     window = resampled(image[first:last], shifted(part, first), other)
     torch.testing.assert_close(window, whole[start : start + length], rtol=0, atol=1e-7)
-
-
-@given(size=st.integers(1, 9), more=st.integers(0, 30))
-def test_reflection_is_that_of_numpy_for_any_size(size, more):
-    image = np.arange(size)
-    expected = np.pad(image, (0, more), mode="reflect" if size > 1 else "edge")
-    np.testing.assert_array_equal(image[reflected(np.arange(size + more), size)], expected)
 
 
 @pytest.mark.parametrize(

@@ -6,37 +6,43 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.prediction.tiles import Box, split, tile_shape, tiles
+from napari_weld_fcn.prediction.tiles import Box, split, surround, tile_shape
 
 sizes = st.tuples(st.integers(1, 90), st.integers(1, 90))
 edges = st.tuples(st.integers(1, 50), st.integers(1, 50))
 
 
+def tiles(shape: tuple[int, int], tile: tuple[int, int], halo: int, stride: int) -> list[tuple[Box, Box]]:
+    """What is written and what is read, tile after tile."""
+    parts = split(Box(0, 0, *shape), tile, stride)
+    return [(inner, surround(inner, shape, halo, stride)) for inner in parts]
+
+
 @given(shape=sizes, tile=edges, halo=st.integers(0, 30), stride=st.sampled_from([1, 2, 8, 16]))
 def test_every_pixel_lies_inside_exactly_one_tile(shape, tile, halo, stride):
     count = np.zeros(shape, int)
-    for each in tiles(shape, tile, halo, stride):
-        count[each.inner.slices] += 1
+    for inner, _ in tiles(shape, tile, halo, stride):
+        count[inner.slices] += 1
     assert (count == 1).all()
 
 
 @given(shape=sizes, tile=edges, halo=st.integers(0, 30), stride=st.sampled_from([1, 2, 8, 16]))
 def test_a_tile_is_read_on_the_stride_and_with_its_halo_unless_at_the_border(shape, tile, halo, stride):
-    bottom, right = (-(-size // stride) * stride for size in shape)
-    for each in tiles(shape, tile, halo, stride):
-        inner, outer = each.inner, each.outer
-        for edge in (outer.top, outer.left, outer.bottom, outer.right, inner.top, inner.left):
-            assert edge % stride == 0
+    for inner, outer in tiles(shape, tile, halo, stride):
+        assert all(edge % stride == 0 for edge in (inner.top, inner.left, outer.top, outer.left))
         assert outer.top <= max(inner.top - halo, 0)
         assert outer.left <= max(inner.left - halo, 0)
-        assert min(inner.bottom + halo, bottom) <= outer.bottom <= bottom
-        assert min(inner.right + halo, right) <= outer.right <= right
+        for stop, wanted, size in zip(
+            (outer.bottom, outer.right), (inner.bottom, inner.right), shape, strict=True
+        ):
+            assert min(wanted + halo, size) <= stop <= size
+            assert stop == size or stop % stride == 0
 
 
 @given(shape=sizes, tile=edges, stride=st.sampled_from([1, 4, 8]))
 def test_no_tile_is_larger_than_asked_for_unless_the_stride_is(shape, tile, stride):
-    for each in tiles(shape, tile, 0, stride):
-        assert all(edge <= max(asked, stride) for edge, asked in zip(each.inner.shape, tile, strict=True))
+    for inner, _ in tiles(shape, tile, 0, stride):
+        assert all(edge <= max(asked, stride) for edge, asked in zip(inner.shape, tile, strict=True))
 
 
 def test_a_region_is_cut_on_the_grid_of_the_whole_image():
@@ -51,8 +57,8 @@ def test_a_region_is_cut_on_the_grid_of_the_whole_image():
 def test_a_chosen_tile_keeps_its_window_within_the_pixels_allowed(shape, halo):
     stride, allowed = 8, 1_500_000
     chosen = tile_shape(shape, halo, stride, allowed)
-    for each in tiles(shape, chosen, halo, stride):
-        assert each.outer.area <= allowed
+    for _, outer in tiles(shape, chosen, halo, stride):
+        assert outer.area <= allowed
 
 
 def test_a_film_with_few_rows_is_cut_into_strips_of_its_whole_height():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.radiograph.files import image_paths, read
+from napari_weld_fcn.radiograph.files import as_seen, image_paths, pixel_size_of, read
 from napari_weld_fcn.radiograph.output import write_png, write_tiff
 
 
@@ -204,3 +204,58 @@ def test_a_named_file_is_passed_through_whatever_it_is(folder):
 def test_a_folder_without_images_is_refused(folder):
     with pytest.raises(RadiographError, match=r"sub\.png: there is no PNG, TIFF, JPEG or BMP image"):
         image_paths([folder / "sub.png"])
+
+
+def sized_files(folder):
+    """Files of every kind that may hold a pixel size, and some that hold none."""
+    write_tiff(folder / "sized.tif", grey(), pixel_size_mm=0.1)
+    write_tiff(folder / "W0003_0002.tif", grey())
+    Image.fromarray(grey()).save(folder / "sized.png", dpi=(508, 508))
+    write_png(folder / "W0001_0003.png", grey())
+    Image.fromarray(grey()).save(folder / "plain.jpg", dpi=(508, 508))
+    return sorted(folder.iterdir())
+
+
+def test_pixel_size_of_the_header_is_that_of_reading(tmp_path):
+    for path in sized_files(tmp_path):
+        film = read(path)
+        assert pixel_size_of(path) == (film.pixel_size_mm, film.pixel_size_source)
+    assert pixel_size_of(tmp_path / "sized.png") == (pytest.approx(0.05, rel=1e-3), "file")
+
+
+def test_pixel_size_is_found_without_decoding(tmp_path, monkeypatch):
+    def decoded(*arguments, **keywords):
+        raise AssertionError("the pixels were decoded")
+
+    files = sized_files(tmp_path)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decoded)
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", decoded)
+    monkeypatch.setattr("tifffile.TiffPageSeries.asarray", decoded)
+    assert [pixel_size_of(path)[1] for path in files] == ["GDXray", "GDXray", "none", "file", "file"]
+
+
+def test_pixel_size_of_what_is_no_image_is_a_sentence(tmp_path):
+    (tmp_path / "film.png").write_bytes(b"hello")
+    (tmp_path / "cut.tif").write_bytes(b"II*\x00\x08\x00")
+    for name in ("film.png", "cut.tif", "missing.png"):
+        with pytest.raises(RadiographError, match=re.escape(name)):
+            pixel_size_of(tmp_path / name)
+
+
+@pytest.mark.parametrize("photometric", ["miniswhite", "palette", "minisblack"])
+def test_stored_numbers_are_seen_as_reading_sees_them(tmp_path, photometric):
+    palette = {"colormap": np.tile(np.arange(255, -1, -1, dtype=np.uint16) * 257, (3, 1))}
+    extra = palette if photometric == "palette" else {}
+    path = tmp_path / "film.tif"
+    tifffile.imwrite(path, grey(), photometric=photometric, **extra)
+    seen = as_seen(path, tifffile.imread(path))
+    assert np.array_equal(seen, read(path).pixels)
+    assert np.array_equal(seen, grey()) == (photometric == "minisblack")
+    edited = tifffile.imread(path) // 2
+    assert as_seen(path, edited) is edited
+
+
+def test_what_is_no_tiff_is_seen_as_it_is(tmp_path):
+    write_png(tmp_path / "film.png", grey())
+    shown = grey()
+    assert as_seen(tmp_path / "film.png", shown) is shown

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_weld_fcn.network import library
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.settings import NetworkSettings
@@ -34,8 +35,11 @@ def tiny(film: np.ndarray) -> Model:
 
 
 @pytest.fixture(autouse=True)
-def one_model(own_models: Path, tiny: Model) -> Path:
-    """The only model there is, unless weights are shipped."""
+def one_model(
+    own_models: Path, tiny: Model, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """The only model there is, whatever is shipped."""
+    monkeypatch.setattr(library, "_SHIPPED_FOLDER", tmp_path_factory.mktemp("nothing shipped"))
     tiny.save(own_models / f"{MODEL}.safetensors")
     return own_models
 

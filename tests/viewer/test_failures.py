@@ -65,8 +65,7 @@ def test_no_model_is_told(viewer, form, film, messages, one_model) -> None:
     for path in one_model.iterdir():
         path.unlink()
     form.reset_choices()
-    if form.inputs.entries:
-        pytest.skip("models are shipped with the program, so there is always one")
+    assert not form.inputs.entries
     assert form.jobs.status.text() == module.NO_MODEL
     form.run()
     assert messages[-1] == module.NO_MODEL
@@ -224,3 +223,17 @@ def test_save_writes_the_files_of_the_command(viewer, form, finish, film, tmp_pa
     form.results.save(str(tmp_path / "missing"))
     qtbot.waitUntil(lambda: form.results.saving is None, timeout=10_000)
     assert "missing" in messages[-1]
+
+
+def test_layers_that_cannot_be_made_are_told(viewer, form, finish, film, messages, monkeypatch) -> None:
+    def failing(*_: Any, **__: Any) -> None:
+        raise MemoryError
+
+    viewer.add_image(film, name="weld")
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_weld_fcn.viewer.session.show_heatmap", failing)
+        form.run()
+        finish(form)
+    assert "weld: There is not enough memory" in messages[-1]
+    assert form.jobs.starts["Run"].isEnabled()
+    assert works(form, finish, viewer, "weld")

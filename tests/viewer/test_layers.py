@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from napari.layers import Image, Labels, Shapes
@@ -13,7 +14,7 @@ from napari_weld_fcn.prediction.tiles import Box
 from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.radiograph.output import write_png
 from napari_weld_fcn.viewer.film import radiograph_of, region_of
-from napari_weld_fcn.viewer.layers import features, narrow, over_film
+from napari_weld_fcn.viewer.layers import features, narrow, over_film, show_heatmap, show_indications
 from napari_weld_fcn.viewer.saving import file_name
 from napari_weld_fcn.viewer.stepping import neighbour
 
@@ -121,3 +122,45 @@ def test_stepping_begins_at_either_end() -> None:
 )
 def test_layer_names_become_file_names(layer, expected) -> None:
     assert file_name(layer) == expected
+
+
+def stored_otherwise(path, photometric) -> None:
+    """A TIFF whose numbers are not its greys: 0 is white, or they are places in a palette."""
+    extra = {}
+    if photometric == "palette":
+        extra["colormap"] = np.tile(np.arange(255, -1, -1, dtype=np.uint16) * 257, (3, 1))
+    tifffile.imwrite(path, PLANE, photometric=photometric, **extra)
+
+
+@pytest.mark.parametrize("photometric", ["miniswhite", "palette"])
+def test_film_stored_with_0_as_white_is_predicted_as_the_command_does(viewer, tmp_path, photometric) -> None:
+    path = tmp_path / "film.tif"
+    stored_otherwise(path, photometric)
+    (layer,) = viewer.open(path, plugin="napari")
+    np.testing.assert_array_equal(layer.data, PLANE)
+    np.testing.assert_array_equal(radiograph_of(layer)().pixels, read(path).pixels)
+    np.testing.assert_array_equal(read(path).pixels, 255 - PLANE)
+
+
+def test_edited_film_is_predicted_as_it_is_shown(viewer, tmp_path) -> None:
+    stored_otherwise(tmp_path / "film.tif", "miniswhite")
+    (layer,) = viewer.open(tmp_path / "film.tif", plugin="napari")
+    layer.data = 255 - layer.data
+    np.testing.assert_array_equal(radiograph_of(layer)().pixels, 255 - PLANE)
+
+
+def test_outputs_of_another_run_follow_a_film_that_was_moved(viewer) -> None:
+    film = viewer.add_image(PLANE, name="weld")
+    table = {"label": np.arange(1, 2)}
+
+    def outputs() -> list:
+        heat = show_heatmap(viewer, film, PLANE.astype(np.float32), "turbo")
+        return [heat, show_indications(viewer, film, PLANE // 40, table)]
+
+    before = outputs()
+    film.scale, film.translate = (0.05, 0.05), (3, -2)
+    film.units, film.axis_labels = ("mm", "mm"), ("row", "column")
+    assert outputs() == before
+    for output in before:
+        np.testing.assert_allclose(output.extent.world, film.extent.world)
+        assert (output.units, output.axis_labels) == (film.units, film.axis_labels)

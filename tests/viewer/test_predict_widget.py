@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from napari._qt.widgets.qt_progress_bar import QtLabeledProgressBar
 from napari.layers import Image, Labels
-from qtpy.QtWidgets import QTextBrowser
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QTableView, QTextBrowser
 
+from napari_weld_fcn.errors import Stopped
+from napari_weld_fcn.events import TileDone
+from napari_weld_fcn.network.card import Card
+from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.prediction.outputs import records_of
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.radiograph import Radiograph, to_luminance
@@ -209,3 +217,139 @@ def test_card_is_shown_to_read(viewer, form, tiny) -> None:
     form.show_card()
     text = form.findChild(QTextBrowser).toPlainText()
     assert "tiny" in text and "BSD-3-Clause" in text
+
+
+def two_films(viewer: Any, form: Any, finish: Any, film: np.ndarray) -> tuple[Any, Any]:
+    first, second = viewer.add_image(film, name="one"), viewer.add_image(film[::-1], name="two")
+    form.run_all()
+    finish(form)
+    form.inputs.image.value = first
+    return first, second
+
+
+def test_table_of_a_film_that_is_left_while_its_slider_moves_is_brought_up_to_date(
+    viewer, form, finish, film
+) -> None:
+    first, second = two_films(viewer, form, finish, film)
+    before = form.results.sessions[second].threshold
+    low = round(float(np.quantile(outputs(viewer, "one")[0].data, 0.9)), 2)
+    form.inputs.threshold.value = low - 0.01
+    form.inputs.threshold.value = low
+    form.inputs.image.value = second
+    left, chosen = form.results.sessions[first], form.results.sessions[second]
+    assert left.threshold == pytest.approx(low) and not left.stale
+    assert len(left.prediction.table["label"]) == left.prediction.labels.max() == left.count
+    assert len(left.indications.features) == left.count + 1
+    assert chosen.threshold == before == form.inputs.exact_threshold()
+
+
+def test_save_writes_the_table_of_the_labels_it_writes(viewer, form, finish, film, tmp_path, qtbot) -> None:
+    viewer.add_image(film, name="weld")
+    form.run()
+    finish(form)
+    form.inputs.threshold.value = round(float(np.quantile(outputs(viewer, "weld")[0].data, 0.9)), 2)
+    form.results.save(str(tmp_path))
+    qtbot.waitUntil(lambda: form.results.saving is None, timeout=10_000)
+    rows = (tmp_path / "weld_indications.csv").read_text().splitlines()[1:]
+    assert len(rows) == form.results.chosen.prediction.labels.max()
+
+
+def test_films_saved_to_one_folder_keep_a_record_each(viewer, form, finish, film, tmp_path, qtbot) -> None:
+    first, second = two_films(viewer, form, finish, film)
+    for layer, threshold in ((first, 0.2), (second, 0.3), (first, 0.4)):
+        form.inputs.image.value = layer
+        form.inputs.threshold.value = threshold
+        form.results.save(str(tmp_path))
+        qtbot.waitUntil(lambda: form.results.saving is None, timeout=10_000)
+    text = (tmp_path / "record.json").read_text()
+    found = {record["input"]["name"]: record["threshold"] for record in records_of(text)}
+    assert found == pytest.approx({"two": 0.3, "one": 0.4})
+    assert len(json.loads(text)["inputs"]) == 2
+    shown = form.results.sessions[second].prediction.record
+    assert records_of(text)[0] == json.loads(json.dumps(shown))
+
+
+def test_warnings_follow_the_threshold(viewer, form, finish, film, monkeypatch) -> None:
+    def warned(lengths: np.ndarray, *_: Any) -> list[str]:
+        return [f"{len(lengths)} of an odd size"]
+
+    monkeypatch.setattr("napari_weld_fcn.prediction.cautions.scale", warned)
+    monkeypatch.setattr("napari_weld_fcn.prediction.cautions.clipping", lambda _: ["clipped"])
+    viewer.add_image(film, name="weld")
+    form.run()
+    finish(form)
+    assert form.results.chosen.warnings == ["clipped", f"{form.results.chosen.count} of an odd size"]
+    form.inputs.threshold.value = 0.99
+    form.results.settle()
+    assert form.results.panel.warnings.text() == "clipped\n0 of an odd size"
+
+
+@pytest.mark.parametrize("threshold", [0.0004, 0.9996])
+def test_threshold_beyond_the_slider_is_shown_at_its_end_and_kept(form, one_model, tiny, threshold) -> None:
+    card = Card(name="keen", network=tiny.card.network, threshold=threshold, min_size_px=3)
+    Model.create(card).save(one_model / "keen.safetensors")
+    form.reset_choices()
+    form.inputs.model.value = "keen"
+    assert form.inputs.threshold.value in (form.inputs.threshold.min, form.inputs.threshold.max)
+    assert form.inputs.settings().threshold == threshold
+    form.inputs.threshold.value = 0.25
+    assert form.inputs.settings().threshold == 0.25
+
+
+def test_minimum_size_of_0_is_shown_as_the_models_own(form, tiny) -> None:
+    size, unit = (form.inputs.form.widgets[name] for name in ("min_size", "min_size_unit"))
+    size.value = 0
+    assert size.native.text() == f"the model's own ({tiny.card.min_size_px:g} px)"
+    assert not unit.enabled
+    size.value = 2
+    assert unit.enabled
+
+
+def test_row_picked_in_the_table_is_the_indication_looked_at(viewer, form, finish, film, qtbot) -> None:
+    viewer.add_image(film, name="weld")
+    form.run()
+    finish(form)
+    form.results.open_table()
+    table = next(view for view in viewer.window._qt_window.findChildren(QTableView) if view.model())
+    table.selectRow(2)
+    number = outputs(viewer, "weld")[1].selected_label
+    assert number == int(outputs(viewer, "weld")[1].features["index"][2]) == 2
+    assert form.results.panel.number.text().startswith("2 of ")
+
+
+def test_keys_of_labels_step_to_the_next_and_the_previous(viewer, form, finish, film, qtbot) -> None:
+    viewer.add_image(film, name="weld")
+    form.run()
+    finish(form)
+    form.results.panel.next.click()
+    canvas = viewer.window._qt_viewer.canvas.native
+    qtbot.keyClick(canvas, Qt.Key.Key_Equal)
+    assert form.results.panel.number.text().startswith("2 of ")
+    qtbot.keyClick(canvas, Qt.Key.Key_Minus)
+    assert form.results.panel.number.text().startswith("1 of ")
+
+
+def test_activity_dock_counts_the_tiles_and_the_time_left(
+    viewer, form, finish, film, qtbot, monkeypatch
+) -> None:
+    def tiled(*_: Any, on_event: Any, should_stop: Any, **__: Any) -> None:
+        for done in range(200):
+            on_event(TileDone(done + 1, 200, 10.0))
+            time.sleep(0.01)
+            if should_stop():
+                raise Stopped
+
+    monkeypatch.setattr("napari_weld_fcn.viewer.widgets.predict.predict", tiled)
+    viewer.add_image(film, name="weld")
+    form.run()
+    dock = viewer.window._qt_window._activity_dialog
+
+    def shown() -> str:
+        return " ".join(
+            bar.description_label.text() + bar.eta_label.text()
+            for bar in dock.findChildren(QtLabeledProgressBar)
+        )
+
+    qtbot.waitUntil(lambda: "Predict weld" in shown() and "/200" in shown(), timeout=10_000)
+    form.stop()
+    finish(form)

@@ -11,8 +11,16 @@ from typing import Annotated, Any
 import typer
 
 from napari_weld_fcn.cli.app import SUMMARIES
-from napari_weld_fcn.cli.options import Json, Verbose, film_size, length, settings_options
-from napari_weld_fcn.cli.terminal import Terminal, guarded
+from napari_weld_fcn.cli.options import (
+    Json,
+    Verbose,
+    film_size,
+    length,
+    length_default,
+    settings_options,
+    size_default,
+)
+from napari_weld_fcn.cli.terminal import Shared, Terminal, guarded
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
@@ -26,6 +34,8 @@ commands = typer.Typer(**_PLAIN)
 models = typer.Typer(help=SUMMARIES["models"], **_PLAIN)
 commands.add_typer(models, name="models")
 
+FILM_SIZE = size_default(SimulationSettings)
+
 Out = Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to; may exist")]
 Size = Annotated[str, typer.Option(metavar="COLUMNSxROWS", help="Size of a film in pixels")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same films")]
@@ -37,7 +47,7 @@ ModelName = Annotated[str, typer.Option(metavar="NAME|FILE", help="A model's nam
 def demo(
     terminal: Terminal,
     out: Out = Path("weld-fcn-demo"),
-    size: Size = "4000x1500",
+    size: Size = FILM_SIZE,
     seed: Seed = 0,
     model: ModelName = "default",
     viewer: Annotated[bool, typer.Option(help="Open napari when there is a screen")] = True,
@@ -55,7 +65,7 @@ def simulate(
     terminal: Terminal,
     out: Out,
     films: Annotated[int, typer.Option(min=1, max=9999, help="How many films")] = 10,
-    size: Size = "4000x1500",
+    size: Size = FILM_SIZE,
     seed: Seed = 0,
     *,
     given: dict[str, Any],
@@ -80,7 +90,7 @@ def predict(
             metavar="MM|PX",
             help="Smallest length of an indication, such as 0.3mm or 4px; 0 takes the model's own",
         ),
-    ] = "4px",
+    ] = length_default(PredictionSettings),
     *,
     given: dict[str, Any],
 ) -> int:
@@ -107,8 +117,9 @@ def score(
 
 @models.callback(invoke_without_command=True)
 def _models(context: typer.Context, json: Json = False, verbose: Verbose = False) -> None:
+    context.obj = Shared(json, verbose)
     if context.invoked_subcommand is None:
-        list_models(json=json, verbose=verbose)
+        list_models(context=context)
 
 
 @guarded

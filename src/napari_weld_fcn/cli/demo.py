@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from napari_weld_fcn.cli.predict import finish, found, make_folder
-from napari_weld_fcn.cli.terminal import DONE, Terminal
+from napari_weld_fcn.cli.predict import Done, finish, make_folder
+from napari_weld_fcn.cli.terminal import DONE, Terminal, log
 from napari_weld_fcn.evaluation.scores import PixelScores, pixel_scores
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.outputs import write_outputs, write_record
@@ -43,25 +44,24 @@ def run_demo(
         files = write_outputs(out, radiograph, prediction)
         record = write_record(out, [prediction])
     scores = pixel_scores(prediction.labels, film.mask)
-    output = finish(str(path), files, prediction).as_json()
-    values = {"model": model, "outputs": [output], "record": str(record), "score": scores.as_dict()}
-    terminal.result(values, lambda console: _show(console, out, prediction, scores))
+    done = finish(str(path), files, prediction)
+    values = {"model": model, "outputs": [done.as_json()], "record": str(record), "score": scores.as_dict()}
+    terminal.result(values, lambda console: _show(console, out, done, scores))
     if viewer and not terminal.json and _has_screen():
-        _open_viewer(radiograph, prediction)
+        _open_viewer(terminal, radiograph, prediction)
     return DONE
 
 
-def _show(console: Console, out: Path, prediction: Prediction, scores: PixelScores) -> None:
-    columns = [name for name in _COLUMNS if name in prediction.table]
+def _show(console: Console, out: Path, done: Done, scores: PixelScores) -> None:
+    columns = [name for name in _COLUMNS if name in done.prediction.table]
     table = Table(*(name.replace("_", " ") for name in columns))
-    for row in list(zip(*(prediction.table[name] for name in columns), strict=True))[:ROWS_SHOWN]:
+    for row in list(zip(*(done.prediction.table[name] for name in columns), strict=True))[:ROWS_SHOWN]:
         table.add_row(*(f"{value:.4g}" for value in row))
-    count = len(prediction.table["label"])
-    if count:
+    if done.count:
         console.print(table)
-    if count > ROWS_SHOWN:
-        console.print(f"... and {count - ROWS_SHOWN} more.")
-    console.print(f"{found(count).capitalize()} in {prediction.seconds:.2f} s.")
+    if done.count > ROWS_SHOWN:
+        console.print(f"... and {done.count - ROWS_SHOWN} more.")
+    console.print(f"{done.summary.capitalize()}, in {done.prediction.seconds:.2f} s.")
     console.print(
         f"Against the simulated truth: pixel F1 {scores.f1:.2f}, "
         f"precision {scores.precision:.2f}, recall {scores.recall:.2f}."
@@ -77,13 +77,29 @@ def _has_screen() -> bool:
     return True
 
 
-def _open_viewer(radiograph: Radiograph, prediction: Prediction) -> None:
+def _open_viewer(terminal: Terminal, radiograph: Radiograph, prediction: Prediction) -> None:
+    """Show film, heatmap and indications in napari with the Predict widget; a sentence where it lacks Qt."""
+    try:
+        import_module("qtpy.QtWidgets")
+    except ImportError as fault:
+        log.info("no Qt: %s", fault)
+        terminal.say('napari opens no window without Qt; `pip install "napari-weld-fcn[all]"` installs one.')
+        return
     import napari
 
-    from napari_weld_fcn.viewer.layers import show_heatmap, show_indications
-
     viewer: Any = napari.Viewer()
-    film = viewer.add_image(radiograph.pixels, name=radiograph.name)
-    show_heatmap(viewer, film, prediction.probability, "turbo")
-    show_indications(viewer, film, prediction.labels, prediction.table)
+    fill(viewer, radiograph, prediction)
     napari.run()
+
+
+def fill(viewer: Any, radiograph: Radiograph, prediction: Prediction) -> None:
+    """Lay film, heatmap and indications over each other, in mm where the pixel size is known."""
+    from napari_weld_fcn.viewer.layers import show_heatmap, show_indications
+    from napari_weld_fcn.viewer.preferences import PLUGIN, preferences
+
+    size = radiograph.pixel_size_mm
+    placement = {"scale": (size, size), "units": ("mm", "mm")} if size else {}
+    film = viewer.add_image(radiograph.pixels, name=radiograph.name, **placement)
+    show_heatmap(viewer, film, prediction.probability, preferences().colormap)
+    show_indications(viewer, film, prediction.labels, prediction.table)
+    viewer.window.add_plugin_dock_widget(PLUGIN, "Predict")

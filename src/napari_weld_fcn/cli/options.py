@@ -2,7 +2,7 @@
 
 `settings_options` gives a command one option for each field, by its name without the unit: the field
 `pixel_size_mm` becomes `--pixel-size MM`. Ranges are checked by the class alone, once all is given; its
-refusal becomes one sentence (`sentence`).
+refusal becomes one sentence, by the option's name (`sentence`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.settings import Settings
+from napari_weld_fcn.settings import Settings, sentence_of
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Write a log to standard error")]
@@ -64,13 +64,18 @@ def option_name(name: str, unit: str) -> str:
 
 def sentence(fault: ValidationError) -> str:
     """Say what a settings class refused, by the option's name and with what was given."""
-    first = fault.errors()[0]
-    message = first["msg"].removeprefix("Value error, ").rstrip(".")
-    if not first["loc"]:
-        return f"{message}."
-    name = str(first["loc"][0])
-    option = _TAKEN_TOGETHER.get(name) or option_name(name, "mm")
-    return f"{option} {first['input']}: {message[:1].lower()}{message[1:]}."
+    return sentence_of(fault, lambda name: _TAKEN_TOGETHER.get(name) or option_name(name, "mm"))
+
+
+def size_default(settings: type[Settings]) -> str:
+    """Return the size of a film as `film_size` reads it, from the defaults of `columns` and `rows`."""
+    return "x".join(str(settings.model_fields[name].default) for name in ("columns", "rows"))
+
+
+def length_default(settings: type[Settings]) -> str:
+    """Return the minimum size as `length` reads it, from the defaults of `min_size` and its unit."""
+    size, unit = (settings.model_fields[name].default for name in ("min_size", "min_size_unit"))
+    return f"{size:g}{unit}" if size else "0"
 
 
 def film_size(text: str) -> dict[str, Any]:

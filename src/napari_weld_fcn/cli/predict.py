@@ -16,11 +16,12 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_weld_fcn.cli.terminal import DONE, WRONG_INPUT, Progress, Terminal, log
-from napari_weld_fcn.errors import ModelError, SettingsError, WeldFcnError
+from napari_weld_fcn.errors import SettingsError, WeldFcnError
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.outputs import OutputFiles, write_outputs, write_record
 from napari_weld_fcn.prediction.predict import Prediction, predict
 from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.prediction.summary import summary
 from napari_weld_fcn.radiograph.files import image_paths, read
 
 
@@ -42,12 +43,9 @@ def run_predict(
                     done.append(_predict_one(path, folder, loaded, settings, progress))
                     for warning in done[-1].prediction.warnings:
                         terminal.say(f"Warning: {warning}")
-                except ModelError:
-                    raise
-                except WeldFcnError as fault:
-                    text = str(fault) if str(path) in str(fault) else f"{path}: {fault}"
-                    faults.append({"input": str(path), "error": text})
-                    terminal.say(text)
+                except (WeldFcnError, MemoryError) as fault:
+                    faults.append({"input": str(path), "error": _sentence(path, fault)})
+                    terminal.say(faults[-1]["error"])
                 progress.film_done()
     finally:
         record = write_record(folder, [each.prediction for each in done]) if done else None
@@ -85,6 +83,11 @@ class Done:
         """How many indications there are."""
         return len(self.prediction.table["label"])
 
+    @property
+    def summary(self) -> str:
+        """The same in words."""
+        return summary(self.count, self.prediction.record["threshold"])
+
 
 def finish(source: str, files: OutputFiles, prediction: Prediction) -> Done:
     """Keep what is needed of a prediction whose files are written; its arrays are let go."""
@@ -107,11 +110,10 @@ def make_folder(folder: Path) -> None:
         raise WeldFcnError(f"{folder}: cannot be made a folder ({fault.strerror}).") from fault
 
 
-def found(count: int) -> str:
-    """Say how many indications there are, in words that promise nothing of the film."""
-    if count == 0:
-        return "no indication above the threshold"
-    return f"{count} indication{'s' if count > 1 else ''}"
+def _sentence(path: Path, fault: WeldFcnError | MemoryError) -> str:
+    if isinstance(fault, MemoryError):
+        return f"{path}: is too large for this computer's memory; close other programs, or cut the film."
+    return str(fault) if str(path) in str(fault) else f"{path}: {fault}"
 
 
 def _predict_one(
@@ -120,8 +122,9 @@ def _predict_one(
     on_event = progress.film(path.name)
     radiograph = read(path)
     prediction = predict(radiograph, model, settings, on_event=on_event)
-    log.info("%s: %s in %.2f s", path, found(len(prediction.table["label"])), prediction.seconds)
-    return finish(str(path), write_outputs(folder, radiograph, prediction), prediction)
+    done = finish(str(path), write_outputs(folder, radiograph, prediction), prediction)
+    log.info("%s: %s in %.2f s", path, done.summary, prediction.seconds)
+    return done
 
 
 def _refuse_equal_names(paths: Iterable[Path]) -> None:
@@ -143,6 +146,6 @@ def _show(console: Console, done: list[Done], folder: Path) -> None:
     table = Table("radiograph", "found", "marked", "seconds")
     for each in done:
         share, seconds = f"{each.flaw_fraction:.2%}", f"{each.prediction.seconds:.2f}"
-        table.add_row(Path(each.source).name, found(each.count), share, seconds)
+        table.add_row(Path(each.source).name, each.summary, share, seconds)
     console.print(table)
     console.print(f"Heatmaps, labels, tables and overlays are in {folder}.")

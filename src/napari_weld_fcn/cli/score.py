@@ -16,7 +16,8 @@ from rich.table import Table
 
 from napari_weld_fcn.cli.terminal import DONE, Terminal
 from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.evaluation.scores import match_flaws, pixel_scores
+from napari_weld_fcn.evaluation.matches import match_flaws
+from napari_weld_fcn.evaluation.scores import pixel_scores
 from napari_weld_fcn.prediction import indications
 from napari_weld_fcn.radiograph.files import read
 
@@ -54,7 +55,7 @@ def _numbered(pixels: NDArray[Any]) -> NDArray[Any]:
     """Labels as they are; a mask, which has but one value beside 0, by its connected parts."""
     highest = pixels.max()
     if pixels.dtype != np.bool_ and np.any((pixels != 0) & (pixels != highest)):
-        return pixels.astype(np.int64)
+        return pixels
     return indications.label((pixels != 0).astype(np.float32), 0.5, 0.0)
 
 

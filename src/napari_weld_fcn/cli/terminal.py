@@ -15,6 +15,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec
 
 import typer
@@ -103,12 +104,25 @@ class Progress:
         self._bar.update(self._task, completed=self._films)
 
 
+@dataclass(frozen=True)
+class Shared:
+    """What was said before a sub-command's name, as in `weld-fcn models --json show default`."""
+
+    json: bool = False
+    verbose: bool = False
+
+
 def guarded(command: Callable[Concatenate[Terminal, _Given], int]) -> Callable[..., None]:
-    """Give a command `--json` and `--verbose`, a `Terminal` as its first argument, and an exit code."""
+    """Give a command `--json` and `--verbose`, a `Terminal` as its first argument, and an exit code.
+
+    Both options hold as well where they stand before a sub-command's name: the group keeps them in its
+    context as `Shared`.
+    """
 
     def run(*args: Any, json: bool = False, verbose: bool = False, **kwargs: Any) -> None:
-        terminal = Terminal(json)
-        with _log_written(verbose):
+        before = kwargs.pop("context").obj or Shared()
+        terminal = Terminal(json or before.json)
+        with _log_written(verbose or before.verbose):
             code = _exit_code(terminal, lambda: command(terminal, *args, **kwargs))
         raise typer.Exit(code)
 
@@ -118,6 +132,7 @@ def guarded(command: Callable[Concatenate[Terminal, _Given], int]) -> Callable[.
     shared = [
         inspect.Parameter("json", keyword, default=False, annotation=Json),
         inspect.Parameter("verbose", keyword, default=False, annotation=Verbose),
+        inspect.Parameter("context", keyword, annotation=typer.Context),
     ]
     run.__signature__ = signature.replace(parameters=[*own, *shared], return_annotation=None)  # type: ignore[attr-defined]
     run.__name__, run.__doc__ = command.__name__, command.__doc__

@@ -23,6 +23,9 @@ Floats = NDArray[np.float64]
 #: Share of a region that must lie in another for it to count as part of it.
 PART = 0.5
 
+#: Smallest intersection over union at which an indication can be the one that found a flaw.
+MIN_IOU = 0.1
+
 
 @dataclass(frozen=True)
 class FlawMatches:
@@ -80,7 +83,7 @@ class FlawMatches:
 
 
 def match_flaws(
-    labels: NDArray[Any], instances: NDArray[Any], min_iou: float = 0.1, min_size_px: float = 0.0
+    labels: NDArray[Any], instances: NDArray[Any], min_iou: float = MIN_IOU, min_size_px: float = 0.0
 ) -> FlawMatches:
     """Pair indications with flaws, one to one.
 
@@ -89,7 +92,7 @@ def match_flaws(
     labels
         ``(rows, columns)`` integers, 0 background, n the indication of that number.
     instances
-        The same shape, n the flaw of that number; numbers may be missing.
+        The same shape, n the flaw of that number; in both, numbers may be missing and of any size.
     min_iou
         Smallest intersection over union of a pair, 0..1.
     min_size_px
@@ -103,6 +106,8 @@ def match_flaws(
     """
     if labels.shape != instances.shape:
         raise ValueError(f"labels of {labels.shape} cannot be compared with flaws of {instances.shape}")
+    labels, label_names = _renumbered(labels)
+    instances, flaw_names = _renumbered(instances)
     label_area, flaw_area = _areas(labels), _areas(instances)
     label, flaw, shared = _overlaps(labels, instances)
     iou = shared / (label_area[label] + flaw_area[flaw] - shared)
@@ -123,15 +128,27 @@ def match_flaws(
     holds = (shared >= PART * flaw_area[flaw]) & counts[flaw]
     lies_on = (shared >= PART * label_area[label]) & counts[flaw]
     return FlawMatches(
-        flaws=numbers,
-        labels=paired_label[numbers],
+        flaws=flaw_names[numbers],
+        labels=label_names[paired_label[numbers]],
         iou=paired_iou[numbers],
         covered=covered[numbers] / flaw_area[numbers],
-        false_labels=np.flatnonzero((label_area > 0) & ~good),
+        false_labels=label_names[np.flatnonzero((label_area > 0) & ~good)],
         indications=int(np.count_nonzero(label_area)),
         merged=_several(label[holds]),
         split=_several(flaw[lies_on]),
     )
+
+
+def _renumbered(numbers: NDArray[Any]) -> tuple[NDArray[np.int32], Integers]:
+    """Count the regions from 1 without a gap; return them so, and their own numbers with 0 first.
+
+    What follows has a place for each number up to the largest, and a file may name two billion.
+    """
+    marked = numbers > 0
+    names, place = np.unique(numbers[marked], return_inverse=True)
+    dense = np.zeros(numbers.shape, np.int32)
+    dense[marked] = place + 1
+    return dense, np.concatenate([[0], names]).astype(np.int64)
 
 
 def _areas(numbers: NDArray[Any]) -> Integers:

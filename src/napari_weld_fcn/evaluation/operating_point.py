@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_weld_fcn.evaluation.matches import match_flaws
+from napari_weld_fcn.evaluation.matches import MIN_IOU, match_flaws
 from napari_weld_fcn.prediction.indications import label
 
 Counts = NDArray[np.int64]
@@ -111,7 +111,7 @@ def object_counts(
     thresholds: Sequence[float] = TRIED,
     min_size_px: float = 0.0,
     min_flaw_size_px: float = 0.0,
-    min_iou: float = 0.1,
+    min_iou: float = MIN_IOU,
 ) -> ObjectCounts:
     """Try thresholds on one film; add the results of several films.
 

@@ -18,24 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_weld_fcn.evaluation.matches import FlawMatches, match_flaws
-from napari_weld_fcn.evaluation.operating_point import ObjectCounts, OperatingPoint, object_counts
-
-__all__ = [
-    "BestThreshold",
-    "FlawMatches",
-    "ObjectCounts",
-    "OperatingPoint",
-    "PixelScores",
-    "ThresholdCounts",
-    "best_threshold",
-    "match_flaws",
-    "object_counts",
-    "pixel_scores",
-    "pooled",
-    "threshold_counts",
-]
-
 Mask = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 

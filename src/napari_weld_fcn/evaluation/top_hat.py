@@ -22,8 +22,11 @@ from napari_weld_fcn.network.normalisation import full_scale
 #: Depth that becomes 0.5, in grey levels of 255.
 HALF_DEPTH = 10.0
 
+#: Half the window, pixels; flaws of weld films at 0.04 mm a pixel are about 12 pixels across.
+RADIUS = 12
 
-def top_hat(pixels: NDArray[Any], radius: int = 12, blur: float = 1.5) -> NDArray[np.float32]:
+
+def top_hat(pixels: NDArray[Any], radius: int = RADIUS, blur: float = 1.5) -> NDArray[np.float32]:
     """Depth of dark spots, on a scale from 0 to 1.
 
     Parameters

@@ -14,7 +14,7 @@ from typing import Literal
 
 import platformdirs
 
-from napari_weld_fcn.errors import ModelError
+from napari_weld_fcn.errors import ModelError, WeldFcnError
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.container import SUFFIX, read_header
 
@@ -83,7 +83,7 @@ def find(name_or_path: str | Path) -> Path:
     known = own() | shipped()
     if isinstance(name_or_path, str) and name_or_path in known:
         return known[name_or_path]
-    if name_or_path and Path(name_or_path).is_file():
+    if name_or_path and _is_file(Path(name_or_path)):
         return Path(name_or_path)
     raise ModelError(
         f"{name_or_path}: neither a model's name nor a file; the models are {', '.join(known) or 'none'}."
@@ -104,6 +104,8 @@ def import_model(path: str | Path, name: str | None = None) -> ModelEntry:
     ------
     ModelError
         If the file is no sound model, the name cannot be used, or it is taken.
+    WeldFcnError
+        If it cannot be written.
     """
     from napari_weld_fcn.network.model import Model  # the only need of torch here
 
@@ -113,11 +115,14 @@ def import_model(path: str | Path, name: str | None = None) -> ModelEntry:
         raise ModelError(f"{name!r} cannot be the name of a model: {fault}.")
     if name.casefold() in {taken.casefold() for taken in own()}:
         raise ModelError(f"A model called {name!r} is there already; delete it first or choose another name.")
-    if not path.is_file():
+    if not _is_file(path):
         raise ModelError(f"{path}: there is no such file.")
     model = Model.load(path)
-    own_folder().mkdir(parents=True, exist_ok=True)
     target = own_folder() / f"{name}{SUFFIX}"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WeldFcnError(f"{target.parent}: cannot be made a folder ({error.strerror}).") from error
     model.save(target)
     return ModelEntry(name, target, "own", model.card)
 
@@ -129,13 +134,18 @@ def delete(name: str) -> None:
     ------
     ModelError
         If it is shipped with the program, or there is none of that name.
+    WeldFcnError
+        If its file may not be deleted.
     """
     if name in SHIPPED_NAMES:
         raise ModelError(f"{name}: is shipped with the program and cannot be deleted.")
     path = own().get(name)
     if path is None:
         raise ModelError(f"{name}: no own model has this name; there are {', '.join(own()) or 'none'}.")
-    path.unlink()
+    try:
+        path.unlink()
+    except OSError as fault:
+        raise WeldFcnError(f"{path}: cannot be deleted ({fault.strerror}).") from fault
 
 
 def name_fault(name: str) -> str | None:
@@ -151,6 +161,14 @@ def name_fault(name: str) -> str | None:
     if name.casefold().split(".")[0] in _WINDOWS_DEVICES:
         return "Windows keeps it for a device"
     return None
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is there; a name too long for any file, or a folder that may not be entered, has none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _entry(name: str, path: Path, origin: Literal["shipped", "own"]) -> ModelEntry:

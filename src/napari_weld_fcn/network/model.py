@@ -40,10 +40,13 @@ class Model:
         Takes ``(N, 1, rows, columns)`` normalised float32 pixels and gives logits of the same shape.
     card
         What it is, where it comes from and how to apply it.
+    source
+        By what it was loaded: a name of the library or a file's full path; empty where it was not.
     """
 
     network: nn.Module
     card: Card
+    source: str = ""
 
     @classmethod
     def create(cls, card: Card, network: nn.Module | None = None, seed: int = 0) -> Model:
@@ -99,7 +102,8 @@ class Model:
         _check_tensors(_shapes(weights), expected, str(path))
         _check_numbers(weights, expected, str(path))
         network.load_state_dict(weights, assign=True)
-        model = cls(network.eval(), header.card)
+        named = isinstance(name_or_path, str) and name_or_path in library.shipped() | library.own()
+        model = cls(network.eval(), header.card, str(name_or_path) if named else str(path.absolute()))
         _ = model.field  # followed once here, so that the first prediction does not wait for it
         return model
 

@@ -19,7 +19,7 @@ from napari_weld_fcn.prediction.record import PlaneRun
 from napari_weld_fcn.prediction.resolved import Resolved
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.sweep import View, default_tile, sweep
-from napari_weld_fcn.prediction.tiles import Box, extended
+from napari_weld_fcn.prediction.tiles import Box
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
 
@@ -44,11 +44,13 @@ def apply(
     """
     probability = np.zeros(film.pixels.shape, np.float32)
     progress = _Progress(film.planes, on_event)
-    runs = []
+    runs: list[PlaneRun] = []
     for index in range(film.planes):
         view = _view(film, index, model, settings, resolved)
         out = probability[index] if probability.ndim == 3 else probability
-        runs.append(_plane(view, model, settings, resolved, out, progress, should_stop))
+        # What had no memory for a tile on one plane has none on the next, so the tile is carried over.
+        tile = runs[-1].tile if runs else None
+        runs.append(_plane(view, model, settings, resolved, tile, out, progress, should_stop))
         progress.next_plane()
     return probability, runs
 
@@ -70,16 +72,19 @@ def _plane(
     model: Model,
     settings: PredictionSettings,
     resolved: Resolved,
+    tile: tuple[int, int] | None,
     out: NDArray[np.float32],
     progress: _Progress,
     should_stop: ShouldStop,
 ) -> PlaneRun:
     device = torch.device(resolved.device)
+    rows, columns = view.shape
     arithmetic = choose_arithmetic(
-        model, device, settings.precision, lambda: _probe_window(view), should_stop
+        model, device, settings.precision, rows * columns, lambda: _probe_windows(view), should_stop
     )
     engine = engine_for(model, device, arithmetic)
-    tile = (settings.tile, settings.tile) if settings.tile else default_tile(view, engine)
+    if tile is None:
+        tile = (settings.tile, settings.tile) if settings.tile else default_tile(view, engine)
     region = resolved.region or Box(0, 0, *view.shape)
     tile = sweep(view, engine, tile, region, out, progress, should_stop)
     return PlaneRun(
@@ -91,17 +96,28 @@ def _kept(arithmetic: Arithmetic) -> tuple[int, int] | None:
     return None if arithmetic.leading is None else (arithmetic.leading, arithmetic.trailing)
 
 
-def _probe_window(view: View) -> NDArray[np.float32]:
-    """Return the busiest window of the plane; of a lazy one, which that would read in full, the centre."""
+def _probe_windows(view: View) -> list[torch.Tensor]:
+    """Return the busiest window of the plane, or as much of it, at each scale.
+
+    Of a lazy plane, which looking for it would read in full, the centre is taken.
+    """
     if isinstance(view.pixels, np.ndarray):
         box = busiest(view.pixels, PROBE_EDGE, view.stride)
     else:
         edges = [min(size, PROBE_EDGE) for size in view.shape]
         top, left = ((size - edge) // 2 for size, edge in zip(view.shape, edges, strict=True))
         box = Box(top, left, top + edges[0], left + edges[1])
-    values = view.read(box)
-    missing = [(0, extended(size, view.stride) - size) for size in values.shape]
-    return np.pad(values, missing, mode="edge")
+    return [view.window(_at_scale(view, box, scale), scale) for scale in view.quality.scales]
+
+
+def _at_scale(view: View, box: Box, scale: float) -> Box:
+    """Return a box of the same size about the same place of the plane enlarged by `scale`."""
+    shift = [
+        int((scale - 1) * (first + last) / 2)
+        for first, last in ((box.top, box.bottom), (box.left, box.right))
+    ]
+    moved = Box(box.top + shift[0], box.left + shift[1], box.bottom + shift[0], box.right + shift[1])
+    return moved.within(view.enlarged_shape(scale))
 
 
 class _Progress:

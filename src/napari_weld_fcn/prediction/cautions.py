@@ -17,18 +17,28 @@ _NEAR = 1.25
 
 
 def clipping(radiograph: Radiograph) -> list[str]:
-    """Warn where much of the film lies at the ends of its scale."""
-    share = clipped_share(radiograph.pixels)
-    if share <= CLIPPED:
+    """Warn where much of a plane lies at the ends of its scale; of a stack, name the worst plane."""
+    shares = [clipped_share(radiograph.plane(index)) for index in range(radiograph.planes)]
+    share, clipped = max(shares), sum(each > CLIPPED for each in shares)
+    if not clipped:
         return []
+    what = "the film" if len(shares) == 1 else f"plane {shares.index(share)}"
+    more = f" ({clipped} of {len(shares)} planes are over {CLIPPED:.0%})" if len(shares) > 1 else ""
     return [
-        f"{radiograph.name}: {share:.0%} of the film is at the black or white end of its scale; "
+        f"{radiograph.name}: {share:.0%} of {what} is at the black or white end of its scale{more}; "
         "flaws cannot be seen there, so digitise it again with a wider window."
     ]
 
 
-def scale(lengths: NDArray[np.float64], flaw_size_px: tuple[float, float] | None, name: str) -> list[str]:
+def scale(
+    lengths: NDArray[np.float64],
+    flaw_size_px: tuple[float, float] | None,
+    min_size_px: float,
+    name: str,
+) -> list[str]:
     """Warn where all indications are as small, or as large, as the model knows flaws.
+
+    The smallest that can be found is the larger of what the model knows and of what is kept at all.
 
     Parameters
     ----------
@@ -36,17 +46,19 @@ def scale(lengths: NDArray[np.float64], flaw_size_px: tuple[float, float] | None
         ``(indications,)`` maximum Feret lengths, pixels.
     flaw_size_px
         Smallest and largest flaw that the model saw, pixels.
+    min_size_px
+        Smallest indication that is kept, pixels.
     name
         The radiograph's.
     """
     if flaw_size_px is None or lengths.size < ENOUGH:
         return []
-    smallest, largest = flaw_size_px
+    smallest, largest = max(flaw_size_px[0], min_size_px), flaw_size_px[1]
     at_limit = (lengths <= smallest * _NEAR) | (lengths >= largest / _NEAR)
     if not at_limit.all():
         return []
     return [
-        f"{name}: all {lengths.size} indications are at the limits of the sizes that the model knows "
+        f"{name}: all {lengths.size} indications are at the limits of the sizes that can be found "
         f"({smallest:g} to {largest:g} pixels); the film is probably far from the model's scale: "
         "enlarge or shrink it."
     ]

@@ -11,11 +11,13 @@ Stop is asked before every layer, so a tile may be as large as the memory allows
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 from weakref import WeakKeyDictionary
 
 import torch
@@ -71,17 +73,36 @@ class Cost:
     operations: float
 
 
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What all engines of a model have in common, found once.
+
+    Attributes
+    ----------
+    network
+        Folded, float32, on the processor.
+    order
+        Names of its convolutions as they are computed.
+    cost
+        Of each pixel.
+    """
+
+    network: nn.Module
+    order: tuple[str, ...]
+    cost: Cost
+
+
 class Engine:
     """A model's network for one device and one arithmetic; made by `engine_for`."""
 
-    def __init__(self, model: Model, device: torch.device, arithmetic: Arithmetic) -> None:
+    def __init__(self, plan: Plan, device: torch.device, arithmetic: Arithmetic) -> None:
         self.device = device
         self.arithmetic = arithmetic
-        self._network = folded(model.network).float()
+        self.cost = plan.cost
+        self._network = copy.deepcopy(plan.network)
         self._asking = threading.local()
-        order, self.cost = _survey(self._network, model.stride)
         self._network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._set_precision(order)
+        self._set_precision([cast(Convolution, self._network.get_submodule(name)) for name in plan.order])
         for layer in self._network.modules():
             if not list(layer.children()):
                 layer.register_forward_pre_hook(self._stop_if_asked)
@@ -132,6 +153,7 @@ class Engine:
             self._asking.should_stop = never
 
 
+_plans: WeakKeyDictionary[Model, Plan] = WeakKeyDictionary()
 _engines: WeakKeyDictionary[Model, dict[tuple[torch.device, Arithmetic], Engine]] = WeakKeyDictionary()
 
 
@@ -140,7 +162,9 @@ def engine_for(model: Model, device: torch.device, arithmetic: Arithmetic) -> En
     kept = _engines.setdefault(model, {})
     key = (device, arithmetic)
     if key not in kept:
-        kept[key] = Engine(model, device, arithmetic)
+        if model not in _plans:
+            _plans[model] = _plan(folded(model.network).float(), model.stride)
+        kept[key] = Engine(_plans[model], device, arithmetic)
     return kept[key]
 
 
@@ -158,14 +182,15 @@ def _in_own_precision(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tup
     return tuple(tensor.to(layer.weight.dtype) for tensor in inputs)  # type: ignore[arg-type]
 
 
-def _survey(network: nn.Module, stride: int) -> tuple[list[Convolution], Cost]:
-    """Run a small window through the network; return its convolutions in order, and their cost."""
-    order: list[Convolution] = []
+def _plan(network: nn.Module, stride: int) -> Plan:
+    """Run a small window through the network to learn the order and the cost of its convolutions."""
+    names = {layer: name for name, layer in network.named_modules()}
+    order: list[str] = []
     values, operations = [1.0], [0.0]
 
     def note(layer: nn.Module, inputs: tuple[torch.Tensor, ...], result: torch.Tensor) -> None:
         assert isinstance(layer, Convolution)
-        order.append(layer)
+        order.append(names[layer])
         values.append(result.numel())
         places = result if isinstance(layer, nn.Conv2d) else inputs[0]
         operations.append(2.0 * layer.weight.numel() * places[0, 0].numel())
@@ -178,4 +203,4 @@ def _survey(network: nn.Module, stride: int) -> tuple[list[Convolution], Cost]:
         network(window)
     for hook in hooks:
         hook.remove()
-    return order, Cost(max(values) / window.numel(), sum(operations) / window.numel())
+    return Plan(network, tuple(order), Cost(max(values) / window.numel(), sum(operations) / window.numel()))

@@ -27,7 +27,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from napari_weld_fcn.prediction.hulls import feret
-from napari_weld_fcn.prediction.runs import Labels, bands, find_runs, groups, row_ends
+from napari_weld_fcn.prediction.runs import Labels, Runs, bands, find_runs, groups, row_ends
 
 Table = dict[str, NDArray[Any]]
 
@@ -176,14 +176,30 @@ def _join(labels: Labels, count: int, pairs: NDArray[np.int32]) -> int:
 
 def _drop_short(labels: Labels, min_size_px: float) -> None:
     kept = _long_enough(labels, min_size_px)
-    if not kept.all():
+    if not kept.any():
+        labels[...] = 0
+    elif not kept.all():
         new = np.where(kept, np.cumsum(kept), 0)
         _renumber(labels, np.append(0, new).astype(np.int32))
 
 
 def _long_enough(labels: Labels, min_size_px: float) -> NDArray[np.bool_]:
-    """Which of the numbers 1..n are kept; only where the box around one leaves it open is the hull asked."""
-    runs = find_runs(labels).sorted_by_label()
+    """Which of the numbers 1..n are kept.
+
+    Most of those that noise makes have too few pixels even if these lay in a diagonal line, and go at once;
+    of the others the hull is asked only where the box around one leaves it open.
+    """
+    runs = find_runs(labels)
+    longest = np.sqrt(2.0 * (np.bincount(runs.label, runs.length)[1:] - 1) ** 2) + 1
+    enough = longest >= min_size_px
+    result = np.zeros(enough.size, dtype=bool)
+    if enough.any():
+        candidates = runs.chosen(np.flatnonzero(enough[runs.label - 1])).sorted_by_label()
+        result[enough] = _kept_by_extent(candidates, min_size_px)
+    return result
+
+
+def _kept_by_extent(runs: Runs, min_size_px: float) -> NDArray[np.bool_]:
     first, _ = groups(runs.label)
     height = np.maximum.reduceat(runs.row, first) - runs.row[first]
     width = np.maximum.reduceat(runs.stop, first) - np.minimum.reduceat(runs.start, first) - 1

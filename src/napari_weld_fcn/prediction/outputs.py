@@ -25,6 +25,8 @@ from napari_weld_fcn.radiograph.radiograph import Radiograph
 #: One for all inputs of a call.
 RECORD_NAME = "record.json"
 _PER_INPUT = ("input", "planes", "region", "pixel_size_mm", "pixel_size_source", "min_size_px", "precision")
+#: What an input's entry says besides its record.
+_OF_THE_RESULT = ("indications", "seconds", "warnings")
 _SIGNIFICANT_DIGITS = 6
 
 
@@ -121,10 +123,13 @@ def write_record(folder: str | Path, predictions: list[Prediction]) -> Path:
 
 
 def records_of(text: str) -> list[dict[str, Any]]:
-    """Return the records of all inputs, as `predict.from_record` takes them, from a `record.json`."""
+    """Return the records of all inputs, as `predict.from_record` takes them, from a `record.json`.
+
+    What an input has of its own goes before what all have in common.
+    """
     whole = json.loads(text)
     inputs = whole.pop("inputs")
-    return [whole | {key: each[key] for key in _PER_INPUT} for each in inputs]
+    return [whole | {key: each[key] for key in each if key not in _OF_THE_RESULT} for each in inputs]
 
 
 def _narrow(labels: NDArray[np.int32]) -> NDArray[np.integer]:

@@ -1,9 +1,13 @@
 """Which arithmetic is near enough to float32, tried on the radiograph itself.
 
 How much bfloat16 moves a probability depends on the weights and on the film, so no fixed answer is right. A
-small window where the film is busiest is computed in float32 and in ever more careful mixtures; the first
-whose largest difference stays under `PROBE_LIMIT` is taken, otherwise float32. The limit lies under the
-promise (`PROMISE`) because a window sees less than the film.
+small window where the film is busiest, at each scale that will be predicted, is computed in float32 and in
+mixtures; the fastest whose largest difference stays under `PROBE_LIMIT` is taken, otherwise float32. The
+limit lies under the promise (`PROMISE`) because a window sees less than the film. The most careful mixture
+is tried first: where even that is too far, as with most trained networks, the others need not be tried.
+
+The choice is made anew for each plane. Remembering it would save little, and let the same film give other
+numbers after another one than in a fresh process.
 """
 
 from __future__ import annotations
@@ -23,9 +27,11 @@ from napari_weld_fcn.prediction.tiles import Box
 #: Largest difference from float32 that a probability may have.
 PROMISE = 5e-3
 #: Largest difference in the window that is tried.
-PROBE_LIMIT = 3e-3
+PROBE_LIMIT = PROMISE / 2
 #: Edge of that window, pixels.
-PROBE_EDGE = 256
+PROBE_EDGE = 192
+#: On planes of fewer pixels the trial costs more than it can save: 20 windows.
+SMALLEST_PLANE = 20 * PROBE_EDGE**2
 #: Mixtures, the fastest first.
 MIXTURES = (Arithmetic(1, 1), Arithmetic(1, 3), Arithmetic(2, 4))
 _SAMPLE_STEP = 8
@@ -35,7 +41,8 @@ def choose_arithmetic(
     model: Model,
     device: torch.device,
     wanted: str,
-    window: Callable[[], NDArray[np.float32]],
+    plane_pixels: int,
+    windows: Callable[[], list[torch.Tensor]],
     should_stop: ShouldStop,
 ) -> Arithmetic:
     """Return the fastest arithmetic that is near enough.
@@ -46,21 +53,31 @@ def choose_arithmetic(
         What is to be applied, and where.
     wanted
         ``float32``; ``bfloat16``, which takes the most careful mixture where none is near enough; ``auto``,
-        which takes float32 then, and where the device has no bfloat16.
-    window
-        Reads the ``(rows, columns)`` normalised pixels to try it on.
+        which takes float32 then, where the device has no bfloat16, and for a small plane.
+    plane_pixels
+        How many pixels the plane has.
+    windows
+        Reads the ``(rows, columns)`` normalised pixels to try it on, one window for each scale.
     should_stop
         Asked before each layer.
     """
-    if wanted == "float32" or (wanted == "auto" and not has_bfloat16(device)):
+    if wanted == "float32":
         return FLOAT32
-    pixels = torch.from_numpy(window())
-    exact = engine_for(model, device, FLOAT32).probability(pixels, should_stop)
-    for mixture in MIXTURES:
-        rounded = engine_for(model, device, mixture).probability(pixels, should_stop)
-        if float((rounded - exact).abs().max()) <= PROBE_LIMIT:
-            return mixture
-    return FLOAT32 if wanted == "auto" else MIXTURES[-1]
+    if wanted == "auto" and (plane_pixels < SMALLEST_PLANE or not has_bfloat16(device)):
+        return FLOAT32
+    tried = windows()
+    exact = [engine_for(model, device, FLOAT32).probability(window, should_stop) for window in tried]
+
+    def near(mixture: Arithmetic) -> bool:
+        rounded = (engine_for(model, device, mixture).probability(window, should_stop) for window in tried)
+        return all(
+            float((one - other).abs().max()) <= PROBE_LIMIT for one, other in zip(rounded, exact, strict=True)
+        )
+
+    *faster, careful = MIXTURES
+    if not near(careful):
+        return FLOAT32 if wanted == "auto" else careful
+    return next((mixture for mixture in faster if near(mixture)), careful)
 
 
 def busiest(plane: NDArray[np.generic], edge: int, stride: int) -> Box:

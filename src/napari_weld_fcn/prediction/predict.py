@@ -20,7 +20,13 @@ from napari_weld_fcn.events import OnEvent, ShouldStop, ignore, never
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction import cautions, indications
 from napari_weld_fcn.prediction.application import apply
-from napari_weld_fcn.prediction.record import asked, check_input, make_record
+from napari_weld_fcn.prediction.record import (
+    asked,
+    check_input,
+    make_record,
+    model_file,
+    with_recorded_size,
+)
 from napari_weld_fcn.prediction.resolved import resolve
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.tiles import Box
@@ -122,6 +128,18 @@ def predict(
         If the pixels, the model or the settings cannot be used; the text says why.
     """
     film, ready = _as_radiograph(radiograph), _as_model(model)
+    return _predicted(film, ready, ready.source, settings, region, on_event, should_stop)
+
+
+def _predicted(
+    film: Radiograph,
+    ready: Model,
+    loaded: str,
+    settings: PredictionSettings,
+    region: Box | None,
+    on_event: OnEvent,
+    should_stop: ShouldStop,
+) -> Prediction:
     resolved = resolve(film, ready.card, settings, region)
     start = time.perf_counter()
     probability, planes = apply(film, ready, settings, resolved, on_event, should_stop)
@@ -129,9 +147,9 @@ def predict(
     table = found.table
     seconds = time.perf_counter() - start
     warnings = cautions.clipping(film) + cautions.scale(
-        table["length_px"], ready.card.flaw_size_px, film.name
+        table["length_px"], ready.card.flaw_size_px, resolved.min_size_px, film.name
     )
-    record = make_record(film, ready, settings, resolved, planes)
+    record = make_record(film, ready, loaded, settings, resolved, planes)
     return Prediction(probability, found.labels, table, record, warnings, seconds)
 
 
@@ -187,7 +205,8 @@ def from_record(
     record
         That of a `Prediction`, or read from `record.json`.
     radiograph, model
-        None takes them from where the record says.
+        None takes them from where the record says; a model that is not there any more, from any of the
+        known ones with the same SHA-256. The pixel size is the record's in any case.
     on_event, should_stop
         As for `predict`.
 
@@ -201,13 +220,15 @@ def from_record(
     settings, region = asked(record)
     film = read(record["input"]["source"]) if radiograph is None else radiograph
     check_input(record, film)
-    ready = _as_model(record["model"]["name"] if model is None else model)
+    film = with_recorded_size(record, film)
+    ready = _as_model(model_file(record) if model is None else model)
     if ready.sha256 != record["model"]["sha256"]:
         raise ModelError(
             f"Model {ready.card.name} (SHA-256 {ready.sha256[:12]}...) is not that of the record "
             f"({record['model']['sha256'][:12]}...)."
         )
-    return predict(film, ready, settings, region=region, on_event=on_event, should_stop=should_stop)
+    loaded = record["model"]["loaded"] if model is None else ready.source
+    return _predicted(film, ready, loaded, settings, region, on_event, should_stop)
 
 
 def _as_model(model: Model | str | Path) -> Model:

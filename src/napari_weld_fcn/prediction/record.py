@@ -8,14 +8,16 @@ text, lists. What cannot be repeated bit by bit is left out: no clock, no host.
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import torch
 
 import napari_weld_fcn
-from napari_weld_fcn.errors import RadiographError, SettingsError
+from napari_weld_fcn.errors import ModelError, RadiographError, SettingsError
+from napari_weld_fcn.network import library
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.resolved import Resolved
 from napari_weld_fcn.prediction.settings import PredictionSettings
@@ -53,11 +55,15 @@ class PlaneRun:
 def make_record(
     radiograph: Radiograph,
     model: Model,
+    loaded: str,
     settings: PredictionSettings,
     resolved: Resolved,
     planes: list[PlaneRun],
 ) -> dict[str, Any]:
-    """Return the record of one prediction; JSON holds it unchanged."""
+    """Return the record of one prediction; JSON holds it unchanged.
+
+    `loaded` is the name or the file that the model was loaded by, empty where that is not known.
+    """
     chosen = asdict(resolved)
     region = resolved.region
     return {
@@ -70,7 +76,7 @@ def make_record(
             "threads": torch.get_num_threads(),
         },
         "input": _input(radiograph),
-        "model": {"name": model.card.name, "sha256": model.sha256},
+        "model": {"name": model.card.name, "loaded": loaded, "sha256": model.sha256},
         "settings": settings.model_dump(),
         **chosen,
         "scales": list(resolved.scales),
@@ -96,6 +102,40 @@ def asked(record: dict[str, Any]) -> tuple[PredictionSettings, Box | None]:
         )
     region = record["region"]
     return PredictionSettings.model_validate(record["settings"]), None if region is None else Box(*region)
+
+
+def model_file(record: dict[str, Any]) -> Path:
+    """Return the file of the record's model: the one it was loaded by, or any known one of the same bytes.
+
+    Raises
+    ------
+    ModelError
+        If there is none.
+    """
+    model = record["model"]
+    known = list((library.shipped() | library.own()).values())
+    try:
+        first = library.find(model["loaded"])
+    except ModelError:
+        first = None
+    for path in (first, *known):
+        if path is not None and file_sha256(path) == model["sha256"]:
+            return path
+    if first is not None:
+        return first  # perhaps the same model in other bytes; its own hash decides
+    raise ModelError(
+        f"The model of the record ({model['name']}, SHA-256 {model['sha256'][:12]}...) is not among the "
+        f"models{' nor at ' + model['loaded'] if model['loaded'] else ''}; import it, or give its file."
+    )
+
+
+def with_recorded_size(record: dict[str, Any], radiograph: Radiograph) -> Radiograph:
+    """Give a radiograph the pixel size that the record was made with, and its source."""
+    return replace(
+        radiograph,
+        pixel_size_mm=record["pixel_size_mm"],
+        pixel_size_source=record["pixel_size_source"],
+    )
 
 
 def check_input(record: dict[str, Any], radiograph: Radiograph) -> None:

@@ -57,13 +57,6 @@ def enlarged(size: int, scale: float) -> int:
     return ceil(size * scale - 1e-9)
 
 
-def reflected(places: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    """Map indices beyond the last pixel back, mirrored at it (as often as needed)."""
-    period = max(2 * (size - 1), 1)
-    folded = places % period
-    return np.minimum(folded, period - folded) if size > 1 else np.zeros_like(places)
-
-
 def taps(places: NDArray[np.int64], size: int, scale: float) -> Taps:
     """Return the taps of new pixels.
 

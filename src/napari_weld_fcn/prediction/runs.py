@@ -50,8 +50,11 @@ class Runs:
 
     def sorted_by_label(self) -> Runs:
         """Return the same runs label by label, in row-major order within each."""
-        order = np.argsort(self.label, kind="stable")
-        return Runs(*(getattr(self, name)[order] for name in Runs.__annotations__))
+        return self.chosen(np.argsort(self.label, kind="stable"))
+
+    def chosen(self, which: Integers) -> Runs:
+        """Return the runs of these indices, in their order."""
+        return Runs(*(getattr(self, name)[which] for name in Runs.__annotations__))
 
 
 def bands(shape: tuple[int, ...]) -> Iterator[slice]:
@@ -81,6 +84,8 @@ def find_runs(labels: Labels, probability: Any = None) -> Runs:
         for index, plane in enumerate(planes)
         for band in bands(plane.shape)
     ]
+    if len(found) == 1:
+        return found[0]
     return Runs(*(np.concatenate([getattr(runs, name) for runs in found]) for name in Runs.__annotations__))
 
 

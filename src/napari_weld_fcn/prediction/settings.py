@@ -16,7 +16,9 @@ class PredictionSettings(Settings):
     polarity: Literal["dark", "bright"] = setting(
         "dark", "Whether flaws are darker or brighter than their surroundings"
     )
-    min_size: float = setting(4.0, "Smallest maximum Feret length of an indication", step=0.5, ge=0)
+    min_size: float = setting(
+        0.0, "Smallest maximum Feret length of an indication; 0 takes the model's own", step=0.5, ge=0
+    )
     min_size_unit: Literal["px", "mm"] = setting("px", "Unit of the minimum size")
     pixel_size_mm: float = setting(
         0.0, "Edge of a pixel; 0 takes the file's own", unit="mm", step=0.001, ge=0, le=10
@@ -34,6 +36,9 @@ class PredictionSettings(Settings):
         advanced=True,
     )
     precision: Literal["auto", "float32", "bfloat16"] = setting(
-        "auto", "Arithmetic of the network", advanced=True
+        "auto",
+        "Arithmetic of the network; auto rounds only where a trial on the film stays near float32, "
+        "bfloat16 rounds unchecked",
+        advanced=True,
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "Where the network runs")

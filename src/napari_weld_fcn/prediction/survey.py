@@ -8,12 +8,15 @@ lazy pixels stay lazy.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_weld_fcn.network.normalisation import full_scale
 
 _BLOCK_PIXELS = 1 << 20
 
@@ -41,23 +44,43 @@ def file_sha256(path: str | Path) -> str | None:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def clipped_share(pixels: Any) -> float:
+def clipped_share(plane: Any) -> float:
     """Return which share of the pixels lies at an end of the scale.
 
-    The ends are those of the dtype for integers; for floats, which have none, 0 and 1. One-bit images are
-    never clipped.
+    White is what the normalisation takes for it: a 12-bit film that lies in 16 bits ends at 4095. Black is 0,
+    or the lowest number of a signed dtype. One-bit images are never clipped.
 
     Parameters
     ----------
-    pixels
-        ``(rows, columns)`` or ``(planes, rows, columns)``; may be lazy.
+    plane
+        ``(rows, columns)``; may be lazy.
     """
-    kind = pixels.dtype.kind
-    if kind == "b":
+    if plane.dtype.kind == "b":
         return 0.0
-    low, high = (np.iinfo(pixels.dtype).min, np.iinfo(pixels.dtype).max) if kind in "ui" else (0.0, 1.0)
-    count = sum(np.count_nonzero(block == low) + np.count_nonzero(block == high) for block in blocks(pixels))
-    return float(count / np.prod(pixels.shape))
+    ends = [_End(), _End()]
+    for block in blocks(plane):
+        ends = [end.with_block(block, extreme) for end, extreme in zip(ends, (np.min, np.max), strict=True)]
+    darkest, brightest = ends
+    lowest = np.iinfo(plane.dtype).min if plane.dtype.kind == "i" else 0
+    clipped = darkest.count if darkest.value in (0, lowest) else 0
+    if brightest.value == full_scale(plane.dtype, brightest.value):
+        clipped += brightest.count
+    return float(clipped / np.prod(plane.shape))
+
+
+@dataclass(frozen=True)
+class _End:
+    """The most extreme grey level so far, and how many pixels have it."""
+
+    value: float = np.nan
+    count: int = 0
+
+    def with_block(self, block: NDArray[Any], extreme: Callable[..., Any]) -> _End:
+        here = extreme(block)
+        there = self.value if self.count else float(here)
+        value = float(extreme([there, here]))
+        count = int(np.count_nonzero(block == here)) if float(here) == value else 0
+        return _End(value, count + (self.count if there == value else 0))
 
 
 def blocks(pixels: Any) -> Iterator[NDArray[Any]]:

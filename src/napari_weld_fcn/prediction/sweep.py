@@ -2,8 +2,9 @@
 
 Each tile's window is read from the plane (which may be lazy or larger than memory), normalised with the
 whole plane's figures, enlarged where the quality asks for it, run through the network, and its inner part
-written. Nothing of the plane's size is made besides the result. A device that has no memory for a tile
-gets halves of it.
+written. What lies beyond the true border is the network's own affair, as on the whole image: padding here
+too would be a second rule, and another result. Nothing of the plane's size is made besides the result. A
+device that has no memory for a tile gets halves of it.
 """
 
 from __future__ import annotations
@@ -22,14 +23,7 @@ from napari_weld_fcn.events import Message, OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.network.card import Quality
 from napari_weld_fcn.network.normalisation import Normalisation
 from napari_weld_fcn.prediction.engine import Engine
-from napari_weld_fcn.prediction.resampling import (
-    Taps,
-    enlarged,
-    reflected,
-    resampled,
-    shifted,
-    taps,
-)
+from napari_weld_fcn.prediction.resampling import enlarged, resampled, shifted, taps
 from napari_weld_fcn.prediction.tiles import Box, split, surround, tile_shape
 
 #: Memory that the layers' results of one window may take together, bytes.
@@ -74,23 +68,22 @@ class View:
         rows, columns = self.pixels.shape
         return int(rows), int(columns)
 
+    def enlarged_shape(self, scale: float) -> tuple[int, int]:
+        """Rows and columns of the plane enlarged by `scale`."""
+        return enlarged(self.shape[0], scale), enlarged(self.shape[1], scale)
+
     def read(self, box: Box) -> NDArray[np.float32]:
         """Return the normalised pixels of `box`, dark flaws always below their surroundings."""
         values = self.normalisation.apply(np.asarray(self.pixels[box.slices]))
         return np.negative(values, out=values) if self.negated else values
 
     def window(self, box: Box, scale: float) -> torch.Tensor:
-        """Return `box` of the film enlarged by `scale`, mirrored beyond its last row and column."""
-        rows = self._taps(box.top, box.bottom, 0, scale)
-        columns = self._taps(box.left, box.right, 1, scale)
+        """Return `box` of the film enlarged by `scale`."""
+        rows = taps(np.arange(box.top, box.bottom), self.shape[0], scale)
+        columns = taps(np.arange(box.left, box.right), self.shape[1], scale)
         (top, bottom), (left, right) = rows.span, columns.span
         values = torch.from_numpy(self.read(Box(top, left, bottom, right)))
         return resampled(values, shifted(rows, top), shifted(columns, left))
-
-    def _taps(self, start: int, stop: int, axis: int, scale: float) -> Taps:
-        size = self.shape[axis]
-        places = reflected(np.arange(start, stop), enlarged(size, scale))
-        return taps(places, size, scale)
 
 
 def default_tile(view: View, engine: Engine) -> tuple[int, int]:
@@ -174,7 +167,7 @@ def _finite(probability: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _at_scale(view: View, engine: Engine, box: Box, scale: float, should_stop: ShouldStop) -> torch.Tensor:
     """Predict one tile on the film enlarged by `scale`, and bring it back to the film's own pixels."""
-    size = enlarged(view.shape[0], scale), enlarged(view.shape[1], scale)
+    size = view.enlarged_shape(scale)
     rows = taps(np.arange(box.top, box.bottom), size[0], 1 / scale)
     columns = taps(np.arange(box.left, box.right), size[1], 1 / scale)
     (top, bottom), (left, right) = rows.span, columns.span

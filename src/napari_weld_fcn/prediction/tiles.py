@@ -5,7 +5,7 @@ and written without it gives the whole image's own values, at once and not on av
 overlapping windows, the usual way, is slower and still wrong by some percent near each seam.
 Origins lie on multiples of the network's stride; otherwise its pooling grid would shift between tiles.
 Only at the true border does the network pad by itself, as it does for the whole image, so a tile there is
-read without a halo on that side.
+read to the last pixel and no further, whether or not that is a multiple of the stride.
 """
 
 from __future__ import annotations
@@ -66,30 +66,33 @@ class Box:
         )
 
 
-@dataclass(frozen=True)
-class Tile:
-    """One rectangle to compute: `inner` is written, `outer` = inner + halo is read, both in pixels.
-
-    `outer` lies on the network's stride and within the image extended to a multiple of it.
-    """
-
-    inner: Box
-    outer: Box
-
-
 def extended(size: int, stride: int) -> int:
     """Return the smallest multiple of `stride` that is not under `size`."""
     return -(-size // stride) * stride
 
 
 def surround(box: Box, shape: tuple[int, int], halo: int, stride: int) -> Box:
-    """Return what must be read to compute `box` of an image of `shape` (rows, columns)."""
-    rows, columns = (extended(size, stride) for size in shape)
+    """Return what must be read to compute `box`.
+
+    Parameters
+    ----------
+    box
+        What is to be written.
+    shape
+        Rows and columns of the image.
+    halo, stride
+        The network's, in pixels.
+
+    Returns
+    -------
+    Box
+        `box` and its halo, widened to the stride, within the image.
+    """
     return Box(
         max(box.top - halo, 0) // stride * stride,
         max(box.left - halo, 0) // stride * stride,
-        min(extended(box.bottom + halo, stride), rows),
-        min(extended(box.right + halo, stride), columns),
+        min(extended(box.bottom + halo, stride), shape[0]),
+        min(extended(box.right + halo, stride), shape[1]),
     )
 
 
@@ -102,26 +105,6 @@ def split(box: Box, tile: tuple[int, int], stride: int) -> Iterator[Box]:
     for top, bottom in _cuts(box.top, box.bottom, rows, stride):
         for left, right in _cuts(box.left, box.right, columns, stride):
             yield Box(top, left, bottom, right)
-
-
-def tiles(shape: tuple[int, int], tile: int | tuple[int, int], halo: int, stride: int) -> list[Tile]:
-    """Cut an image into tiles that each of its pixels is inside of exactly once.
-
-    Parameters
-    ----------
-    shape
-        Rows and columns of the image.
-    tile
-        Largest edge of `inner`, or rows and columns; rounded down to the stride, at least one stride.
-    halo
-        How far the network sees, in pixels.
-    stride
-        The network's stride.
-    """
-    edges = (tile, tile) if isinstance(tile, int) else tile
-    return [
-        Tile(inner, surround(inner, shape, halo, stride)) for inner in split(Box(0, 0, *shape), edges, stride)
-    ]
 
 
 def tile_shape(shape: tuple[int, int], halo: int, stride: int, pixels: int) -> tuple[int, int]:

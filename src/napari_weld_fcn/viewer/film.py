@@ -1,5 +1,8 @@
 """An image layer as a `Radiograph`, so that the widget predicts what the command would.
 
+napari shows the numbers of a TIFF as they are stored, also where 0 is white or they are places in a palette;
+the command sees grey, and so does the job.
+
 What belongs to Qt's thread (the layer and its transforms) is read at once; what takes time (luminance, the
 file's own pixel size) waits in a function that the job calls in its thread. The layer may be renamed, moved
 or deleted meanwhile.
@@ -18,7 +21,7 @@ from napari.layers import Image, Layer, Shapes
 
 from napari_weld_fcn.errors import RadiographError, SettingsError
 from napari_weld_fcn.prediction.tiles import Box
-from napari_weld_fcn.radiograph.files import read
+from napari_weld_fcn.radiograph.files import as_seen, pixel_size_of
 from napari_weld_fcn.radiograph.gdxray import parse_name
 from napari_weld_fcn.radiograph.radiograph import PixelSizeSource, Radiograph, to_luminance
 
@@ -73,9 +76,19 @@ def region_of(shapes: Shapes, film: Image) -> Box:
 
 
 def _radiograph(data: Any, rgb: bool, name: str, path: str | None, size: PixelSize) -> Radiograph:
-    pixels = to_luminance(np.asarray(data)) if rgb else data
+    pixels = to_luminance(np.asarray(data)) if rgb else _as_seen(data, path)
     size_mm, source = size if size[0] else _size_in_file(path, name)
     return Radiograph(pixels, name, source=str(path or name), pixel_size_mm=size_mm, pixel_size_source=source)
+
+
+def _as_seen(data: Any, path: str | None) -> Any:
+    """What the command would see, where the layer still shows its file's own numbers."""
+    if path is None or not Path(path).is_file():
+        return data
+    try:
+        return as_seen(path, data)
+    except RadiographError:
+        return data
 
 
 def _size_in_layer(film: Image) -> PixelSize:
@@ -94,10 +107,9 @@ def _size_in_file(path: str | None, name: str) -> PixelSize:
     """What the command would find: the file's own pixel size, or GDXray's."""
     if path and Path(path).is_file():
         try:
-            radiograph = read(path)
+            return pixel_size_of(path)
         except RadiographError:
             return None, "none"
-        return radiograph.pixel_size_mm, radiograph.pixel_size_source
     gdxray = parse_name(name)
     if gdxray is not None and gdxray.pixel_size_mm:
         return gdxray.pixel_size_mm, "GDXray"

@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QWidget
 
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.settings import Settings
+from napari_weld_fcn.settings import Settings, sentence_of
 
 #: Where a spin box ends when its setting has no upper limit.
 UNLIMITED = 1_000_000
@@ -83,14 +83,10 @@ class SettingsForm:
         try:
             return self.settings(**{**self.values(), **others})
         except ValidationError as error:
-            raise SettingsError(self._sentence(error)) from None
+            raise SettingsError(sentence_of(error, self._called)) from None
 
-    def _sentence(self, error: ValidationError) -> str:
-        first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else ""
-        what = self.labels.get(name, name.replace("_", " ")) or "The settings"
-        message = first["msg"].removeprefix("Value error, ").rstrip(".")
-        return f"{what}: {message[:1].lower()}{message[1:]} (given: {first['input']!r})."
+    def _called(self, name: str) -> str:
+        return self.labels.get(name) or label_of(name, self.settings, {})
 
 
 def rows(*fields: Widget | tuple[Widget, ...]) -> QWidget:
@@ -121,6 +117,11 @@ def label_of(name: str, settings: type[Settings], labels: Mapping[str, str]) -> 
     plain = labels.get(name) or name.removesuffix(f"_{unit}").replace("_", " ")
     label = plain[:1].upper() + plain[1:]
     return f"{label} ({unit})" if unit else label
+
+
+def step_of(settings: type[Settings], name: str) -> float:
+    """The increment of field `name` in a form."""
+    return float(_extra(settings.model_fields[name])["step"])
 
 
 def _widget(name: str, field: FieldInfo, label: str, values: Mapping[str, Any]) -> Widget:

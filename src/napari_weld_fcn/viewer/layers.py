@@ -61,6 +61,7 @@ def show_heatmap(viewer: Viewer, film: Image, probability: NDArray[np.float32], 
     present = _output(viewer, film, "heatmap", probability.shape)
     if isinstance(present, Image):
         present.data = probability
+        _place(present, film)
         return present
     heatmap = viewer.add_image(
         probability,
@@ -94,6 +95,7 @@ def show_indications(viewer: Viewer, film: Image, labels: NDArray[Any], table: M
     if isinstance(present, Labels):
         present.data = narrow(labels, len(table["label"]))
         present.features = features(table)
+        _place(present, film)
         return present
     return viewer.add_labels(
         narrow(labels, len(table["label"])),
@@ -116,6 +118,12 @@ def placement(film: Layer) -> dict[str, Any]:
         "units": film.units,
         "axis_labels": film.axis_labels,
     }
+
+
+def _place(layer: Layer, film: Layer) -> None:
+    """Put a layer that is there over `film`, which may have been moved or rescaled since."""
+    for name, value in placement(film).items():
+        setattr(layer, name, value)
 
 
 def narrow(labels: NDArray[Any], count: int) -> NDArray[Any]:

@@ -2,8 +2,8 @@
 
 The threshold and the minimum size are applied to the kept probabilities, never to a new run of the network.
 Labels follow at once; the table, which costs more and which napari's own table widget redraws slowly, is
-brought up to date by `measure`, when the slider rests. The record follows both, so what is saved says how it
-was made.
+brought up to date by `measure`, when the slider rests; until then the session is `stale`. Record and warnings
+follow, so what is saved says how it was made.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from napari import Viewer
 from napari.layers import Image, Labels, Layer
 
 from napari_weld_fcn.network.card import Card
-from napari_weld_fcn.prediction import indications
+from napari_weld_fcn.prediction import cautions
 from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.prediction.summary import summary
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.viewer.layers import features, narrow, show_heatmap, show_indications
 
@@ -56,6 +57,8 @@ class Session:
         How many indications are shown.
     at
         The indication looked at last; 0 before the first.
+    stale
+        Whether the labels are newer than the table.
     """
 
     def __init__(self, viewer: Viewer, film: Image, predicted: Predicted, colormap: str) -> None:
@@ -65,6 +68,10 @@ class Session:
         self.threshold = float(self.prediction.record["threshold"])
         self.count = len(self.prediction.table["label"])
         self.at = 0
+        self.stale = False
+        self._found: Any = None
+        ours = self._scale_cautions()
+        self._film_warnings = [text for text in self.prediction.warnings if text not in ours]
         self.heatmap: Image = show_heatmap(viewer, film, self.prediction.probability, colormap)
         self.indications: Labels = show_indications(
             viewer, film, self.prediction.labels, self.prediction.table
@@ -87,32 +94,40 @@ class Session:
         SettingsError
             If the minimum size is in mm and the pixel size is not known.
         """
-        from napari_weld_fcn.prediction.resolved import resolve  # brings PyTorch, which is loaded by now
+        from napari_weld_fcn.prediction.predict import relabel  # brings PyTorch, which is loaded by now
+        from napari_weld_fcn.prediction.resolved import resolve
 
         changed = self._settings.model_copy(update={name: getattr(settings, name) for name in AFTERWARDS})
         resolved = resolve(self.radiograph, self._card, changed, None)
-        labels = indications.label(self.prediction.probability, resolved.threshold, resolved.min_size_px)
+        found = relabel(
+            self.prediction.probability, resolved.threshold, resolved.min_size_px, resolved.pixel_size_mm
+        )
         record = {
             **self.prediction.record,
             "settings": changed.model_dump(),
             "threshold": resolved.threshold,
             "min_size_px": resolved.min_size_px,
         }
-        self.prediction = replace(self.prediction, labels=labels, record=record)
-        self.threshold, self.count, self.at = resolved.threshold, int(labels.max()), 0
-        self.indications.data = narrow(labels, self.count)
+        self.prediction = replace(self.prediction, labels=found.labels, record=record)
+        self.threshold, self.count, self.at = resolved.threshold, int(found.labels.max()), 0
+        self._found, self.stale = found, True
+        self.indications.data = narrow(found.labels, self.count)
 
     def measure(self) -> None:
-        """Bring the table up to date with the labels."""
-        record = self.prediction.record
-        table = indications.measure(
-            self.prediction.labels, self.prediction.probability, record["pixel_size_mm"]
-        )
+        """Bring the table and the warnings up to date with the labels, if they are not."""
+        if not self.stale:
+            return
+        table = self._found.table
         self.prediction = replace(self.prediction, table=table)
+        self.prediction = replace(self.prediction, warnings=self._film_warnings + self._scale_cautions())
+        self._found, self.stale = None, False
         self.indications.features = features(table)
 
     def summary(self) -> str:
         """One line: how many indications there are above which threshold."""
-        if not self.count:
-            return "no indication above the threshold"
-        return f"{self.count} indication{'s' if self.count > 1 else ''} above {self.threshold:.2f}"
+        return summary(self.count, self.threshold)
+
+    def _scale_cautions(self) -> list[str]:
+        lengths = self.prediction.table["length_px"]
+        smallest = self.prediction.record["min_size_px"]
+        return cautions.scale(lengths, self._card.flaw_size_px, smallest, self.radiograph.name)

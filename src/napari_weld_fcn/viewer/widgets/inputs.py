@@ -1,7 +1,8 @@
 """The Predict form's inputs: which film, which model, which settings, and where on the film.
 
 It only gathers values. What is chosen once for all sessions (model, device, pixel size) starts as in
-Preferences; the rest starts as it was when Run was last pressed.
+Preferences; the rest starts as it was when Run was last pressed. The slider shows a threshold to its step and
+within its ends only, so the exact one, a model's own for instance, is kept beside it until the slider moves.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from napari.layers import Image, Shapes
 from qtpy.QtWidgets import QDoubleSpinBox, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
+from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.library import ModelEntry, listing
 from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.viewer.form import SettingsForm, rows
+from napari_weld_fcn.viewer.form import SettingsForm, rows, step_of
 from napari_weld_fcn.viewer.layers import films
 from napari_weld_fcn.viewer.remembered import remember, remembered
 from napari_weld_fcn.viewer.settings import ViewerSettings
@@ -35,10 +37,6 @@ LABELS = {
     "tile": "Tile edge",
 }
 ZERO = {"min_size": "the model's own", "pixel_size_mm": "from the film"}
-
-#: The threshold while no model says another.
-THRESHOLD = 0.5
-THRESHOLD_STEP = 0.01
 
 
 class PredictInputs(QWidget):
@@ -63,11 +61,13 @@ class PredictInputs(QWidget):
         self.form = SettingsForm(PredictionSettings, (*SHOWN, *FOLDED), values, LABELS, ZERO)
         self.image = ComboBox(label="Radiograph", choices=self._films, tooltip="The image layer to predict")
         self.model = ComboBox(label="Model", choices=self._models, tooltip="Shipped and own models")
+        self._step = step_of(PredictionSettings, "threshold")
+        self._exact = self.model_threshold()
         self.threshold = FloatSlider(
-            value=THRESHOLD,
-            min=THRESHOLD_STEP,
-            max=1 - THRESHOLD_STEP,
-            step=THRESHOLD_STEP,
+            value=self._shown(self._exact),
+            min=self._step,
+            max=1 - self._step,
+            step=self._step,
             label="Threshold",
             tooltip="Probability above which a pixel is marked; moving it later marks anew at once",
         )
@@ -82,8 +82,10 @@ class PredictInputs(QWidget):
         self._lay_out()
         if preferences.model in self.entries:
             self.model.value = preferences.model
-        self.show_model_threshold()
-        self.model.changed.connect(self.show_model_threshold)
+        self.show_model()
+        self.model.changed.connect(self.show_model)
+        self.form.widgets["min_size"].changed.connect(self._show_unit)
+        self._show_unit()
 
     @property
     def entry(self) -> ModelEntry | None:
@@ -103,19 +105,26 @@ class PredictInputs(QWidget):
         return settings
 
     def exact_threshold(self) -> float:
-        """The slider's threshold, but the model's own to its last digit where the slider rests on it."""
-        own, shown = self.model_threshold(), round(float(self.threshold.value), 2)
-        return own if round(own, 2) == shown else shown
+        """The slider's threshold, to its last digit where it shows one that was set, or the model's own."""
+        slider = float(self.threshold.value)
+        exact = [value for value in (self._exact, self.model_threshold()) if self._shown(value) == slider]
+        return exact[0] if exact else slider
 
     def model_threshold(self) -> float:
         """The chosen model's own threshold."""
-        card = self.entry.card if self.entry else None
-        return float(card.threshold) if card else THRESHOLD
+        return float(self._of_model("threshold"))
 
-    def show_model_threshold(self, _: Any = None) -> None:
-        """Put the slider on the model's own threshold; what is marked already stays as it is."""
+    def show_model(self, _: Any = None) -> None:
+        """Show the model's own threshold and minimum size; what is marked already stays as it is."""
+        self.show_threshold(self.model_threshold())
+        own = f"{ZERO['min_size']} ({self._of_model('min_size_px'):g} px)"
+        self.form.widgets["min_size"].native.setSpecialValueText(own)
+
+    def show_threshold(self, exact: float) -> None:
+        """Put the slider on a threshold, as near as it can show it, without marking anew."""
+        self._exact = exact
         with self.threshold.changed.blocked():
-            self.threshold.value = self.model_threshold()
+            self.threshold.value = self._shown(exact)
 
     def refresh(self) -> None:
         """Bring films, models and Shapes layers up to date, keeping what is chosen."""
@@ -126,6 +135,20 @@ class PredictInputs(QWidget):
         """Keep what the form holds for the next session."""
         kept = {name: value for name, value in self.form.values().items() if name not in PREFERRED}
         remember(FORM, kept)
+
+    def _shown(self, exact: float) -> float:
+        """What the slider can show of a threshold."""
+        steps = round(exact / self._step)
+        return round(min(max(steps, 1), round(1 / self._step) - 1) * self._step, 6)
+
+    def _of_model(self, name: str) -> Any:
+        """A value of the chosen model's card; the card's default where there is no model."""
+        card = self.entry.card if self.entry else None
+        return getattr(card, name) if card else Card.model_fields[name].default
+
+    def _show_unit(self, _: Any = None) -> None:
+        """The unit is the user's choice only where the minimum size is."""
+        self.form.widgets["min_size_unit"].enabled = self.form.widgets["min_size"].value > 0
 
     def _films(self, _: Any) -> list[Image]:
         return films(self._viewer)

@@ -7,6 +7,7 @@ in a notification and in a form that works again.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from napari import Viewer
@@ -26,6 +27,8 @@ from napari_weld_fcn.viewer.widgets.inputs import PredictInputs
 from napari_weld_fcn.viewer.widgets.job_panel import JobPanel
 from napari_weld_fcn.viewer.widgets.results import Results
 from napari_weld_fcn.viewer.worker import Job, Outcome, Started, Work, sentence
+
+logger = logging.getLogger(__name__)
 
 NO_FILM = "There is no radiograph to predict: open an image first, or choose File > Open Sample."
 NO_MODEL = "There is no model to predict with: import one with `weld-fcn models import FILE`."
@@ -181,6 +184,13 @@ class PredictWidget(QWidget):
         self._next()
 
     def _show(self, film: Image, predicted: Predicted) -> None:
+        try:
+            self._add(film, predicted)
+        except Exception as error:
+            logger.exception("%s: the layers could not be made", film.name)
+            self._refuse(f"{film.name}: {sentence(error)}")
+
+    def _add(self, film: Image, predicted: Predicted) -> None:
         self.results.add(film, predicted, preferences().colormap)
         self.inputs.image.value = film
         self.results.show_chosen()

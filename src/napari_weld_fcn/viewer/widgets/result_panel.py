@@ -61,7 +61,7 @@ class ResultPanel(QWidget):
 
     def show_indication(self, number: int, count: int, indication: Mapping[str, Any] | None) -> None:
         """Show which indication the camera is on, and its size."""
-        self.number.setText(f"{number} of {count}" if indication else f"of {count}" if count else "")
+        self.number.setText(f"{number} of {count}" if indication else f"– of {count}" if count else "")
         self.details.setText(describe(indication) if indication else "")
         self.details.setVisible(bool(indication))
 

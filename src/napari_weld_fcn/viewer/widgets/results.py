@@ -1,7 +1,8 @@
 """The predicted films of one viewer: marking anew, stepping, table and files.
 
 The form's threshold and minimum size speak of the film that is chosen in it. While the slider moves the
-labels follow ten times a second at most; the table follows once it rests.
+labels follow ten times a second at most; the table follows once it rests. Whatever would use the table before
+that, or leaves the film, first settles what is pending.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Results(QWidget):
         self.inputs = inputs
         self.sessions: dict[Layer, Session] = {}
         self.saving: Job | None = None
+        self._pending: Session | None = None
         self.panel = ResultPanel(self.step, self.open_table, self.ask_and_save)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -81,40 +83,48 @@ class Results(QWidget):
 
     def show_chosen(self, _: Any = None) -> None:
         """Show the prediction of the chosen film, with the threshold it is marked at."""
+        self.settle()
         session = self.chosen
         self.panel.show_warnings(session.warnings if session else [])
         if session is None:
             self.panel.show_nothing()
             return
-        with self.inputs.threshold.changed.blocked():
-            self.inputs.threshold.value = session.threshold
+        self.inputs.show_threshold(session.threshold)
         self.panel.show_summary(session.summary(), session.count)
 
     def relabel(self) -> None:
-        """Mark the chosen film anew with the form's threshold and minimum size."""
-        session = self.chosen
-        if session is None:
+        """Mark the film whose slider was moved anew with the form's threshold and minimum size."""
+        session, self._pending = self._pending, None
+        if session is None or session not in self.sessions.values():
             return
         try:
             session.relabel(self.inputs.settings())
         except WeldFcnError as error:
             self.panel.show_warnings([str(error)])
             return
-        self.panel.show_summary(session.summary(), session.count)
+        if session is self.chosen:
+            self.panel.show_summary(session.summary(), session.count)
         self._measure_soon.throttle()
 
     def measure(self) -> None:
-        """Bring the chosen film's table up to date."""
-        if self.chosen is not None:
-            self.chosen.measure()
+        """Bring every table up to date whose labels are newer."""
+        stale = [session for session in self.sessions.values() if session.stale]
+        for session in stale:
+            session.measure()
+        if self.chosen in stale:
             self.panel.show_warnings(self.chosen.warnings)
+
+    def settle(self) -> None:
+        """Do now what waits for the slider to rest."""
+        self.relabel()
+        self.measure()
 
     def step(self, by: int) -> None:
         """Go to the next (1) or the previous (-1) indication."""
         session = self.chosen
+        self.settle()
         if session is None or not session.count:
             return
-        self._measure_soon.flush()
         self.viewer.layers.selection.active = session.indications
         number = neighbour(session.at, by, session.count)
         if session.indications.selected_label == number:
@@ -143,7 +153,7 @@ class Results(QWidget):
         session = self.chosen
         if session is None or self.saving is not None:
             return
-        self._measure_soon.flush()
+        self.settle()
         radiograph, prediction = session.radiograph, session.prediction
 
         def work(_on_event: OnEvent, _should_stop: ShouldStop) -> list[Path]:
@@ -163,6 +173,7 @@ class Results(QWidget):
             show_info(f"Saved {len(outcome.value)} files to {first.parent}, beginning with {first.name}.")
 
     def _mark_anew(self, _: Any) -> None:
+        self._pending = self.chosen
         self._relabel_soon.throttle()
 
     def _follow(self, event: Any) -> None:

@@ -1,0 +1,135 @@
+"""What one detector did with films whose every flaw is known: found, marked, missed, called in vain.
+
+Only a simulation knows the class and the size of every flaw, so only there can it be said which ones are
+missed. Counts are added film by film, and the films themselves let go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_weld_fcn.evaluation.matches import match_flaws
+from napari_weld_fcn.evaluation.scores import PixelScores, pixel_scores, pooled
+from napari_weld_fcn.prediction.indications import label
+from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm
+
+#: Edges of the sizes that are told apart: length of the flaw's truth on the part, mm.
+SIZES_MM = (0.0, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0, float("inf"))
+
+
+@dataclass(frozen=True)
+class FlawSeen:
+    """One visible flaw: its class after ISO 6520-1, its length in mm, and what became of it."""
+
+    iso6520: int
+    name: str
+    length_mm: float
+    found: bool
+    marked: bool
+
+
+@dataclass
+class Tally:
+    """What one detector did at one threshold, film after film.
+
+    Attributes
+    ----------
+    threshold
+        0..1; pixels above it are marked.
+    min_size_px
+        Smallest maximum Feret length of an indication and of a flaw that counts, pixels.
+    metres
+        Length of weld seen, m.
+    """
+
+    threshold: float
+    min_size_px: float
+    films: int = 0
+    metres: float = 0.0
+    pixels: list[PixelScores] = field(default_factory=list)
+    within_1: list[PixelScores] = field(default_factory=list)
+    flaws: list[FlawSeen] = field(default_factory=list)
+    false_calls: int = 0
+    merged: int = 0
+    split: int = 0
+
+    def add(self, film: SimulatedFilm, probability: NDArray[Any]) -> None:
+        """Count one film.
+
+        Parameters
+        ----------
+        film
+            Its weld runs along the rows, over the whole width.
+        probability
+            ``(rows, columns)`` in [0, 1], the detector's answer to it.
+        """
+        labels = label(probability, self.threshold, self.min_size_px)
+        matches = match_flaws(labels, film.instances, min_size_px=self.min_size_px)
+        known = {flaw.number: flaw for flaw in film.flaws if flaw.number}
+        self.films += 1
+        self.metres += film.instances.shape[1] * (film.radiograph.pixel_size_mm or 0.0) / 1000
+        self.pixels.append(pixel_scores(labels, film.instances))
+        self.within_1.append(pixel_scores(labels, film.instances, tolerance=1))
+        for number, found, marked in zip(matches.flaws, matches.labels > 0, matches.marked, strict=True):
+            flaw = known[int(number)]
+            self.flaws.append(FlawSeen(flaw.iso6520, flaw.name, flaw.length_mm, bool(found), bool(marked)))
+        self.false_calls += matches.false_calls
+        self.merged += matches.merged
+        self.split += matches.split
+
+    @property
+    def f1(self) -> float:
+        """Pixel F1 over all films, 0..1."""
+        return pooled(self.pixels).f1
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures for a card; shares are 0..1, sizes mm, the weld's length m."""
+        return {
+            "films": self.films,
+            "metres": round(self.metres, 3),
+            "threshold": round(self.threshold, 4),
+            "min_size_px": self.min_size_px,
+            "pixels": _rounded(pooled(self.pixels)),
+            "pixels_within_1": _rounded(pooled(self.within_1)),
+            **_shares(self.flaws),
+            "by_class": self._by_class(),
+            "by_size_mm": self._by_size(),
+            "false_calls_per_film": round(self.false_calls / self.films, 3),
+            "false_calls_per_metre": round(self.false_calls / self.metres, 3) if self.metres else None,
+            "merged": self.merged,
+            "split": self.split,
+        }
+
+    def _by_class(self) -> list[dict[str, Any]]:
+        names = {flaw.iso6520: flaw.name for flaw in self.flaws}
+        return [
+            {"iso6520": number, "name": names[number]}
+            | _shares([flaw for flaw in self.flaws if flaw.iso6520 == number])
+            for number in sorted(names)
+        ]
+
+    def _by_size(self) -> list[dict[str, Any]]:
+        return [
+            {"from": low, "to": None if np.isinf(high) else high}
+            | _shares([flaw for flaw in self.flaws if low <= flaw.length_mm < high])
+            for low, high in pairwise(SIZES_MM)
+        ]
+
+
+def _shares(flaws: Sequence[FlawSeen]) -> dict[str, Any]:
+    count = len(flaws)
+    return {
+        "flaws": count,
+        "found": round(sum(flaw.found for flaw in flaws) / count, 4) if count else None,
+        "marked": round(sum(flaw.marked for flaw in flaws) / count, 4) if count else None,
+    }
+
+
+def _rounded(scores: PixelScores) -> dict[str, float | int]:
+    return {name: round(value, 4) for name, value in scores.as_dict().items()}

@@ -1,0 +1,104 @@
+"""Scripts of `scripts/` and the small ones of `benchmarks/` run, on little, and say what they promise."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_weld_fcn.network.card import Card
+from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.network.settings import NetworkSettings
+from napari_weld_fcn.radiograph.output import write_png
+
+ROOT = Path(__file__).parents[2]
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a script in this process; return what it printed."""
+
+    def run(script: str, *arguments: object) -> str:
+        monkeypatch.setattr("sys.argv", [script, *map(str, arguments)])
+        runpy.run_path(str(ROOT / script), run_name="__main__")
+        return capsys.readouterr().out
+
+    return run
+
+
+def untrained(path: Path, threshold: float = 0.3, seed: int = 0) -> Path:
+    settings = NetworkSettings(kind="fcn", width=4, dilations=(1, 1))
+    Model.create(Card(name=path.stem, network=settings, threshold=threshold), seed=seed).save(path)
+    return path
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return untrained(tmp_path / "untrained.safetensors")
+
+
+def test_score_shipped_prints_the_table_beside_the_top_hat_and_writes_it(run: Run, model: Path) -> None:
+    figures = model.with_suffix(".json")
+    out = run(
+        "scripts/score_shipped.py", "--model", model, "--films", 1, "--size", "500x300", "--json", figures
+    )
+    assert out.startswith("1 films, 0.02 m of weld")
+    assert "top-hat" in out and "pixel F1" in out
+    written = json.loads(figures.read_text())
+    assert (written["films"], written["seed"], written["threshold"]) == (1, 7_000_000, 0.3)
+
+
+def test_score_shipped_tells_how_far_the_last_five_checkpoints_lie_apart(run: Run, tmp_path: Path) -> None:
+    real, checkpoints = tmp_path / "real", tmp_path / "run"
+    checkpoints.mkdir()
+    pairs = [("pore_crop/image.png", "pore_crop/mask.png")]
+    pairs += [
+        (f"tiles/Welds/W0001/W0001_{k:04d}.png", f"tiles/Welds/W0002/W0002_{k:04d}.png")
+        for k in (2, 4, 6, 8, 10)
+    ]
+    grain = np.random.default_rng(0)
+    for image, mask in pairs:
+        for name in (image, mask):
+            (real / name).parent.mkdir(parents=True, exist_ok=True)
+        write_png(real / image, grain.normal(120, 8, (40, 50)).astype(np.uint8))
+        write_png(real / mask, np.ones((40, 50), bool))
+    for step in range(6):  # a threshold of nearly 0 marks everything, of nearly 1 nothing
+        threshold = 0.999999 if step == 5 else 0.000001
+        untrained(checkpoints / f"step_{step:05d}.safetensors", threshold)
+    lines = run("scripts/score_shipped.py", "--checkpoints", checkpoints, "--real", real).splitlines()
+    assert [line.split()[0] for line in lines[1:-1]] == [f"step_{step:05d}" for step in range(1, 6)]
+    assert lines[1].split()[1:] == ["0.000", "1.000", "1.000"]
+    assert lines[5].split()[1:] == ["1.000", "0.000", "0.000"]
+    assert lines[-1].split()[-2:] == ["1.000", "1.000"]
+
+
+def test_score_shipped_needs_real_films_for_checkpoints(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        run("scripts/score_shipped.py", "--checkpoints", tmp_path)
+    with pytest.raises(SystemExit, match="there is no step_"):
+        run("scripts/score_shipped.py", "--checkpoints", tmp_path, "--real", tmp_path)
+
+
+def test_pictures_draws_film_heatmap_and_outlines(run: Run, model: Path, tmp_path: Path) -> None:
+    out = run("scripts/pictures.py", "--model", model, "--output", tmp_path / "images")
+    assert out.startswith("seed 12: ")
+    with Image.open(tmp_path / "images" / "prediction.png") as picture:
+        assert picture.size == (1400, 3 * 420 + 2 * 12)
+
+
+def test_benchmark_of_indications_prints_a_line_for_each_number_of_regions(run: Run) -> None:
+    script = "benchmarks/indications.py"
+    out = run(script, "--rows", 120, "--columns", 200, "--regions", 6, 12, "--repeats", 1)
+    assert len(out.splitlines()) == 4
+
+
+@pytest.mark.slow
+def test_benchmark_of_simulation_prints_megapixels_a_second(run: Run) -> None:
+    assert "Mpixel/s" in run("benchmarks/simulation.py", "--quick")
