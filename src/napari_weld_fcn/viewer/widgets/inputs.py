@@ -148,7 +148,8 @@ class PredictInputs(QWidget):
 
     def _show_unit(self, _: Any = None) -> None:
         """The unit is the user's choice only where the minimum size is."""
-        self.form.widgets["min_size_unit"].enabled = self.form.widgets["min_size"].value > 0
+        size, unit = (self.form.widgets[name] for name in ("min_size", "min_size_unit"))
+        unit.native.setVisible(size.value > 0)
 
     def _films(self, _: Any) -> list[Image]:
         return films(self._viewer)
