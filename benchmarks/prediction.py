@@ -158,8 +158,14 @@ def _memory_here(shape: tuple[int, int], model: Model) -> dict[str, float]:
     before = _resident_now()
     prediction = predict(pixels, model)
     outputs = prediction.probability.nbytes + prediction.labels.nbytes
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = _resident_peak()
     return {"over_image_and_outputs_MB": (peak - before - outputs) / 1e6, "outputs_MB": outputs / 1e6}
+
+
+def _resident_peak() -> int:
+    """Peak of this process; `ru_maxrss` would also count that of the process which started it."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
 def _resident_now() -> int:
