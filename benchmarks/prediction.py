@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 
 from napari_weld_fcn.errors import ModelError
 from napari_weld_fcn.network.model import Card, Model
-from napari_weld_fcn.network.normalisation import measure
 from napari_weld_fcn.network.settings import NetworkKind, NetworkSettings
 from napari_weld_fcn.prediction.predict import predict, probability, relabel
 from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.radiograph.normalisation import measure
 
 FULL, QUICK = (1500, 4000), (320, 480)
 Pixels = NDArray[np.uint8]

@@ -53,7 +53,7 @@ def whole() -> Callable[..., np.ndarray]:
     """The network on the whole image at once, unfolded, in float32: what tiles must reproduce."""
 
     def run(model: Model, pixels: np.ndarray, scale: float = 1.0) -> np.ndarray:
-        from napari_weld_fcn.network.normalisation import measure
+        from napari_weld_fcn.radiograph.normalisation import measure
 
         image = measure(pixels).apply(pixels)
         size = tuple(enlarged(edge, scale) for edge in image.shape)

@@ -11,7 +11,6 @@ from napari_weld_fcn.errors import SettingsError, Stopped
 from napari_weld_fcn.network.card import Quality
 from napari_weld_fcn.network.fuse import folded
 from napari_weld_fcn.network.model import Card, Model
-from napari_weld_fcn.network.normalisation import measure
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction import application, device, engine, precision
 from napari_weld_fcn.prediction.engine import FLOAT32, Arithmetic, Engine, engine_for
@@ -20,6 +19,7 @@ from napari_weld_fcn.prediction.predict import predict, probability
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.sweep import View
 from napari_weld_fcn.prediction.tiles import Box
+from napari_weld_fcn.radiograph.normalisation import measure
 
 CPU = torch.device("cpu")
 KINDS = ("fcn", "autoencoder")

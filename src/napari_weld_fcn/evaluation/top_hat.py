@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_weld_fcn.network.normalisation import full_scale
+from napari_weld_fcn.radiograph.normalisation import full_scale
 
 #: Depth that becomes 0.5, in grey levels of 255.
 HALF_DEPTH = 10.0

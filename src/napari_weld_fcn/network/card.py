@@ -2,7 +2,7 @@
 
 It travels inside the model file, as JSON in the header, so that a list of models is made without reading a
 weight or importing torch. `format_version` fixes what a reader must do, the normalisation of the input
-included (`network/normalisation.py`); a card of another version is refused rather than guessed at.
+included (`radiograph/normalisation.py`); a card of another version is refused rather than guessed at.
 """
 
 from __future__ import annotations

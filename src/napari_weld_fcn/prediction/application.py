@@ -12,7 +12,6 @@ from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.events import Event, OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.network.card import Quality
 from napari_weld_fcn.network.model import Model
-from napari_weld_fcn.network.normalisation import measure
 from napari_weld_fcn.prediction.engine import Arithmetic, engine_for
 from napari_weld_fcn.prediction.precision import PROBE_EDGE, busiest, choose_arithmetic
 from napari_weld_fcn.prediction.record import PlaneRun
@@ -20,6 +19,7 @@ from napari_weld_fcn.prediction.resolved import Resolved
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.sweep import View, default_tile, sweep
 from napari_weld_fcn.prediction.tiles import Box
+from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
 

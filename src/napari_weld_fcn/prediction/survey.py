@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_weld_fcn.network.normalisation import full_scale
+from napari_weld_fcn.radiograph.normalisation import full_scale
 
 _BLOCK_PIXELS = 1 << 20
 

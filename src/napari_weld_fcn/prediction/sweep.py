@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from napari_weld_fcn.errors import ModelError, Stopped
 from napari_weld_fcn.events import Message, OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.network.card import Quality
-from napari_weld_fcn.network.normalisation import Normalisation
 from napari_weld_fcn.prediction.engine import Engine
 from napari_weld_fcn.prediction.resampling import enlarged, resampled, shifted, taps
 from napari_weld_fcn.prediction.tiles import Box, split, surround, tile_shape
+from napari_weld_fcn.radiograph.normalisation import Normalisation
 
 #: Memory that the layers' results of one window may take together, bytes.
 WINDOW_BYTES = 480e6

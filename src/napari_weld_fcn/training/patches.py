@@ -17,7 +17,7 @@ from itertools import islice
 
 import numpy as np
 
-from napari_weld_fcn.network.normalisation import measure
+from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.simulation import SimulationSettings, simulate
 from napari_weld_fcn.training.settings import PatchSettings
 

@@ -17,7 +17,7 @@ from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.evaluation.operating_point import ObjectCounts, OperatingPoint, object_counts
 from napari_weld_fcn.evaluation.scores import BestThreshold, best_threshold
 from napari_weld_fcn.events import Validated
-from napari_weld_fcn.network.normalisation import measure
+from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.simulation import SimulatedFilm, SimulationSettings, simulate
 from napari_weld_fcn.training.patches import WINDOWS
 

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.network import normalisation
-from napari_weld_fcn.network.normalisation import full_scale, measure
+from napari_weld_fcn.radiograph.normalisation import full_scale, measure
 
 DTYPES = [np.bool_, np.uint8, np.int16, np.uint16, np.uint32, np.float32, np.float64]
 
