@@ -39,7 +39,17 @@ class StepDone:
 
 @dataclass(frozen=True)
 class Validated:
-    """Scores on the validation films after step `step`; `flaw_share` of their pixels is flaw, 0..1."""
+    """Scores on the validation films after step `step`, all 0..1.
+
+    Attributes
+    ----------
+    f1
+        What the best step is chosen by: the mean over films.
+    precision, recall
+        Of the pixels of all films together, at `threshold`.
+    flaw_share
+        Share of their pixels that is flaw.
+    """
 
     step: int
     f1: float

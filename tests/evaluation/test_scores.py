@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from napari_weld_fcn.evaluation.scores import (
     PixelScores,
+    best_mean_threshold,
     best_threshold,
     pixel_scores,
     pooled,
@@ -142,3 +143,42 @@ def test_a_threshold_needs_films_and_as_many_masks():
         best_threshold([], [])
     with pytest.raises(ValueError, match="shorter"):
         best_threshold([np.ones((1, 1))] * 2, [np.ones((1, 1))])
+
+
+@given(
+    films=st.lists(
+        st.tuples(st.integers(0, 10_000), st.floats(0, 0.6), st.booleans()), min_size=1, max_size=4
+    ),
+    smoothing=st.sampled_from([1.0, 50.0]),
+)
+def test_the_best_mean_threshold_is_the_best_of_all_that_can_be_tried(films, smoothing):
+    probabilities, truths = [], []
+    for seed, share, empty in films:
+        rng = np.random.default_rng(seed)
+        truths.append((rng.random((12, 9)) < share) & (not empty))
+        probabilities.append((rng.random((12, 9)) * 0.6 + 0.3 * truths[-1]).astype(np.float32))
+
+    def mean_at(threshold):
+        ratios = []
+        for p, t in zip(probabilities, truths, strict=True):
+            marked = p > np.float32(threshold)
+            ratios.append((2 * (marked & t).sum() + smoothing) / (marked.sum() + t.sum() + smoothing))
+        return np.mean(ratios)
+
+    mean, best = best_mean_threshold(iter(probabilities), iter(truths), smoothing)
+    assert mean == pytest.approx(mean_at(best.threshold))
+    assert mean == pytest.approx(max(mean_at(k / 1000) for k in range(1, 1000)))
+    marked = [p > np.float32(best.threshold) for p in probabilities]
+    assert best.scores == pooled(pixel_scores(m, t) for m, t in zip(marked, truths, strict=True))
+
+
+def test_a_film_without_flaws_has_its_say_in_the_mean():
+    hit = np.zeros((20, 20), np.float32)
+    hit[:5], hit[5:] = 0.9, 0.3
+    truth = np.zeros((20, 20), bool)
+    truth[:5] = True
+    clean = np.full((20, 20), 0.6, np.float32)
+    _, alone = best_mean_threshold([hit], [truth], 50.0)
+    _, both = best_mean_threshold([hit, clean], [truth, np.zeros((20, 20), bool)], 50.0)
+    assert 0.3 <= alone.threshold < 0.9
+    assert 0.6 <= both.threshold < 0.9

@@ -178,7 +178,8 @@ class _Best:
         self.state.load(self.path)
         best = self.state.history[-1]
         blind = 2 * best.flaw_share / (1 + best.flaw_share)  # F1 of marking every pixel
-        if best.f1 <= 1.02 * blind:
+        pooled = 2 * best.precision * best.recall / max(best.precision + best.recall, 1e-12)
+        if pooled <= 1.02 * blind:
             raise ModelError(
                 "The network tells flaws from background nowhere: too few flaws, or too high a learning rate."
             )

@@ -15,7 +15,7 @@ import torch
 
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.evaluation.operating_point import ObjectCounts, OperatingPoint, object_counts
-from napari_weld_fcn.evaluation.scores import BestThreshold, best_threshold
+from napari_weld_fcn.evaluation.scores import BestThreshold, best_mean_threshold
 from napari_weld_fcn.events import Validated
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.simulation import SimulatedFilm, SimulationSettings, simulate
@@ -23,6 +23,9 @@ from napari_weld_fcn.training.patches import WINDOWS
 
 #: Seeds of validation films start here; patches start at `training.patches.FIRST_PATCH`.
 FIRST_VALIDATION = 5_000_000
+
+#: Pixels added to both sides of a film's F1, so that films with little or no flaw do not decide all.
+SMOOTHING = 50.0
 
 _WELDS = SimulationSettings(
     rows=384, columns=1024, magnification_min=0.5, magnification_max=2.0, flawless_share=0.2, flaw_density=3.0
@@ -51,20 +54,30 @@ def probability(network: torch.nn.Module, film: SimulatedFilm) -> np.ndarray:
 
 
 def validate(network: torch.nn.Module, films: Sequence[SimulatedFilm], step: int) -> Validated:
-    """Score a network at the threshold of its largest pixel F1 over all films."""
-    best = _best(network, films)
+    """Score a network at the threshold of its largest mean F1 over films."""
+    mean, best = _best(network, films)
     scores = best.scores
     share = sum(int(film.mask.sum()) for film in films) / sum(film.mask.size for film in films)
-    return Validated(step, scores.f1, scores.precision, scores.recall, best.threshold, share)
+    return Validated(step, mean, scores.precision, scores.recall, best.threshold, share)
 
 
-def _best(network: torch.nn.Module, films: Sequence[SimulatedFilm]) -> BestThreshold:
-    return best_threshold((probability(network, film) for film in films), (film.mask for film in films))
+def _best(network: torch.nn.Module, films: Sequence[SimulatedFilm]) -> tuple[float, BestThreshold]:
+    return best_mean_threshold(
+        (probability(network, film) for film in films), (film.mask for film in films), SMOOTHING
+    )
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The two thresholds that a card carries, and what they give on the validation films."""
+    """The two thresholds that a card carries, and what they give on the validation films.
+
+    Attributes
+    ----------
+    f1
+        Of the largest mean F1 over films, with pooled scores.
+    false_calls
+        Of the largest recall at a number of false calls.
+    """
 
     f1: BestThreshold
     false_calls: OperatingPoint
@@ -92,4 +105,4 @@ def choose_thresholds(
         counts = more if counts is None else counts + more
     if counts is None:
         raise SettingsError("No validation film was given, so no threshold can be chosen.")
-    return Thresholds(_best(network, films), counts.largest_recall(false_calls_per_film))
+    return Thresholds(_best(network, films)[1], counts.largest_recall(false_calls_per_film))
