@@ -94,7 +94,7 @@ def test_a_network_must_be_its_cards() -> None:
 
 
 def test_stride_and_halo_are_the_networks(model: Model) -> None:
-    assert (model.stride, model.halo) == (model.field.stride, model.field.halo) == (4, 43)
+    assert (model.stride, model.halo) == (model.field.stride, model.field.halo) == (8, 69)
 
 
 class Bomb:

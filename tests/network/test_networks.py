@@ -61,7 +61,7 @@ def test_selu_without_normalisation_keeps_the_variance_through_the_network(kind:
                 )
             )
     with torch.no_grad():
-        network(torch.randn(4, 1, 96, 96))
+        network(torch.randn(2, 1, 192, 192))  # so large that the padding of the coarse level counts little
     assert len(variances) >= 6
     assert all(0.6 < variance < 1.5 for variance in variances.values()), variances
 

@@ -4,7 +4,8 @@ The usual U-Net spends most of its time on the two finest levels and on concaten
 pixels are folded into channels on entry (`PixelUnshuffle`), so the finest level has a quarter of the
 positions, and unfolded from four logits at the end. Going down is a strided convolution, going up a
 learned 2 x 2 expansion to the skip's own width, so that a skip is *added* and the merged stage stays
-narrow. The coarsest level, where a convolution is cheapest, carries the dilations that see the bead.
+narrow. Beside the pixels the first stage sees their contrast to the surroundings (`contrast`). The coarsest
+level, where a convolution is cheapest, carries the dilations that see the bead.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import cast
 import torch
 from torch import nn
 
+from napari_weld_fcn.network.contrast import CELL, LocalContrast
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.network.stage import PRIOR_LOGIT, Stage, initialise, set_prior
 
@@ -52,8 +54,9 @@ class Autoencoder(nn.Module):
     def __init__(self, settings: NetworkSettings, prior_logit: float = PRIOR_LOGIT) -> None:
         super().__init__()
         widths = [settings.width * 2**level for level in range(settings.depth + 1)]
-        self.multiple = ENTRY * 2**settings.depth
+        self.multiple = ENTRY * max(2**settings.depth, CELL)
         self.fold = nn.PixelUnshuffle(ENTRY)
+        self.contrast = LocalContrast()
         self.encoder = nn.ModuleList([_finest(widths[0], settings)])
         self.encoder.extend(_level(above, below, settings) for above, below in pairwise(widths[:-1]))
         self.coarse = _coarse(widths[-2], widths[-1], settings)
@@ -69,7 +72,7 @@ class Autoencoder(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Turn ``(N, 1, rows, columns)`` normalised pixels into logits of the same shape."""
-        y = self.fold(extend_to_multiple(x, self.multiple))
+        y = self.contrast(self.fold(extend_to_multiple(x, self.multiple)))
         skips = []
         for level in self.encoder:
             y = level(y)
@@ -87,7 +90,7 @@ class Autoencoder(nn.Module):
 
 
 def _finest(width: int, settings: NetworkSettings) -> nn.Sequential:
-    return nn.Sequential(Stage(ENTRY**2, width, settings), Stage(width, width, settings))
+    return nn.Sequential(Stage(2 * ENTRY**2, width, settings), Stage(width, width, settings))
 
 
 def _level(inputs: int, outputs: int, settings: NetworkSettings) -> nn.Sequential:

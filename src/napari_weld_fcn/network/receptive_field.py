@@ -19,6 +19,7 @@ import torch
 from torch import fx, nn
 
 from napari_weld_fcn.network.autoencoder import cut_to, extend_to_multiple
+from napari_weld_fcn.network.contrast import compressed_contrast, mean_and_detail
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,13 @@ def _layer_reach(layer: nn.Module, reach: _Reach, axis: int) -> _Reach:
         return _window(reach, *_geometry(layer, axis))
     if isinstance(layer, nn.ConvTranspose2d):
         return _spread(reach, *_geometry(layer, axis))
+    if isinstance(layer, nn.AvgPool2d):
+        size, stride, padding = layer.kernel_size, layer.stride, layer.padding
+        assert isinstance(size, int) and isinstance(stride, int) and isinstance(padding, int)
+        return _window(reach, size, stride, 1, padding)
+    if isinstance(layer, nn.Upsample) and layer.mode == "bilinear" and not layer.align_corners:
+        assert isinstance(layer.scale_factor, float)
+        return _between(reach, round(layer.scale_factor))
     if isinstance(layer, nn.PixelUnshuffle):
         factor = layer.downscale_factor
         return _window(reach, factor, factor, 1, 0)
@@ -140,8 +148,19 @@ def _spread(reach: _Reach, size: int, stride: int, dilation: int, padding: int) 
     )
 
 
+def _between(reach: _Reach, factor: int) -> _Reach:
+    """Follow a bilinear enlargement: a sample lies between the two whose centres are nearest."""
+    before = 1 - factor  # twice the distance of the first sample's centre from that of its source, enlarged
+    return reach.through(
+        1 / factor,
+        lambda i: (2 * i + before) // (2 * factor),
+        lambda i: (2 * i + before) // (2 * factor) + 1,
+    )
+
+
 _POINTWISE_LAYERS = (nn.BatchNorm2d, nn.SELU, nn.ELU, nn.ReLU, nn.AlphaDropout, nn.Dropout, nn.Identity)
 # A replicated border only repeats pixels that are nearer than the ones it stands for.
 _POINTWISE: set[Any] = {
     "add_", operator.add, operator.mul, torch.cat, nn.functional.elu, extend_to_multiple, cut_to,
+    mean_and_detail, compressed_contrast,
 }  # fmt: skip
