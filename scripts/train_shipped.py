@@ -32,7 +32,7 @@ from napari_weld_fcn.training.settings import FitSettings, PatchSettings
 from napari_weld_fcn.training.validation import choose_thresholds, validate, validation_films
 
 SHIPPED = Path(napari_weld_fcn.__file__).parent / "network" / "shipped"
-VALIDATION_FILMS = 32
+VALIDATION_FILMS = 48
 FALSE_CALLS_PER_FILM = 1.0
 MIN_SIZE_PX = 4.0
 #: Sizes of the flaws in the patches, smallest and largest, pixels.
@@ -57,7 +57,7 @@ RECIPES = {
     ),
     "fcn": Recipe(
         NetworkSettings(kind="fcn"),
-        FitSettings(steps=800, batch=12, warm_up=100, validate_every=200),
+        FitSettings(steps=1200, batch=12, warm_up=100, validate_every=200),
         WINDOWS.model_copy(update={"rows": 112, "columns": 112}),
     ),
 }

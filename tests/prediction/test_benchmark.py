@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import subprocess
@@ -35,11 +36,25 @@ def check_ratios(text: str, found: dict[str, Any]) -> None:
         assert f"{ratio:.1f} x faster" in text
 
 
+def test_the_default_is_timed_and_compared_with_the_whole_image(models):
+    sys.path.insert(0, str(BENCHMARK.parent))
+    try:
+        benchmark = importlib.import_module(BENCHMARK.stem)
+    finally:
+        sys.path.pop(0)
+    pixels = benchmark.example(benchmark.QUICK)
+    found = benchmark._whole_prediction(pixels, models["autoencoder"], 1)["default"]
+    assert found["precision"] == "float32"
+    assert found["difference"] < 1e-5
+    assert min(found[span] for span in ("network", "labels", "table", "total")) > 0
+    assert found["indications"] > 0
+
+
 @pytest.mark.slow
 def test_the_quick_benchmark_prints_ratios_and_is_exact():
     pytest.importorskip("monai")
     text, found = printed("--quick", "--once")
-    assert found["shape"] == [320, 480]
+    assert found["shape"] == [160, 240]
     assert found["fcn"]["float32"]["difference"] < 1e-5
     check_ratios(text, found)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.network import normalisation
+from napari_weld_fcn.radiograph import normalisation
 from napari_weld_fcn.radiograph.normalisation import full_scale, measure
 
 DTYPES = [np.bool_, np.uint8, np.int16, np.uint16, np.uint32, np.float32, np.float64]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
 #: How many rows of the table are shown; the file has all of them.
 ROWS_SHOWN = 12
+_TRIAL_SECONDS = 60
 _COLUMNS = ("label", "row", "column", "length_mm", "width_mm", "peak_probability")
 
 
@@ -85,11 +88,23 @@ def _open_viewer(terminal: Terminal, radiograph: Radiograph, prediction: Predict
         log.info("no Qt: %s", fault)
         terminal.say('napari opens no window without Qt; `pip install "napari-weld-fcn[all]"` installs one.')
         return
+    if not _window_can_open():
+        terminal.say("napari opens no window: the screen that is named here cannot be reached.")
+        return
     import napari
 
     viewer: Any = napari.Viewer()
     fill(viewer, radiograph, prediction)
     napari.run()
+
+
+def _window_can_open() -> bool:
+    """Try in another process, because Qt ends the one in which it finds no screen."""
+    trial = [sys.executable, "-c", "from qtpy.QtWidgets import QApplication; QApplication([])"]
+    try:
+        return subprocess.run(trial, capture_output=True, timeout=_TRIAL_SECONDS).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def fill(viewer: Any, radiograph: Radiograph, prediction: Prediction) -> None:

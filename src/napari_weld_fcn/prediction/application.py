@@ -12,8 +12,8 @@ from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.events import Event, OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.network.card import Quality
 from napari_weld_fcn.network.model import Model
-from napari_weld_fcn.prediction.engine import Arithmetic, engine_for
-from napari_weld_fcn.prediction.precision import PROBE_EDGE, busiest, choose_arithmetic
+from napari_weld_fcn.prediction.engine import FLOAT32, engine_for
+from napari_weld_fcn.prediction.precision import arithmetic_for, difference_from_float32
 from napari_weld_fcn.prediction.record import PlaneRun
 from napari_weld_fcn.prediction.resolved import Resolved
 from napari_weld_fcn.prediction.settings import PredictionSettings
@@ -77,47 +77,16 @@ def _plane(
     progress: _Progress,
     should_stop: ShouldStop,
 ) -> PlaneRun:
-    device = torch.device(resolved.device)
-    rows, columns = view.shape
-    arithmetic = choose_arithmetic(
-        model, device, settings.precision, rows * columns, lambda: _probe_windows(view), should_stop
-    )
+    device, arithmetic = torch.device(resolved.device), arithmetic_for(settings.precision)
     engine = engine_for(model, device, arithmetic)
     if tile is None:
         tile = (settings.tile, settings.tile) if settings.tile else default_tile(view, engine)
     region = resolved.region or Box(0, 0, *view.shape)
     tile = sweep(view, engine, tile, region, out, progress, should_stop)
-    return PlaneRun(
-        view.normalisation.mean, view.normalisation.spread, arithmetic.name, _kept(arithmetic), tile
-    )
-
-
-def _kept(arithmetic: Arithmetic) -> tuple[int, int] | None:
-    return None if arithmetic.leading is None else (arithmetic.leading, arithmetic.trailing)
-
-
-def _probe_windows(view: View) -> list[torch.Tensor]:
-    """Return the busiest window of the plane, or as much of it, at each scale.
-
-    Of a lazy plane, which looking for it would read in full, the centre is taken.
-    """
-    if isinstance(view.pixels, np.ndarray):
-        box = busiest(view.pixels, PROBE_EDGE, view.stride)
-    else:
-        edges = [min(size, PROBE_EDGE) for size in view.shape]
-        top, left = ((size - edge) // 2 for size, edge in zip(view.shape, edges, strict=True))
-        box = Box(top, left, top + edges[0], left + edges[1])
-    return [view.window(_at_scale(view, box, scale), scale) for scale in view.quality.scales]
-
-
-def _at_scale(view: View, box: Box, scale: float) -> Box:
-    """Return a box of the same size about the same place of the plane enlarged by `scale`."""
-    shift = [
-        int((scale - 1) * (first + last) / 2)
-        for first, last in ((box.top, box.bottom), (box.left, box.right))
-    ]
-    moved = Box(box.top + shift[0], box.left + shift[1], box.bottom + shift[0], box.right + shift[1])
-    return moved.within(view.enlarged_shape(scale))
+    difference = 0.0
+    if arithmetic != FLOAT32:
+        difference = difference_from_float32(view, model, device, region, out, should_stop)
+    return PlaneRun(view.normalisation.mean, view.normalisation.spread, arithmetic.name, difference, tile)
 
 
 class _Progress:

@@ -194,8 +194,9 @@ def _long_enough(labels: Labels, min_size_px: float) -> NDArray[np.bool_]:
     enough = longest >= min_size_px
     result = np.zeros(enough.size, dtype=bool)
     if enough.any():
-        candidates = runs.chosen(np.flatnonzero(enough[runs.label - 1])).sorted_by_label()
-        result[enough] = _kept_by_extent(candidates, min_size_px)
+        asked = np.flatnonzero(enough[runs.label - 1])
+        by_label = asked[np.argsort(runs.label[asked], kind="stable")]
+        result[enough] = _kept_by_extent(runs.chosen(by_label), min_size_px)
     return result
 
 

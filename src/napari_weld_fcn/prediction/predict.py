@@ -146,9 +146,11 @@ def _predicted(
     found = relabel(probability, resolved.threshold, resolved.min_size_px, resolved.pixel_size_mm)
     table = found.table
     seconds = time.perf_counter() - start
-    warnings = cautions.clipping(film) + cautions.scale(
-        table["length_px"], ready.card.flaw_size_px, resolved.min_size_px, film.name
-    )
+    warnings = [
+        *cautions.clipping(film),
+        *cautions.rounding([plane.difference for plane in planes], film.name),
+        *cautions.scale(table["length_px"], ready.card.flaw_size_px, resolved.min_size_px, film.name),
+    ]
     record = make_record(film, ready, loaded, settings, resolved, planes)
     return Prediction(probability, found.labels, table, record, warnings, seconds)
 

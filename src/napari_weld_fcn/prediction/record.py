@@ -39,8 +39,9 @@ class PlaneRun:
         Its normalisation, in its own grey levels.
     precision
         ``float32`` or ``bfloat16``.
-    float32_convolutions
-        How many from either end of the network stayed in float32; None where all did.
+    difference
+        Largest one from float32 that was found where the network was least certain, of a probability; 0 in
+        float32. Elsewhere it may be larger.
     tile
         Rows and columns of a tile that was possible, pixels.
     """
@@ -48,7 +49,7 @@ class PlaneRun:
     mean: float
     spread: float
     precision: str
-    float32_convolutions: tuple[int, int] | None
+    difference: float
     tile: tuple[int, int]
 
 
@@ -167,8 +168,4 @@ def _input(radiograph: Radiograph) -> dict[str, Any]:
 
 
 def _plane(plane: PlaneRun) -> dict[str, Any]:
-    kept = plane.float32_convolutions
-    return asdict(plane) | {
-        "tile": list(plane.tile),
-        "float32_convolutions": None if kept is None else list(kept),
-    }
+    return asdict(plane) | {"tile": list(plane.tile)}

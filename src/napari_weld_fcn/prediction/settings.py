@@ -37,8 +37,7 @@ class PredictionSettings(Settings):
     )
     precision: Literal["auto", "float32", "bfloat16"] = setting(
         "auto",
-        "Arithmetic of the network; auto rounds only where a trial on the film stays near float32, "
-        "bfloat16 rounds unchecked",
+        "Arithmetic of the network; auto is float32, bfloat16 is faster on some processors and rounds",
         advanced=True,
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "Where the network runs")

@@ -26,8 +26,9 @@ from napari_weld_fcn.prediction.resampling import enlarged, resampled, shifted, 
 from napari_weld_fcn.prediction.tiles import Box, split, surround, tile_shape
 from napari_weld_fcn.radiograph.normalisation import Normalisation
 
-#: Memory that the layers' results of one window may take together, bytes.
-WINDOW_BYTES = 480e6
+#: Memory that the layers' results of one window may take together, bytes. Twice as much was a sixth slower:
+#: so much freshly mapped memory costs more than the halo of another cut.
+WINDOW_BYTES = 240e6
 #: Operations of one window: progress moves about once a second on two cores.
 WINDOW_OPERATIONS = 150e9
 #: Layers' results alive at one time, in units of the largest.

@@ -21,14 +21,16 @@ from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.simulation import SimulationSettings, simulate
 from napari_weld_fcn.training.settings import PatchSettings
 
-#: Windows from shrunk films to patches magnified four times, a quarter of them without a flaw.
+#: Windows from shrunk films to patches magnified four times, a third of them as GDXray digitised its welds,
+#: three tenths without a flaw.
 WINDOWS = SimulationSettings(
     rows=192,
     columns=192,
     framing="window",
     magnification_min=0.4,
     magnification_max=4.0,
-    flawless_share=0.25,
+    native_share=0.35,
+    flawless_share=0.3,
     harsh_share=0.25,
     jpeg_share=0.35,
 )

@@ -86,13 +86,15 @@ class Conditions:
 def draw_conditions(rng: np.random.Generator, settings: SimulationSettings) -> Conditions:
     """Draw the conditions of one film, its window as yet plain."""
     zoom = log_uniform(rng, settings.magnification_min, settings.magnification_max)
+    if rng.random() < settings.native_share:
+        zoom = 1.0
     harsh = rng.random() < settings.harsh_share
     return Conditions(
         zoom=zoom,
         contrast_per_mm=log_uniform(rng, 8.0, 60.0),
         unsharpness=log_uniform(rng, 0.7, 2.2) * max(zoom, 0.7),
         noise=log_uniform(rng, 2.0, 18.0) if harsh else log_uniform(rng, 0.25, 2.5),
-        grain=log_uniform(rng, 0.3, 1.2) * (log_uniform(rng, 1.0, 2.0) if zoom > 1.2 else 1.0),
+        grain=log_uniform(rng, 0.3, 1.2) * log_uniform(rng, 1.0, max(zoom, 1.0)),
         quantum=float(rng.uniform(0.1, 0.6)) if rng.random() < 0.3 else 0.0,
         noise_slope=float(rng.uniform(-0.4, 0.6)),
         window=Window(1.0, 1.0, 0.0),

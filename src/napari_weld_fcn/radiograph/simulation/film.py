@@ -17,8 +17,9 @@ from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation import marks
 from napari_weld_fcn.radiograph.simulation.conditions import Conditions, draw_conditions, draw_window
 from napari_weld_fcn.radiograph.simulation.fields import Array
-from napari_weld_fcn.radiograph.simulation.flaws import HAZE, Plan, Site, draw_group
+from napari_weld_fcn.radiograph.simulation.flaws import draw_group
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
+from napari_weld_fcn.radiograph.simulation.site import HAZE, Plan, Site
 from napari_weld_fcn.radiograph.simulation.stamps import clip_to, near
 from napari_weld_fcn.radiograph.simulation.truth import Exposed, Flaw, outline, tabulate, unmasked
 from napari_weld_fcn.radiograph.simulation.weld import Weld, make_weld

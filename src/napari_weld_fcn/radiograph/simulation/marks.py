@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
 
 from napari_weld_fcn.radiograph.simulation.fields import Array, log_uniform
-from napari_weld_fcn.radiograph.simulation.flaws import Site
+from napari_weld_fcn.radiograph.simulation.site import Site
 from napari_weld_fcn.radiograph.simulation.stamps import Stamp, clip_to, ribbon, walk
 
 
@@ -147,9 +147,9 @@ def frame(site: Site, grey: Array) -> None:
 MARKS = {
     wires: 0.28,
     letters: 0.07,
-    scratches: 0.12,
-    dust: 0.25,
-    pressure_mark: 0.05,
+    scratches: 0.06,
+    dust: 0.15,
+    pressure_mark: 0.02,
     static: 0.01,
-    frame: 0.2,
+    frame: 0.08,
 }

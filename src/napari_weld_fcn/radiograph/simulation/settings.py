@@ -29,6 +29,13 @@ class SimulationSettings(Settings):
         1.0, "Smallest magnification; 1 is 0.0403 mm per pixel", step=0.1, ge=0.1, le=10
     )
     magnification_max: float = setting(1.0, "Largest magnification", step=0.1, ge=0.1, le=10)
+    native_share: float = setting(
+        0.0,
+        "Share of films at magnification 1, whatever the range; the others are spread over it",
+        step=0.05,
+        ge=0,
+        le=1,
+    )
     flawless_share: float = setting(0.1, "Share of films without a flaw", step=0.05, ge=0, le=1)
     harsh_share: float = setting(
         0.1, "Share of films with strong grain and a hard window", step=0.05, ge=0, le=1

@@ -19,8 +19,8 @@ from scipy.ndimage import find_objects, maximum_filter
 
 from napari_weld_fcn.radiograph.simulation.conditions import Conditions
 from napari_weld_fcn.radiograph.simulation.fields import Array
-from napari_weld_fcn.radiograph.simulation.flaws import ISO_6520_NAMES
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
+from napari_weld_fcn.radiograph.simulation.site import ISO_6520_NAMES
 
 
 @dataclass(frozen=True)

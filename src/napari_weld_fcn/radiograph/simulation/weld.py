@@ -114,7 +114,7 @@ def make_weld(rng: np.random.Generator, settings: SimulationSettings, conditions
     bead = bead * (1 + 0.06 * field(rng, rows, columns, 70 * zoom))
     if rng.random() < 0.4:
         bead += _passes(rng, rows, centre, lower, zoom)
-    height = log_uniform(rng, 20, 150) * (rng.uniform(0.05, 0.3) if rng.random() < 0.15 else 1)
+    height = rng.uniform(20, 150) * (rng.uniform(0.05, 0.3) if rng.random() < 0.15 else 1)
     grey = rng.uniform(10, 90) + height * bead
     grey += _plates(rng, rows, columns, centre, zoom)
     return Weld(grey.astype(np.float32), centre, upper, lower)
