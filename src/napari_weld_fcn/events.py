@@ -44,7 +44,7 @@ class Validated:
     Attributes
     ----------
     f1
-        What the best step is chosen by: the mean over films.
+        What the best step is chosen by: the mean over films with flaws.
     precision, recall
         Of the pixels of all films together, at `threshold`.
     flaw_share

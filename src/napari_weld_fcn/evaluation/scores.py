@@ -199,29 +199,32 @@ def best_mean_threshold(
 ) -> tuple[float, BestThreshold]:
     """Threshold of the largest mean over films of their smoothed F1, to 0.001.
 
-    Pooled over films, one large flaw outweighs a hundred pores; here each film has the same say, and a film
-    without a flaw has one too: ``(2 TP + smoothing) / (2 TP + FP + FN + smoothing)`` falls with its false
-    calls.
+    Pooled over films, one large flaw outweighs a hundred pores; here each film with a flaw has the same say:
+    ``(2 TP + smoothing) / (2 TP + FP + FN + smoothing)``. A film without a flaw has no F1; what is called
+    there is a matter of false calls (`operating_point`).
 
     Parameters
     ----------
     probabilities, truths
         As for `best_threshold`.
     smoothing
-        Pixels added to both sides of each film's ratio; above 0.
+        Pixels added to both sides of each film's ratio, so that a film with hardly a flaw is no coin toss.
 
     Returns
     -------
     mean, best
-        The mean at the threshold, 0..1, and the threshold with the pooled scores there.
+        The mean at the threshold, 0..1, and the threshold with the scores there, pooled over all films.
 
     Raises
     ------
     ValueError
-        As `best_threshold`.
+        As `best_threshold`, or if no film has a flaw.
     """
     films = _counts_of(probabilities, truths)
-    means = np.mean([film.overlap(smoothing) for film in films], axis=0)
+    flawed = [film.overlap(smoothing) for film in films if film.flaws]
+    if not flawed:
+        raise ValueError("no film with a flaw to choose a threshold on")
+    means = np.mean(flawed, axis=0)
     index = _middle_of_largest(means)
     return float(means[index]), _sum(films).at(index)
 

@@ -24,7 +24,7 @@ from napari_weld_fcn.training.patches import WINDOWS
 #: Seeds of validation films start here; patches start at `training.patches.FIRST_PATCH`.
 FIRST_VALIDATION = 5_000_000
 
-#: Pixels added to both sides of a film's F1, so that films with little or no flaw do not decide all.
+#: Pixels added to both sides of a film's F1, so that films with hardly a flaw do not decide all.
 SMOOTHING = 50.0
 
 _WELDS = SimulationSettings(
@@ -54,7 +54,7 @@ def probability(network: torch.nn.Module, film: SimulatedFilm) -> np.ndarray:
 
 
 def validate(network: torch.nn.Module, films: Sequence[SimulatedFilm], step: int) -> Validated:
-    """Score a network at the threshold of its largest mean F1 over films."""
+    """Score a network at the threshold of its largest mean F1 over films with flaws."""
     mean, best = _best(network, films)
     scores = best.scores
     share = sum(int(film.mask.sum()) for film in films) / sum(film.mask.size for film in films)
@@ -74,7 +74,7 @@ class Thresholds:
     Attributes
     ----------
     f1
-        Of the largest mean F1 over films, with pooled scores.
+        Of the largest mean F1 over films with flaws, with scores pooled over all.
     false_calls
         Of the largest recall at a number of false calls.
     """
