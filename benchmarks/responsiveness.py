@@ -1,9 +1,10 @@
-"""How long napari's event loop stands still while a film is predicted.
+"""How long napari's event loop stands still while a film is predicted, and while films are cropped.
 
 A heartbeat of 5 ms on the main thread records the longest time between two beats. Three spans are told
 apart, because only the first is ours alone: the prediction itself, from pixels to labels and table, with
 PyTorch imported and the layers already there; making the layers, which is napari's upload of a large image;
-and the first import of PyTorch, which holds Python's lock now and then.
+and the first import of PyTorch, which holds Python's lock now and then. Of cropping, the survey that follows
+the form and the cutting into a dataset folder are told, and apart from them the making of the layers.
 
     xvfb-run -a -s '-screen 0 1600x1000x24' python benchmarks/responsiveness.py
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +26,9 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 
 from napari_weld_fcn.events import TileDone
+from napari_weld_fcn.viewer.widgets import crop as crop_module
 from napari_weld_fcn.viewer.widgets import predict as form_module
+from napari_weld_fcn.viewer.widgets.crop import CropWidget
 from napari_weld_fcn.viewer.widgets.predict import PredictWidget
 
 BEAT_MS = 5
@@ -81,6 +85,7 @@ class Spans:
 
 
 _predict = form_module.predict
+_survey_all, _crop_all = crop_module.survey_all, crop_module.crop_all
 
 
 def stalls(viewer: Viewer, form: PredictWidget, film: np.ndarray) -> dict[str, float]:
@@ -111,6 +116,70 @@ def stalls(viewer: Viewer, form: PredictWidget, film: np.ndarray) -> dict[str, f
     return found
 
 
+def crop_stalls(viewer: Viewer, form: CropWidget, films: int, film: np.ndarray) -> dict[str, float]:
+    """Crop `films` films with the paper's preset; return the longest stall of each span, in seconds.
+
+    Parameters
+    ----------
+    viewer
+        An empty viewer with the Crop ROIs form `form`.
+    films
+        How many.
+    film
+        ``(rows, columns)`` pixels; each film is this one, shifted.
+    """
+    truth = (film > np.quantile(film[::16, ::16], 0.999)).astype(np.uint8)
+    shifted = [np.roll(film, 37 * k, axis=1) for k in range(films)]
+    viewer.add_image(np.stack(shifted), name="films")
+    viewer.add_labels(np.stack([truth] * films), name="films mask")
+    form.inputs.preset.value = "paper"
+    QTest.qWait(1000)
+    heart, spans = Heartbeat(), Timed()
+    with heart.beating(), tempfile.TemporaryDirectory() as folder:
+        form.inputs.folder.value, form.inputs.as_layers.value = folder, False
+        crop_module.survey_all = spans.of("surveying", _survey_all)
+        crop_module.crop_all = spans.of("cropping", _crop_all)
+        try:
+            form.survey()
+            _at_rest(form)
+            form.run()
+            _at_rest(form)
+        finally:
+            crop_module.survey_all, crop_module.crop_all = _survey_all, _crop_all
+        form.inputs.folder.value, form.inputs.as_layers.value = None, True
+        start = time.perf_counter()
+        form.run()
+        _at_rest(form)
+    found = {name: heart.longest(*span) for name, span in spans.spans.items()}
+    found["cropping with its layers"] = heart.longest(start, time.perf_counter())
+    return found | {f"seconds of {name}": span[1] - span[0] for name, span in spans.spans.items()}
+
+
+class Timed:
+    """When the jobs of the Crop ROIs form began and ended, in their own thread."""
+
+    def __init__(self) -> None:
+        self.spans: dict[str, tuple[float, float]] = {}
+
+    def of(self, name: str, job: Any) -> Any:
+        """Return `job` that notes its time under `name`."""
+
+        def run(*args: Any, **kwargs: Any) -> Any:
+            start = time.perf_counter()
+            result = job(*args, **kwargs)
+            self.spans[name] = (start, time.perf_counter())
+            return result
+
+        return run
+
+
+def _at_rest(form: CropWidget) -> None:
+    QTest.qWait(BEAT_MS)
+    while form.job is not None or form.surveying is not None:
+        QTest.qWait(BEAT_MS)
+    QTest.qWait(300)
+
+
 def _run(form: PredictWidget, spans: Spans) -> None:
     form_module.predict = spans.predict
     try:
@@ -127,6 +196,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--columns", type=int, default=4000)
     parser.add_argument("--rows", type=int, default=1500)
+    parser.add_argument("--films", type=int, default=10, help="films to crop; 0 leaves cropping out")
     parser.add_argument("--model", help="name of the model; the form's choice by default")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -138,6 +208,10 @@ def main() -> None:
         form.inputs.model.value = options.model
     QTest.qWait(500)
     found = stalls(viewer, form, film.astype(np.uint8))
+    if options.films:
+        viewer.layers.clear()
+        _, cropping = viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Crop ROIs")
+        found |= crop_stalls(viewer, cropping, options.films, film.astype(np.uint8))
     if options.json:
         print(json.dumps(found))
     else:

@@ -11,7 +11,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_weld_fcn.errors import ModelError, RadiographError, SettingsError, WeldFcnError
+    from napari_weld_fcn.dataset.augmentation import augment
+    from napari_weld_fcn.dataset.crops import crop
+    from napari_weld_fcn.dataset.settings import AugmentationSettings, CropSettings
+    from napari_weld_fcn.errors import DatasetError, ModelError, RadiographError, SettingsError, WeldFcnError
     from napari_weld_fcn.evaluation.scores import PixelScores
     from napari_weld_fcn.evaluation.scores import pixel_scores as score
     from napari_weld_fcn.network.model import Model
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AugmentationSettings",
+    "CropSettings",
+    "DatasetError",
     "Model",
     "ModelError",
     "NetworkSettings",
@@ -39,6 +45,8 @@ __all__ = [
     "SimulationSettings",
     "WeldFcnError",
     "__version__",
+    "augment",
+    "crop",
     "predict",
     "read",
     "score",
@@ -47,6 +55,9 @@ __all__ = [
 
 #: Where each public name lives: room.module, or room.module:name where it is called otherwise there.
 _HOMES = {
+    "AugmentationSettings": "dataset.settings",
+    "CropSettings": "dataset.settings",
+    "DatasetError": "errors",
     "Model": "network.model",
     "ModelError": "errors",
     "NetworkSettings": "network.settings",
@@ -59,6 +70,8 @@ _HOMES = {
     "SimulatedFilm": "radiograph.simulation.film",
     "SimulationSettings": "radiograph.simulation.settings",
     "WeldFcnError": "errors",
+    "augment": "dataset.augmentation",
+    "crop": "dataset.crops",
     "predict": "prediction.predict",
     "read": "radiograph.files",
     "score": "evaluation.scores:pixel_scores",

@@ -16,6 +16,10 @@ class RadiographError(WeldFcnError):
     """An image file or an array that is no radiograph."""
 
 
+class DatasetError(WeldFcnError):
+    """A dataset folder that cannot be read or written, or crops that cannot be split."""
+
+
 class ModelError(WeldFcnError):
     """A model file, a model's name or a card that cannot be used."""
 

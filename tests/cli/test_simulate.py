@@ -135,3 +135,15 @@ def test_demos_viewer_holds_film_and_outputs_in_mm_and_the_widget(make_napari_vi
         assert np.allclose(layer.scale, film.pixel_size_mm)
         assert [str(unit) for unit in layer.units] == ["millimeter", "millimeter"]
     assert any("Predict" in name for name in viewer.window.dock_widgets)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a screen is named by DISPLAY on Linux only")
+def test_demo_says_a_sentence_where_the_screen_that_is_named_cannot_be_reached(demo, monkeypatch):
+    pytest.importorskip("qtpy.QtWidgets")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
+    monkeypatch.setenv("DISPLAY", ":987")
+    result = demo()
+    assert result.exit_code == 0, result.stderr
+    assert "pixel F1" in result.stdout
+    assert "the screen that is named here cannot be reached" in result.stderr

@@ -153,3 +153,15 @@ def test_bmp_of_every_mode_is_read(tmp_path, mode):
     image.save(tmp_path / "film.bmp")
     expected = np.asarray(image) if mode in "1L" else to_luminance(np.asarray(image.convert("RGB")))
     assert np.array_equal(read(tmp_path / "film.bmp").pixels, expected)
+
+
+def test_a_png_with_damaged_pixels_is_told_and_never_read_as_others(tmp_path):
+    """Pillow gives other pixels for most of these, without a word."""
+    pixels = np.random.default_rng(0).normal(120, 9, (24, 30)).astype(np.uint16)
+    Image.fromarray(pixels).save(tmp_path / "film.png")
+    whole = (tmp_path / "film.png").read_bytes()
+    first = whole.index(b"IDAT") + 4
+    for at in range(first, whole.index(b"IEND") - 20, 16):
+        (tmp_path / "film.png").write_bytes(whole[:at] + bytes(12) + whole[at + 12 :])
+        with pytest.raises(RadiographError, match="check sum of its pixels is wrong"):
+            read(tmp_path / "film.png")

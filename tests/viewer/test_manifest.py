@@ -85,12 +85,15 @@ def entries(menu: Any, path: str = "") -> Iterator[str]:
             yield here
 
 
-def test_every_menu_opens_and_leads_to_predict_from_two_places(viewer, film) -> None:
+@pytest.mark.parametrize(
+    ("widget", "place"), [("Predict", "Segment"), ("Crop ROIs", "Data"), ("Augment", "Data")]
+)
+def test_every_menu_opens_and_leads_to_each_widget_from_two_places(viewer, film, widget, place) -> None:
     viewer.add_image(film)
     found = [entry for entry in entries(viewer.window._qt_window.menuBar()) if "Weld FCN" in entry]
-    assert sorted(entry for entry in found if "Predict" in entry) == [
-        " > Layers > Segment > Predict (Weld FCN)",
-        " > Plugins > Predict (Weld FCN)",
+    assert sorted(entry for entry in found if f"> {widget} (" in entry) == [
+        f" > Layers > {place} > {widget} (Weld FCN)",
+        f" > Plugins > Weld FCN > {widget} (Weld FCN)",
     ]
     assert any("Samples" in entry or "Sample" in entry for entry in found)
 

@@ -16,6 +16,8 @@ from typer.core import TyperGroup
 SUMMARIES = {
     "demo": "Simulate a film, predict it, measure what is found.",
     "simulate": "Simulate films with their truth, laid out as GDXray.",
+    "crop": "Cut crops with their masks out of films, as a dataset.",
+    "augment": "Vary the crops of a dataset: rotated, shifted, negated, noisy.",
     "predict": "Mark and measure the indications of radiographs.",
     "score": "Compare two label images.",
     "models": "List, show, import and delete models.",

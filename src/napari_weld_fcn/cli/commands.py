@@ -21,6 +21,7 @@ from napari_weld_fcn.cli.options import (
     size_default,
 )
 from napari_weld_fcn.cli.terminal import Shared, Terminal, guarded
+from napari_weld_fcn.dataset.settings import PRESETS, VARIANTS, AugmentationSettings, CropSettings
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
@@ -74,6 +75,58 @@ def simulate(
     from napari_weld_fcn.cli.simulate import run_simulate
 
     return run_simulate(terminal, out, SimulationSettings(**given, **film_size(size)), films, seed)
+
+
+@commands.command()
+@guarded
+@settings_options(CropSettings, leave_out=("rois", "labels"))
+def crop(
+    terminal: Terminal,
+    series: Annotated[Path, typer.Argument(metavar="SERIES", help="GDXray series, root or film")],
+    out: Out,
+    preset: Annotated[
+        str, typer.Option(metavar="NAME", help=f"Start from these settings: {', '.join(PRESETS)}")
+    ] = "",
+    rois: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|grid|bead|flaws",
+            help="Where to cut; FILE has rectangles: a Shapes layer that napari saved as CSV, or GDXray's "
+            f"ground_truth.txt  [default: {CropSettings.model_fields['rois'].default}]",
+        ),
+    ] = "",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same jitter")] = 0,
+    *,
+    given: dict[str, Any],
+) -> int:
+    """Cut crops with their masks out of films; a dataset folder is written."""
+    from napari_weld_fcn.cli.crop import crop_settings, run_crop
+
+    return run_crop(terminal, series, out, crop_settings(preset, rois, given), rois, seed)
+
+
+@commands.command()
+@guarded
+@settings_options(AugmentationSettings)
+def augment(
+    terminal: Terminal,
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Dataset folder of crops")],
+    out: Out,
+    variants: Annotated[
+        int | None,
+        typer.Option(min=1, help=f"Pairs of each crop, the crop itself among them  [default: {VARIANTS}]"),
+    ] = None,
+    total: Annotated[
+        int | None, typer.Option(min=1, help="Pairs in all, spread evenly over the crops")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same variants")] = 0,
+    *,
+    given: dict[str, Any],
+) -> int:
+    """Vary the crops of a dataset: rotated, shifted, negated, noisy; the crops themselves stay among them."""
+    from napari_weld_fcn.cli.augment import run_augment
+
+    return run_augment(terminal, dataset, out, AugmentationSettings(**given), variants, total, seed)
 
 
 @commands.command()

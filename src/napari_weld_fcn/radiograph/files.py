@@ -19,8 +19,16 @@ import numpy as np
 from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.radiograph.gdxray import parse_name
 from napari_weld_fcn.radiograph.radiograph import PixelSizeSource, Radiograph
-from napari_weld_fcn.radiograph.raster import png_pixel_size, read_bmp, read_jpeg, read_png
-from napari_weld_fcn.radiograph.tiff import read_tiff, seen_otherwise, tiff_pixel_size
+from napari_weld_fcn.radiograph.raster import (
+    bmp_shape,
+    jpeg_shape,
+    png_pixel_size,
+    png_shape,
+    read_bmp,
+    read_jpeg,
+    read_png,
+)
+from napari_weld_fcn.radiograph.tiff import read_tiff, seen_otherwise, tiff_pixel_size, tiff_shape
 
 #: What counts as an image in a folder.
 SUFFIXES = frozenset({".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp"})
@@ -39,6 +47,12 @@ _READERS: dict[bytes, tuple[str, _Reader]] = {
 }
 #: Formats whose header may hold a pixel size, and what finds it there.
 _SIZES: dict[str, Callable[[Path], float | None]] = {"PNG": png_pixel_size, "TIFF": tiff_pixel_size}
+_SHAPES: dict[str, Callable[[Path], tuple[tuple[int, ...], np.dtype[Any]]]] = {
+    "PNG": png_shape,
+    "TIFF": tiff_shape,
+    "JPEG": jpeg_shape,
+    "BMP": bmp_shape,
+}
 #: What decoders raise on bytes that are not what they should be.
 _DECODING = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError)
 _FINITE_AT_ONCE = 2**22
@@ -96,6 +110,25 @@ def pixel_size_of(path: str | Path) -> tuple[float | None, PixelSizeSource]:
     with _damage_told(path, kind):
         size_mm = _SIZES[kind](path) if kind in _SIZES else None
     return _size_and_source(path, size_mm)
+
+
+def shape_of(path: str | Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Find the shape and the dtype of the pixels that `read` gives, from the file's header alone.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    RadiographError
+        If there is no such file, or its header is damaged or no image's.
+    """
+    path = Path(path)
+    kind, _ = _recognised(path)
+    with _damage_told(path, kind):
+        return _SHAPES[kind](path)
 
 
 def as_seen(path: str | Path, shown: np.ndarray) -> np.ndarray:

@@ -71,13 +71,10 @@ def write_png(path: str | Path, array: np.ndarray, pixel_size_mm: float | None =
     ValueError
         If PNG cannot hold the array unchanged.
     """
-    colour = array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8
-    grey = array.ndim == 2 and array.dtype in (np.bool_, np.uint8, np.uint16)
-    if not (colour or grey):
+    if not fits_png(array):
         raise ValueError(f"a PNG cannot hold {array.dtype} pixels of shape {array.shape}")
-    size = {"dpi": (25.4 / pixel_size_mm,) * 2} if pixel_size_mm else {}
     with written_whole(path) as temporary:
-        Image.fromarray(np.ascontiguousarray(array)).save(temporary, format="PNG", **size)
+        save_png(temporary, array, pixel_size_mm)
 
 
 def write_tiff(path: str | Path, array: np.ndarray, pixel_size_mm: float | None = None) -> None:
@@ -104,19 +101,8 @@ def write_tiff(path: str | Path, array: np.ndarray, pixel_size_mm: float | None 
     """
     if array.ndim not in (2, 3):
         raise ValueError(f"a TIFF of planes cannot hold shape {array.shape}")
-    pixels = array.astype(np.uint8) * 255 if array.dtype == np.bool_ else array
-    resolution: dict[str, Any] = {}
-    if pixel_size_mm:
-        resolution = {"resolution": (10 / pixel_size_mm,) * 2, "resolutionunit": "CENTIMETER"}
-    compression = "zlib" if pixels.dtype.kind in "ui" else None
     with written_whole(path) as temporary:
-        tifffile.imwrite(
-            temporary,
-            np.ascontiguousarray(pixels),
-            photometric="minisblack",
-            compression=compression,
-            **resolution,
-        )
+        save_tiff(temporary, array, pixel_size_mm)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -129,6 +115,47 @@ def write_text(path: str | Path, text: str) -> None:
     """
     with written_whole(path) as temporary:
         temporary.write_bytes(text.encode())
+
+
+def fits_png(array: np.ndarray) -> bool:
+    """Whether a PNG holds the array unchanged."""
+    colour = array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8
+    return colour or (array.ndim == 2 and array.dtype in (np.bool_, np.uint8, np.uint16))
+
+
+def save_png(path: Path, array: np.ndarray, pixel_size_mm: float | None, **packing: int) -> None:
+    """Save as `write_png` does, but in place: for whoever sees to it that a half-written file is never found.
+
+    Parameters
+    ----------
+    **packing
+        Pillow's `compress_level` and `compress_type`.
+    """
+    size: dict[str, Any] = {"dpi": (25.4 / pixel_size_mm,) * 2} if pixel_size_mm else {}
+    Image.fromarray(np.ascontiguousarray(array)).save(path, format="PNG", **size, **packing)
+
+
+def save_tiff(
+    path: Path, array: np.ndarray, pixel_size_mm: float | None, *, pack_floats: bool = False
+) -> None:
+    """Save as `write_tiff` does, but in place (see `save_png`).
+
+    Parameters
+    ----------
+    pack_floats
+        Whether floats are deflated too: that saves little, but tells a damaged file by its check sum.
+    """
+    pixels = array.astype(np.uint8) * 255 if array.dtype == np.bool_ else array
+    resolution: dict[str, Any] = {}
+    if pixel_size_mm:
+        resolution = {"resolution": (10 / pixel_size_mm,) * 2, "resolutionunit": "CENTIMETER"}
+    tifffile.imwrite(
+        path,
+        np.ascontiguousarray(pixels),
+        photometric="minisblack",
+        compression="zlib" if pack_floats or pixels.dtype.kind in "ui" else None,
+        **resolution,
+    )
 
 
 def _flush_to_disk(path: Path) -> None:

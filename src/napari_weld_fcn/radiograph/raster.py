@@ -13,6 +13,9 @@ the low byte, so that its luminance keeps 16 bits.
 
 from __future__ import annotations
 
+import os
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,8 @@ MOST_PACKED = 1100
 #: Below this size a claim is tried whatever the file's length.
 HARMLESS_BYTES = 2**28
 _ROWS_AT_ONCE = 256
+#: How Pillow calls colours of 16 bits in a PNG.
+_DEEP_COLOUR = ("RGB;16B", "RGBA;16B", "LA;16B")
 
 
 def read_png(path: Path) -> tuple[np.ndarray, float | None]:
@@ -47,13 +52,14 @@ def read_png(path: Path) -> tuple[np.ndarray, float | None]:
     RadiographError
         If the file is an animation.
     """
+    _check_sums(path)
     with PngImagePlugin.PngImageFile(path) as image:
         _check_claim_of(image, path)
         if getattr(image, "n_frames", 1) > 1:
             raise RadiographError(f"{path}: is an animation of {image.n_frames} images, not one radiograph.")
         size = _png_size_mm(image)
         raw_mode = image.tile[0].args if image.tile else ""
-        if raw_mode in ("RGB;16B", "RGBA;16B", "LA;16B"):
+        if raw_mode in _DEEP_COLOUR:
             return _deep_colour(path, raw_mode), size
         return _grey(image), size
 
@@ -76,6 +82,24 @@ def read_bmp(path: Path) -> tuple[np.ndarray, float | None]:
     with BmpImagePlugin.BmpImageFile(path) as image:
         _check_claim_of(image, path)
         return _grey(image), None
+
+
+def png_shape(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype that `read_png` gives, from the file's header alone."""
+    with PngImagePlugin.PngImageFile(path) as image:
+        return _claim_of(image, path)
+
+
+def jpeg_shape(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype that `read_jpeg` gives, from the file's header alone."""
+    with JpegImagePlugin.JpegImageFile(path) as image:
+        return _claim_of(image, path)
+
+
+def bmp_shape(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype that `read_bmp` gives, from the file's header alone."""
+    with BmpImagePlugin.BmpImageFile(path) as image:
+        return _claim_of(image, path)
 
 
 def luminance(colour: np.ndarray) -> np.ndarray:
@@ -106,6 +130,29 @@ def _png_size_mm(image: ImageFile.ImageFile) -> float | None:
     # Pillow gives pHYs as "dpi" where its unit is the metre.
     x_dpi, y_dpi = image.info.get("dpi", (0, 0))
     return from_density(x_dpi, y_dpi, mm_per_unit=25.4)
+
+
+def _claim_of(image: ImageFile.ImageFile, path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    _check_claim_of(image, path)
+    raw_mode = str(image.tile[0].args) if image.tile else ""
+    deep = image.mode.startswith("I") or raw_mode in _DEEP_COLOUR
+    return (image.height, image.width), np.dtype(
+        np.bool_ if image.mode == "1" else np.uint16 if deep else np.uint8
+    )
+
+
+def _check_sums(path: Path) -> None:
+    """Refuse a PNG whose pixels are damaged: Pillow decodes them without a look at their check sums."""
+    with path.open("rb") as file:
+        file.seek(len(b"\x89PNG\r\n\x1a\n"))
+        while len(header := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", header)
+            if kind != b"IDAT":
+                file.seek(length + 4, os.SEEK_CUR)
+                continue
+            body = memoryview(file.read(length + 4))
+            if zlib.crc32(body[:length], zlib.crc32(kind)) != int.from_bytes(body[length:], "big"):
+                raise ValueError("the check sum of its pixels is wrong")
 
 
 def _check_claim_of(image: ImageFile.ImageFile, path: Path) -> None:

@@ -62,6 +62,19 @@ def tiff_pixel_size(path: Path) -> float | None:
         return _pixel_size_mm(tif, _only_series(tif, path).keyframe)
 
 
+def tiff_shape(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype that `read_tiff` gives, from the file's tags alone."""
+    with _damage_refused(path), tifffile.TiffFile(path) as tif:
+        series = _only_series(tif, path)
+        _refuse_cut_file(tif, series, path)
+        sizes = list(zip(series.axes, series.shape, strict=True))
+        planes = [size for axis, size in sizes if axis not in "YXS" and size > 1]
+        palette = series.keyframe.photometric == tifffile.PHOTOMETRIC.PALETTE
+        edges = dict(sizes)
+        dtype = np.dtype(np.uint8 if palette else series.keyframe.dtype).newbyteorder("=")
+        return (*planes, edges.get("Y", 1), edges.get("X", 1)), dtype
+
+
 def seen_otherwise(path: Path, stored: np.ndarray) -> np.ndarray | None:
     """Grey as seen of the numbers that a TIFF stores, where the two differ.
 

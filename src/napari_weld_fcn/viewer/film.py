@@ -11,7 +11,7 @@ or deleted meanwhile.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from napari_weld_fcn.errors import RadiographError, SettingsError
 from napari_weld_fcn.prediction.tiles import Box
 from napari_weld_fcn.radiograph.files import as_seen, pixel_size_of
 from napari_weld_fcn.radiograph.gdxray import parse_name
+from napari_weld_fcn.radiograph.lazy import FilmStack, LazyFilm
 from napari_weld_fcn.radiograph.radiograph import PixelSizeSource, Radiograph, to_luminance
 
 PixelSize = tuple[float | None, PixelSizeSource]
@@ -75,7 +76,27 @@ def region_of(shapes: Shapes, film: Image) -> Box:
     return Box(int(top), int(left), int(bottom), int(right))
 
 
+def pixel_edge_mm(scale: Sequence[float], units: Sequence[Any]) -> float | None:
+    """Edge of a pixel in mm from a layer's scale; None unless its units are lengths and its pixels square.
+
+    Parameters
+    ----------
+    scale, units
+        As the layer has them, for each of its axes; units are pint's.
+    """
+    edges = [
+        abs(float(factor)) * float((1 * unit).to("mm").magnitude)
+        for factor, unit in zip(scale[-2:], units[-2:], strict=True)
+        if unit.is_compatible_with("mm")
+    ]
+    if len(edges) == 2 and math.isclose(*edges, rel_tol=0.01) and edges[0] > 0:
+        return edges[0]
+    return None
+
+
 def _radiograph(data: Any, rgb: bool, name: str, path: str | None, size: PixelSize) -> Radiograph:
+    if isinstance(data, LazyFilm | FilmStack):
+        data = data.exact()
     pixels = to_luminance(np.asarray(data)) if rgb else _as_seen(data, path)
     size_mm, source = size if size[0] else _size_in_file(path, name)
     return Radiograph(pixels, name, source=str(path or name), pixel_size_mm=size_mm, pixel_size_source=source)
@@ -92,15 +113,8 @@ def _as_seen(data: Any, path: str | None) -> Any:
 
 
 def _size_in_layer(film: Image) -> PixelSize:
-    """Edge of a pixel from the layer's scale, where its units are lengths and its pixels square."""
-    edges = [
-        abs(float(scale)) * float((1 * unit).to("mm").magnitude)
-        for scale, unit in zip(film.scale[-2:], film.units[-2:], strict=True)
-        if unit.is_compatible_with("mm")
-    ]
-    if len(edges) == 2 and math.isclose(*edges, rel_tol=0.01) and edges[0] > 0:
-        return edges[0], "user"
-    return None, "none"
+    edge = pixel_edge_mm(film.scale, film.units)
+    return (edge, "user") if edge else (None, "none")
 
 
 def _size_in_file(path: str | None, name: str) -> PixelSize:

@@ -39,6 +39,8 @@ class SettingsForm:
         A field's label where its name, with underscores as spaces, would not be plain.
     zero
         What a spin box shows in place of 0 where 0 leaves the choice to the program.
+    sliders
+        Numbers that are chosen with a slider; both ends of their range must be given.
 
     Attributes
     ----------
@@ -53,11 +55,13 @@ class SettingsForm:
         values: Mapping[str, Any] | None = None,
         labels: Mapping[str, str] | None = None,
         zero: Mapping[str, str] | None = None,
+        sliders: Iterable[str] = (),
     ) -> None:
         self.settings = settings
+        slid = frozenset(sliders)
         self.labels = {name: label_of(name, settings, labels or {}) for name in fields}
         self.widgets: dict[str, Any] = {
-            name: _widget(name, settings.model_fields[name], label, (values or {}))
+            name: _widget(name, settings.model_fields[name], label, (values or {}), slider=name in slid)
             for name, label in self.labels.items()
         }
         for name, text in (zero or {}).items():
@@ -124,14 +128,15 @@ def step_of(settings: type[Settings], name: str) -> float:
     return float(_extra(settings.model_fields[name])["step"])
 
 
-def _widget(name: str, field: FieldInfo, label: str, values: Mapping[str, Any]) -> Widget:
+def _widget(name: str, field: FieldInfo, label: str, values: Mapping[str, Any], *, slider: bool) -> Widget:
     widget = create_widget(
         annotation=field.annotation,
         name=name,
         label=label,
+        widget_type="FloatSlider" if slider else None,
         options={"tooltip": field.description or "", **_number_options(field)},
     )
-    if field.annotation is float:
+    if field.annotation is float and not slider:
         widget.native.setDecimals(_decimals(field))  # before the value, which would be rounded
     widget.value = values.get(name, field.default)  # type: ignore[attr-defined]
     return widget

@@ -80,6 +80,8 @@ class Job:
         What the activity dock calls it.
     on_event, on_end
         Called on the main thread with each event and, once, with the `Outcome`.
+    quiet
+        Whether it has no bar in the activity dock, as a job has that follows every change of a form.
     """
 
     def __init__(
@@ -89,8 +91,10 @@ class Job:
         description: str,
         on_event: Callable[[Event | Started], None],
         on_end: Callable[[Outcome], None],
+        quiet: bool = False,
     ) -> None:
         self._work = work
+        self._quiet = quiet
         self._on_event = on_event
         self._on_end = on_end
         self._description = description
@@ -106,7 +110,8 @@ class Job:
 
     def start(self) -> None:
         """Hand the job to the thread pool and open its bar in the activity dock."""
-        self._bar = progress(total=0, desc=self._description)
+        if not self._quiet:
+            self._bar = progress(total=0, desc=self._description)
         self._timer.start()
         self._worker.start()
 

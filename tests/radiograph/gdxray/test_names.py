@@ -8,6 +8,12 @@ from napari_weld_fcn.radiograph.gdxray import GDXrayName, parse_name
 def test_name_of_a_weld_gives_group_series_and_number():
     assert parse_name("W0001_0003") == GDXrayName("W", 1, 3)
     assert parse_name("C0031_0019") == GDXrayName("C", 31, 19)
+    assert parse_name("w0001_0003") == GDXrayName("W", 1, 3)
+
+
+def test_masks_are_known_by_the_series():
+    masks = {"W0001_0001", "W0002_0001", "W0003_0001", "W0004_0001", "C0002_0001"}
+    assert {name for name in masks if parse_name(name).is_mask} == {"W0002_0001", "W0004_0001"}
 
 
 @pytest.mark.parametrize("name", ["", "film", "W0001", "W0001_00031", "X0001_0001", "aW001_0001"])

@@ -1,8 +1,9 @@
-"""The names of GDXray, the public database of radiographs, and what they tell.
+"""The names of GDXray and what they tell.
 
 `W0001_0003` is image 3 of series 1 of the welds. The name matters because GDXray's files carry no pixel
 size, while its welds were all digitised at one: 40.3 um (630 dpi). Castings, baggage and the rest come from
-set-ups of many magnifications, so their names tell nothing of the kind.
+set-ups of many magnifications, so their names tell nothing of the kind. Series W0002 and W0004 of the welds
+are no radiographs but the masks of W0001, film by film.
 
 References
 ----------
@@ -18,7 +19,19 @@ from dataclasses import dataclass
 #: Edge of one pixel of GDXray's weld series, in mm.
 WELD_PIXEL_SIZE_MM = 0.0403
 
-_NAME = re.compile(r"([BCNSW])(\d{4})_(\d{4})")
+#: Group letters and the folders of the groups, in small letters.
+GROUP_FOLDERS = {
+    "B": ("baggage", "baggages"),
+    "C": ("castings",),
+    "N": ("nature",),
+    "S": ("settings",),
+    "W": ("welds",),
+}
+#: Series of masks by the series they belong to, the one to be preferred first.
+MASK_SERIES = {("W", 1): (("W", 2), ("W", 4))}
+
+_SERIES = re.compile(r"([BCNSW])(\d{4})", re.IGNORECASE | re.ASCII)
+_NAME = re.compile(r"([BCNSW])(\d{4})_(\d{4})", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,11 @@ class GDXrayName:
         """Edge of one pixel in mm where the group has one, else None."""
         return WELD_PIXEL_SIZE_MM if self.group == "W" else None
 
+    @property
+    def is_mask(self) -> bool:
+        """Whether the image is the mask of another series' image."""
+        return is_mask_series(self.group, self.series)
+
 
 def parse_name(name: str) -> GDXrayName | None:
     """Take a file's name without its suffix apart; None where it is not one of GDXray's.
@@ -41,7 +59,23 @@ def parse_name(name: str) -> GDXrayName | None:
     Parameters
     ----------
     name
-        For example ``"W0001_0003"``.
+        For example ``"W0001_0003"``, in capitals or small letters.
     """
     match = _NAME.fullmatch(name)
-    return GDXrayName(match[1], int(match[2]), int(match[3])) if match else None
+    return GDXrayName(match[1].upper(), int(match[2]), int(match[3])) if match else None
+
+
+def parse_series(name: str) -> tuple[str, int] | None:
+    """Take the name of a series' folder, such as ``"W0001"``, apart into group letter and number, or None."""
+    match = _SERIES.fullmatch(name)
+    return (match[1].upper(), int(match[2])) if match else None
+
+
+def series_name(group: str, series: int) -> str:
+    """Return the name of a series, such as ``"W0001"``."""
+    return f"{group}{series:04d}"
+
+
+def is_mask_series(group: str, series: int) -> bool:
+    """Whether a series holds the masks of another one."""
+    return any((group, series) in masks for masks in MASK_SERIES.values())

@@ -1,0 +1,157 @@
+"""`weld-fcn crop`: series of films with their masks become a dataset of crops.
+
+Films are read, cut and written one by one. One that is damaged is reported and the others are still cut; one
+that gives no crop (no flaw to cut around, no rectangle on it) is told and is no fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from napari_weld_fcn.cli.terminal import DONE, WRONG_INPUT, Progress, Terminal, log
+from napari_weld_fcn.dataset.crops import crop
+from napari_weld_fcn.dataset.pair import FLAW, Pair
+from napari_weld_fcn.dataset.rectangles import Rectangles, read_rectangles
+from napari_weld_fcn.dataset.settings import PRESETS, CropSettings
+from napari_weld_fcn.dataset.store import write_dataset
+from napari_weld_fcn.errors import SettingsError, WeldFcnError
+from napari_weld_fcn.radiograph.gdxray import GDXrayFilm, SeriesFolder, list_series, open_series
+
+#: What `--rois` may say instead of naming a file.
+AREAS = ("grid", "bead", "flaws")
+
+
+def crop_settings(preset: str, rois: str, given: dict[str, Any]) -> CropSettings:
+    """Return the settings of a preset, changed by what was given besides.
+
+    Parameters
+    ----------
+    preset
+        Its name; empty for none.
+    rois
+        ``grid``, ``bead`` or ``flaws``; anything else is a file of rectangles. Empty takes the preset's.
+    given
+        Values of the other fields.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such preset.
+    """
+    if preset and preset not in PRESETS:
+        raise SettingsError(f"--preset {preset}: there is no such preset; give {' or '.join(PRESETS)}.")
+    base = PRESETS.get(preset, CropSettings()).model_dump()
+    plain = CropSettings().model_dump()
+    changed = {name: value for name, value in given.items() if value != plain[name]}
+    area = {"rois": rois if rois in AREAS else "rectangles"} if rois else {}
+    return CropSettings(**{**base, **changed, **area})
+
+
+def run_crop(
+    terminal: Terminal, series: Path, out: Path, settings: CropSettings, rois: str, seed: int
+) -> int:
+    """Cut the crops of every film at or below `series` and write them into `out`."""
+    rectangles = read_rectangles(rois) if settings.rois == "rectangles" else None
+    films, faults = _films(terminal, series)
+    count = _Count()
+    with terminal.progress("crop", len(films)) as progress:
+        pairs = _pairs(terminal, progress, films, settings, rectangles, seed, faults)
+        written = write_dataset(count.seen(pairs), out)
+    values = {
+        "dataset": str(out),
+        "pairs": written,
+        "films": count.films,
+        "with_flaw": count.with_flaw,
+        "flaw_fraction": count.flaw / max(count.pixels, 1),
+        "errors": faults,
+    }
+    terminal.result(values, lambda console: _show(console, values))
+    return WRONG_INPUT if faults else DONE
+
+
+class _Count:
+    """What passes by: films, crops with some flaw, pixels."""
+
+    def __init__(self) -> None:
+        self.with_flaw = self.flaw = self.pixels = 0
+        self._films: set[str] = set()
+
+    @property
+    def films(self) -> int:
+        return len(self._films)
+
+    def seen(self, pairs: Iterator[Pair]) -> Iterator[Pair]:
+        for pair in pairs:
+            flaw = int(np.count_nonzero(pair.mask == FLAW))
+            self.with_flaw += flaw > 0
+            self.flaw += flaw
+            self.pixels += pair.mask.size
+            self._films.add(pair.film)
+            yield pair
+
+
+def _films(terminal: Terminal, path: Path) -> tuple[list[tuple[int, GDXrayFilm]], list[dict[str, str]]]:
+    """Return the films with their places in their series, and what could not be opened."""
+    faults: list[dict[str, str]] = []
+    films: list[tuple[int, GDXrayFilm]] = []
+    listed = list_series(path) if path.is_dir() else []
+    folders: Sequence[SeriesFolder | Path] = listed or [path]
+    for folder in folders:
+        try:
+            opened = open_series(folder)
+        except WeldFcnError as fault:
+            if not isinstance(folder, SeriesFolder):
+                raise
+            faults.append(_told(terminal, folder.path, fault))
+            continue
+        if opened.is_mask:
+            raise SettingsError(f"{path}: holds masks only; give the series of their films.")
+        for problem in opened.problems:
+            terminal.say(problem)
+        there = sum(map(len, folder.images().values())) if isinstance(folder, SeriesFolder) else 0
+        if isinstance(folder, SeriesFolder) and there > len(opened):
+            left_out = f"{folder.path}: {there - len(opened)} of its {there} images are left out."
+            faults.append({"input": str(folder.path), "error": left_out})
+        films += enumerate(opened)
+    return films, faults
+
+
+def _told(terminal: Terminal, path: Path, fault: WeldFcnError | MemoryError) -> dict[str, str]:
+    reason = "is too large for this computer's memory." if isinstance(fault, MemoryError) else str(fault)
+    text = reason if str(path) in reason else f"{path}: {reason}"
+    terminal.say(text)
+    return {"input": str(path), "error": text}
+
+
+def _pairs(
+    terminal: Terminal,
+    progress: Progress,
+    films: list[tuple[int, GDXrayFilm]],
+    settings: CropSettings,
+    rectangles: Rectangles | None,
+    seed: int,
+    faults: list[dict[str, str]],
+) -> Iterator[Pair]:
+    for place, film in films:
+        on_event = progress.film(film.name)
+        boxes = film.boxes if len(film.boxes) else None
+        corners = boxes if rectangles is None else rectangles.of(place, film.number)
+        try:
+            yield from crop(film.radiograph(), film.mask(), settings, corners, seed, on_event=on_event)
+        except (WeldFcnError, MemoryError) as fault:
+            faults.append(_told(terminal, film.path, fault))
+        log.info("%s: cropped", film.path)
+        progress.film_done()
+
+
+def _show(console: Console, values: dict[str, Any]) -> None:
+    console.print(
+        f"{values['pairs']} crops of {values['films']} film{'s' * (values['films'] != 1)} "
+        f"in {values['dataset']}; "
+        f"{values['with_flaw']} show flaws, which are {values['flaw_fraction']:.2%} of all pixels."
+    )

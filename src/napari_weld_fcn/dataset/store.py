@@ -1,0 +1,341 @@
+"""Datasets on disk: pairs that people, pandas and training read alike.
+
+`images/` and `masks/` hold one file a pair, `dataset.csv` says where each comes from. Images keep their
+film's dtype and grey levels: 8 and 16 bits as PNG, all else as TIFF. A folder with only `images/` and
+`masks/` is a dataset too, so that masks from any other program can be learnt from as they are.
+
+Pairs stream through: encoding runs in a few threads behind the loop that makes the pairs, and no more than a
+few of them are ever in memory. Long runs can be stopped and killed; what that leaves stands in `staging`.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from napari_weld_fcn.dataset import staging
+from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
+from napari_weld_fcn.dataset.splits import Place
+from napari_weld_fcn.dataset.table import IMAGES, MASKS, TABLE, Row, read_table, row_of, table_text
+from napari_weld_fcn.errors import DatasetError, RadiographError, Stopped
+from napari_weld_fcn.events import OnEvent, ShouldStop, TileDone, ignore, never
+from napari_weld_fcn.radiograph.files import SUFFIXES, read
+from napari_weld_fcn.radiograph.normalisation import measure
+from napari_weld_fcn.radiograph.output import fits_png, save_png, save_tiff
+from napari_weld_fcn.radiograph.radiograph import Radiograph
+
+#: A quarter of the time of Pillow's own choice, and smaller files: grain has no repeats worth looking for.
+_PACKING = {"compress_level": 1, "compress_type": zlib.Z_RLE}
+_THREADS = min(8, os.cpu_count() or 1)
+_MOST_WAITING = 4 * _THREADS
+
+
+def write_dataset(
+    pairs: Iterable[Pair],
+    folder: str | Path,
+    *,
+    total: int = 0,
+    on_event: OnEvent = ignore,
+    should_stop: ShouldStop = never,
+) -> int:
+    """Write pairs as a dataset folder, whole or not at all.
+
+    Parameters
+    ----------
+    pairs
+        Taken one by one. Names are unique and can be file names.
+    folder
+        May exist, and may be the dataset that `pairs` are read from. What an earlier dataset wrote there is
+        replaced, other files stay.
+    total
+        How many pairs are expected, for progress.
+
+    Returns
+    -------
+    int
+        Pairs written.
+
+    Raises
+    ------
+    DatasetError
+        If there is no pair, two have one name, a file that is not the dataset's own is in the way, or the
+        folder cannot be written; the folder is then as it was.
+    Stopped
+        If `should_stop` or `pairs` said so; the pairs written so far are the dataset, and where there are
+        none the folder is as it was.
+    ValueError
+        If a pair's mask is not uint8 of its image's shape with the values of a mask.
+    """
+    writer = _Writer(Path(folder))
+    interruption: BaseException | None = None
+    try:
+        try:
+            for pair in pairs:
+                writer.add(pair)
+                on_event(TileDone(len(writer.rows), max(total, len(writer.rows))))
+                if should_stop():
+                    raise Stopped
+        except (Stopped, KeyboardInterrupt) as request:
+            interruption = request
+        if writer.rows or interruption is None:
+            writer.finish()
+    finally:
+        writer.close()
+    if interruption is not None:
+        raise interruption
+    return len(writer.rows)
+
+
+def read_dataset(folder: str | Path) -> Dataset:
+    """Open a dataset folder; its files are read when a pair is asked for.
+
+    Parameters
+    ----------
+    folder
+        With `dataset.csv`, or with only `images/` and `masks/`: there an image and its mask have equal names
+        (suffixes may differ), each image is a film of its own, and any value but 0 in a mask is a flaw. That
+        holds for 128 too, since nothing says there that it means *ignored*.
+
+    Raises
+    ------
+    DatasetError
+        If the folder is no dataset, its table is damaged, or a file is missing.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: is no dataset folder.")
+    staging.settle(folder)
+    if (folder / TABLE).exists():
+        rows = read_table(folder / TABLE)
+        _refuse_missing(folder, rows)
+        return Dataset(folder, rows)
+    return Dataset(folder, _rows_without_table(folder))
+
+
+@dataclass(frozen=True)
+class Dataset(Sequence[Pair]):
+    """The pairs of a folder, in the order of its table; `dataset[i]` reads pair i, `dataset[a:b]` reads none.
+
+    Attributes
+    ----------
+    folder
+        The dataset folder.
+    rows
+        What is known of each pair without reading it.
+    """
+
+    folder: Path
+    rows: tuple[Row, ...]
+
+    @property
+    def films(self) -> tuple[str, ...]:
+        """The films, sorted."""
+        return tuple(sorted({row.film for row in self.rows}))
+
+    def places(self) -> list[Place]:
+        """Where each pair lies in its film and how much flaw it has, for `splits`.
+
+        Masks are read only where the table does not say how much flaw they have.
+
+        Raises
+        ------
+        DatasetError
+            If a file that is needed is damaged.
+        """
+        return [self._place(row) for row in self.rows]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Pair: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Dataset: ...
+
+    def __getitem__(self, index: int | slice) -> Pair | Dataset:
+        """Read a pair, or choose some without reading them.
+
+        Raises
+        ------
+        DatasetError
+            If one of its files is missing or damaged, or mask, image and row disagree in size or values.
+        """
+        if isinstance(index, slice):
+            return Dataset(self.folder, self.rows[index])
+        return self._read(self.rows[index])
+
+    def _read(self, row: Row) -> Pair:
+        image = _plane(self.folder / row.image)
+        pixels = np.asarray(image.pixels)
+        mask = _mask(self.folder / row.mask, pixels.shape, any_is_flaw=row.normalisation is None)
+        if row.rows is not None and pixels.shape != (row.rows, row.columns):
+            raise DatasetError(
+                f"{self.folder / row.image}: is {_size(pixels.shape)} pixels, but {TABLE} says "
+                f"{_size((row.rows, row.columns or 0))}."
+            )
+        return Pair(
+            name=row.name,
+            pixels=pixels,
+            mask=mask,
+            film=row.film,
+            row=row.row,
+            column=row.column,
+            normalisation=row.normalisation or measure(pixels),
+            pixel_size_mm=image.pixel_size_mm if row.normalisation is None else row.pixel_size_mm,
+            variant=row.variant,
+            parameters=row.parameters,
+        )
+
+    def _place(self, row: Row) -> Place:
+        if row.rows is None or row.columns is None or row.flaw_pixels is None:
+            mask = self._read(row).mask
+            row = replace(row, rows=mask.shape[0], columns=mask.shape[1], flaw_pixels=_flaw_pixels(mask))
+        return Place(row.film, row.row, row.column, row.rows or 0, row.columns or 0, row.flaw_pixels or 0)
+
+
+class _Writer:
+    """A dataset that is being written: a stage, a few threads, and the rows so far."""
+
+    def __init__(self, folder: Path) -> None:
+        self.rows: list[Row] = []
+        self._folder = folder
+        self._stage = staging.begin(folder)
+        self._foreign = staging.foreign_files(folder)
+        self._names: set[str] = set()
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="dataset")
+        self._waiting: deque[Future[None]] = deque()
+
+    def add(self, pair: Pair) -> None:
+        """Take one more pair; waits while too many are not yet on disk."""
+        _check_mask(pair)
+        self._check_names(pair.name, pair.film)
+        pixels = pair.pixels.astype(pair.pixels.dtype.newbyteorder("="), copy=False)
+        image = f"{IMAGES}/{pair.name}{'.png' if fits_png(pixels) else '.tif'}"
+        mask = f"{MASKS}/{pair.name}.png"
+        for file in (image, mask):
+            if file in self._foreign:
+                raise DatasetError(f"{self._folder / file}: is in the way and not of an earlier dataset.")
+        self.rows.append(row_of(pair, image, mask, _flaw_pixels(pair.mask)))
+        for file, array in ((image, pixels), (mask, pair.mask)):
+            self._waiting.append(self._pool.submit(_save, self._stage / file, array, pair.pixel_size_mm))
+        self._wait_until(_MOST_WAITING)
+
+    def finish(self) -> None:
+        """Make the pairs so far the dataset."""
+        if not self.rows:
+            raise DatasetError(f"{self._folder}: there is no pair to write.")
+        self._wait_until(0)
+        with staging.told(self._folder):
+            (self._stage / TABLE).write_bytes(table_text(self.rows).encode())
+        staging.commit(self._stage)
+
+    def close(self) -> None:
+        """End the threads, and remove what is not the dataset."""
+        self._pool.shutdown(cancel_futures=True)
+        staging.discard(self._stage)
+
+    def _wait_until(self, most: int) -> None:
+        while len(self._waiting) > most:
+            with staging.told(self._folder):
+                self._waiting.popleft().result()
+
+    def _check_names(self, name: str, film: str) -> None:
+        if not name or name.startswith(".") or not name.isprintable() or set(name) & set('/\\:*?"<>|'):
+            raise DatasetError(f"{self._folder}: {name!r} cannot be the name of a pair's files.")
+        if not film.isprintable() or not film:
+            raise DatasetError(f"{self._folder}: {film!r} cannot be the name of a film.")
+        if name.casefold() in self._names:  # some file systems do not tell A from a
+            raise DatasetError(f"{self._folder}: two pairs are called {name}.")
+        self._names.add(name.casefold())
+
+
+def _save(path: Path, array: np.ndarray, pixel_size_mm: float | None) -> None:
+    if path.suffix == ".png":
+        save_png(path, array, pixel_size_mm, **_PACKING)
+    else:
+        save_tiff(path, array, pixel_size_mm, pack_floats=True)
+
+
+def _check_mask(pair: Pair) -> None:
+    mask = pair.mask
+    if mask.dtype != np.uint8 or mask.shape != pair.pixels.shape or mask.ndim != 2 or _other_values(mask):
+        raise ValueError(f"{pair.name}: a mask is uint8 of its image's shape, 0, 128 or 255")
+
+
+def _other_values(mask: np.ndarray) -> bool:
+    return bool(((mask != BACKGROUND) & (mask != FLAW) & (mask != IGNORED)).any())
+
+
+def _flaw_pixels(mask: np.ndarray) -> int:
+    return int(np.count_nonzero(mask == FLAW))
+
+
+def _plane(path: Path) -> Radiograph:
+    try:
+        image = read(path)
+    except RadiographError as fault:
+        raise DatasetError(str(fault)) from fault
+    if image.pixels.ndim != 2:
+        raise DatasetError(f"{path}: is a stack of {image.planes} planes, not one crop.")
+    return image
+
+
+def _mask(path: Path, shape: tuple[int, ...], any_is_flaw: bool) -> np.ndarray:
+    values = np.asarray(_plane(path).pixels)
+    if values.shape != shape:
+        raise DatasetError(f"{path}: is {_size(values.shape)} pixels, but its image is {_size(shape)}.")
+    if any_is_flaw or values.dtype == np.bool_:
+        return np.where(values != 0, np.uint8(FLAW), np.uint8(BACKGROUND))
+    if _other_values(values):
+        raise DatasetError(f"{path}: has values other than {BACKGROUND}, {IGNORED} and {FLAW}.")
+    return values.astype(np.uint8)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]} x {shape[0]}"
+
+
+def _refuse_missing(folder: Path, rows: tuple[Row, ...]) -> None:
+    present: dict[Path, set[str]] = {}
+    for row in rows:
+        for file in (row.image, row.mask):
+            path = folder / file
+            if path.parent not in present:
+                listed = path.parent.iterdir() if path.parent.is_dir() else ()
+                present[path.parent] = {entry.name for entry in listed}
+            if path.name not in present[path.parent] and not path.is_file():
+                raise DatasetError(f"{path}: is missing, but {TABLE} names it.")
+
+
+def _rows_without_table(folder: Path) -> tuple[Row, ...]:
+    images, masks = _images_by_name(folder / IMAGES), _images_by_name(folder / MASKS)
+    if not images:
+        raise DatasetError(
+            f"{folder}: is no dataset: it has neither {TABLE} nor images in {IMAGES} and {MASKS}."
+        )
+    for name in sorted(images.keys() ^ masks.keys()):
+        path, missing = (images[name], MASKS) if name in images else (masks[name], IMAGES)
+        raise DatasetError(f"{path}: there is no image of this name in {missing}.")
+    return tuple(
+        Row(f"{IMAGES}/{images[name].name}", f"{MASKS}/{masks[name].name}", name) for name in sorted(images)
+    )
+
+
+def _images_by_name(folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
+            continue
+        if path.stem in found:
+            raise DatasetError(f"{path}: has the same name as {found[path.stem].name}.")
+        found[path.stem] = path
+    return found

@@ -1,0 +1,228 @@
+"""Crops as layers of napari: a stack of images with a stack of masks, and the windows over their films.
+
+The masks keep the values of `dataset.pair`, so that what is ignored stays apart from what is background; what
+else a pair is (its film, its place, its film's normalisation) is kept in the metadata of the images. Both
+together give the pairs back, with whatever was painted meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari import Viewer
+from napari.layers import Image, Labels, Layer, Shapes
+from napari.utils.colormaps import CyclicLabelColormap
+
+from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
+from napari_weld_fcn.dataset.rois import Window
+from napari_weld_fcn.errors import SettingsError
+from napari_weld_fcn.radiograph.normalisation import Normalisation
+from napari_weld_fcn.viewer.layers import MARK, films, placement
+
+NAME = "crops"
+#: Colours of what is ignored, and of every other number, which is a flaw.
+IGNORED_COLOR, FLAW_COLOR = (0.5, 0.5, 0.5, 1), (1, 0.2, 0.2, 1)
+#: Between films and crops, as a share of a crop.
+GAP = 0.1
+WINDOW_COLOR = "#30d0ff"
+
+
+@dataclass(frozen=True)
+class Stacks:
+    """Pairs of one size as two stacks.
+
+    Attributes
+    ----------
+    pixels, masks
+        ``(n, rows, columns)``.
+    rows
+        What else each pair is, by the names of `Pair`.
+    """
+
+    pixels: np.ndarray
+    masks: np.ndarray
+    rows: tuple[dict[str, Any], ...]
+
+
+def stacked(pairs: Sequence[Pair]) -> Stacks:
+    """Put pairs of one size into two stacks; their dtypes become the one that holds all.
+
+    Raises
+    ------
+    SettingsError
+        If there are none, or they differ in size.
+    """
+    if len({pair.pixels.shape for pair in pairs}) != 1:
+        raise SettingsError("There are no crops." if not pairs else "The crops differ in size.")
+    rows = tuple(_row(pair) for pair in pairs)
+    return Stacks(np.stack([pair.pixels for pair in pairs]), np.stack([pair.mask for pair in pairs]), rows)
+
+
+def show_stacks(viewer: Viewer, stacks: Stacks, name: str = NAME) -> tuple[Image, Labels]:
+    """Make or update the layers `name` and `name` masks, below the films so that they hide none.
+
+    Parameters
+    ----------
+    viewer
+        Where to look for them and to add them; one that the user renamed is left alone.
+    stacks
+        What `stacked` gives.
+    """
+    metadata = {MARK: {"output": name, "pairs": stacks.rows}}
+    placed = _placed(viewer, stacks)
+    images = _present(viewer, name, name)
+    if isinstance(images, Image):
+        images.data = stacks.pixels
+        images.metadata = metadata
+        images.reset_contrast_limits()
+    else:
+        images = viewer.add_image(stacks.pixels, name=name, metadata=metadata, **placed)
+    masks = _present(viewer, f"{name} masks", f"{name} masks")
+    if isinstance(masks, Labels):
+        masks.data = stacks.masks
+        _move(masks, placed)
+        _move(images, placed)
+    else:
+        masks = viewer.add_labels(
+            stacks.masks,
+            name=f"{name} masks",
+            metadata={MARK: {"output": f"{name} masks"}},
+            colormap=_mask_colors(),
+            opacity=0.5,
+            **placed,
+        )
+        masks.selected_label = FLAW
+    return images, masks
+
+
+def show_pairs(viewer: Viewer, pairs: Sequence[Pair], name: str = NAME) -> tuple[Image, Labels]:
+    """Show pairs of one size as layers; see `stacked` and `show_stacks`."""
+    return show_stacks(viewer, stacked(pairs), name)
+
+
+def is_crops(layer: Layer) -> bool:
+    """Whether `layer` is a stack of crops that `pairs_of` can read."""
+    return isinstance(layer, Image) and "pairs" in layer.metadata.get(MARK, {})
+
+
+def pairs_of(crops: Image, masks: Labels | None) -> list[Pair]:
+    """Return the pairs that the layers show.
+
+    Parameters
+    ----------
+    crops
+        A layer for which `is_crops` holds.
+    masks
+        Its masks, painted on or not; None ignores everything.
+
+    Raises
+    ------
+    SettingsError
+        If the layers do not fit each other.
+    """
+    pixels = np.asarray(crops.data)
+    labels = np.full(pixels.shape, IGNORED) if masks is None else np.asarray(masks.data)
+    rows = crops.metadata[MARK]["pairs"]
+    if labels.shape != pixels.shape or len(rows) != len(pixels):
+        raise SettingsError(f"{crops.name}: the stack of crops and the stack of masks do not fit each other.")
+    known = np.isin(labels, (BACKGROUND, IGNORED))
+    values = np.where(known, labels, FLAW).astype(np.uint8)
+    return [_pair(row, *both) for row, *both in zip(rows, pixels, values, strict=True)]
+
+
+def show_windows(viewer: Viewer, film: Image, planes: Sequence[Iterable[Window]]) -> Shapes | None:
+    """Draw the windows over their film as the layer `NAME windows`.
+
+    Parameters
+    ----------
+    viewer
+        Where to look for it and to add it; nothing is added where there is no window.
+    film
+        The layer.
+    planes
+        The windows of each plane, one where the film is no stack.
+    """
+    corners = [_corners(window, plane, film.ndim) for plane, each in enumerate(planes) for window in each]
+    present = next((layer for layer in viewer.layers if layer.metadata.get(MARK) == _mark(film)), None)
+    if isinstance(present, Shapes):
+        if len(present.data) != len(corners) or not np.array_equal(present.data, corners):
+            present.data = corners
+        return present
+    if not corners:
+        return None
+    return viewer.add_shapes(
+        corners,
+        shape_type="rectangle",
+        name=f"{film.name} windows",
+        edge_color=WINDOW_COLOR,
+        face_color="transparent",
+        edge_width=max(1.0, max(film.extent.data[1][-2:]) / 500),
+        metadata={MARK: _mark(film)},
+        **placement(film),
+    )
+
+
+def _mask_colors() -> CyclicLabelColormap:
+    """One colour for each of 256 numbers; a table by number costs napari seconds when it is first shown."""
+    colors = np.tile(np.array(FLAW_COLOR, np.float32), (256, 1))
+    colors[BACKGROUND] = 0
+    colors[IGNORED] = IGNORED_COLOR
+    return CyclicLabelColormap(colors=colors, name="mask")
+
+
+def _mark(film: Image) -> dict[str, str]:
+    return {"film": film.name, "output": "windows"}
+
+
+def _corners(window: Window, plane: int, ndim: int) -> np.ndarray:
+    top, left = window.row - 0.5, window.column - 0.5
+    bottom, right = top + window.size, left + window.size
+    corners = np.array([(top, left), (top, right), (bottom, right), (bottom, left)])
+    return np.insert(corners, 0, plane, axis=1) if ndim > 2 else corners
+
+
+def _present(viewer: Viewer, output: str, name: str) -> Layer | None:
+    for layer in viewer.layers:
+        if layer.name == name and layer.metadata.get(MARK, {}).get("output") == output:
+            return layer
+    return None
+
+
+def _placed(viewer: Viewer, stacks: Stacks) -> dict[str, Any]:
+    """Where a stack lies: in mm where all its films are, under the lowest film."""
+    sizes = {row["pixel_size_mm"] for row in stacks.rows}
+    size = (sizes.pop() if len(sizes) == 1 else None) or 1.0
+    below = max((film.extent.world[1][-2] for film in films(viewer)), default=0.0)
+    return {
+        "scale": (1, size, size),
+        "units": ("pixel", "mm", "mm") if size != 1 else ("pixel",) * 3,
+        "translate": (0, below + GAP * stacks.pixels.shape[1] * size, 0),
+        "axis_labels": ("crop", "row", "column"),
+    }
+
+
+def _move(layer: Layer, placed: dict[str, Any]) -> None:
+    for name, value in placed.items():
+        setattr(layer, name, value)
+
+
+def _row(pair: Pair) -> dict[str, Any]:
+    return {
+        "name": pair.name,
+        "film": pair.film,
+        "row": pair.row,
+        "column": pair.column,
+        "mean": pair.normalisation.mean,
+        "spread": pair.normalisation.spread,
+        "pixel_size_mm": pair.pixel_size_mm,
+        "variant": pair.variant,
+        "parameters": dict(pair.parameters),
+    }
+
+
+def _pair(row: dict[str, Any], pixels: np.ndarray, mask: np.ndarray) -> Pair:
+    own = {name: value for name, value in row.items() if name not in ("mean", "spread")}
+    return Pair(pixels=pixels, mask=mask, normalisation=Normalisation(row["mean"], row["spread"]), **own)

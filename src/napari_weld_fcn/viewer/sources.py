@@ -1,0 +1,158 @@
+"""The films of a viewer with their truth, ready to be cropped in a job.
+
+What belongs to Qt's thread (layers and their transforms) is read when a `Source` is made; what takes time
+waits in `Source.reads`. A stack of films of different sizes, as a long GDXray series is shown, gives each
+film in its own size: what fills the smaller ones up is no film.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer, Shapes
+
+from napari_weld_fcn.radiograph.gdxray import parse_name
+from napari_weld_fcn.radiograph.lazy import FilmStack, LazyFilm
+from napari_weld_fcn.radiograph.radiograph import Radiograph
+from napari_weld_fcn.viewer.film import pixel_edge_mm, radiograph_of
+from napari_weld_fcn.viewer.reader import SERIES_KEY
+from napari_weld_fcn.viewer.saving import file_name
+
+#: What a labels layer of the film `NAME` may be called, besides its number in GDXray's series of masks.
+TRUTH_NAMES = ("{} mask", "{} truth", "{} labels", "{} flaws", "{}_mask", "{}_labels")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What `dataset.crops` takes: a radiograph, its truth and the rectangles on it."""
+
+    radiograph: Radiograph
+    truth: Any
+    rectangles: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A layer of the viewer.
+
+    Attributes
+    ----------
+    name
+        Of the layer.
+    reads
+        Read its film, or each film of a series shown as a stack; may be called in any thread. They raise
+        RadiographError where the layer is no radiograph or a file is damaged.
+    """
+
+    name: str
+    reads: tuple[Callable[[], Part], ...]
+
+
+def source_of(film: Image, truth: Labels | None, shapes: Shapes | None) -> Source:
+    """Take what a job needs from a film's layer, its labels and the rectangles.
+
+    Parameters
+    ----------
+    film
+        The layer to crop.
+    truth
+        Labels of the same shape; None where there are none.
+    shapes
+        Whose shapes count, by their bounding boxes; both layers may be scaled and moved.
+    """
+    labels = None if truth is None else _finest(truth)
+    rectangles = rectangles_on(film, shapes)
+    stack = _finest(film)
+    if not isinstance(stack, FilmStack):
+        return Source(film.name, (partial(_whole, radiograph_of(film), labels, rectangles),))
+    paths = film.metadata.get(SERIES_KEY, ())
+    size = pixel_edge_mm(film.scale, film.units)
+    reads = []
+    for place, pixels in enumerate(stack.films):
+        name = Path(paths[place]).stem if place < len(paths) else f"{file_name(film.name)}_p{place:03d}"
+        own = None if rectangles is None else rectangles[np.rint(rectangles[:, 0]) == place, 1:]
+        reads.append(partial(_one_of_stack, pixels, name, size, labels, place, own))
+    return Source(film.name, tuple(reads))
+
+
+def _whole(read: Callable[[], Radiograph], truth: Any, rectangles: np.ndarray | None) -> Part:
+    radiograph = read()
+    name = file_name(radiograph.name)
+    return Part(replace(radiograph, name=name, film=name), _exact(truth), rectangles)
+
+
+def _one_of_stack(
+    pixels: LazyFilm, name: str, size: float | None, truth: Any, place: int, rectangles: np.ndarray | None
+) -> Part:
+    own = truth.films[place] if isinstance(truth, FilmStack) else None if truth is None else truth[place]
+    known: dict[str, Any] = {"pixel_size_mm": size, "pixel_size_source": "user"} if size else {}
+    return Part(Radiograph(pixels.exact(), name, source=name, **known), _exact(own), rectangles)
+
+
+def rectangles_on(film: Image, shapes: Shapes | None) -> np.ndarray | None:
+    """Return the bounding boxes of `shapes` in pixels of `film`, ``(n, 4)``, of a stack ``(n, 5)``."""
+    if shapes is None:
+        return None
+    boxes = []
+    for vertices in shapes.data:
+        points = np.array([_on(film, shapes.data_to_world(vertex)) for vertex in np.asarray(vertices, float)])
+        corners = np.concatenate([points.min(axis=0)[-2:], points.max(axis=0)[-2:]])
+        plane = [points[0, -3]] if film.ndim > 2 else []
+        boxes.append([*plane, *corners])
+    return np.array(boxes, float).reshape(-1, 5 if film.ndim > 2 else 4)
+
+
+def labels_for(film: Image, layers: list[Labels]) -> list[Labels]:
+    """Return the labels layers whose shape is that of `film`."""
+    shape = _plane_shape(film)
+    return [layer for layer in layers if tuple(_finest(layer).shape) == shape]
+
+
+def truth_of(film: Image, layers: list[Labels]) -> Labels | None:
+    """Return the labels layer that its name makes the truth of `film`; None where there is none.
+
+    Parameters
+    ----------
+    film
+        Called `NAME`; its truth is called `NAME mask`, `NAME truth` or the like, or as GDXray calls the mask
+        of an image: `W0002_0003` is that of `W0001_0003`.
+    layers
+        The labels of the viewer, of which those of another shape do not count.
+    """
+    fitting = {layer.name: layer for layer in labels_for(film, layers)}
+    for pattern in TRUTH_NAMES:
+        if pattern.format(film.name) in fitting:
+            return fitting[pattern.format(film.name)]
+    own = parse_name(film.name)
+    for name, layer in fitting.items():
+        other = parse_name(name)
+        if own and other and (own.group, own.number) == (other.group, other.number):
+            return layer
+    return None
+
+
+def _exact(data: Any) -> Any:
+    """The data, or its pixels where a viewer would show a damaged file as black."""
+    return data.exact() if isinstance(data, LazyFilm | FilmStack) else data
+
+
+def _finest(layer: Layer) -> Any:
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def _plane_shape(film: Image) -> tuple[int, ...]:
+    shape = tuple(_finest(film).shape)
+    return shape[:-1] if film.rgb else shape
+
+
+def _on(film: Image, world: Any) -> np.ndarray:
+    """A point of the world, of whatever dimensions, in pixels of the film."""
+    point = np.zeros(film.ndim)
+    shared = min(film.ndim, len(world))
+    point[-shared:] = np.asarray(world, float)[-shared:]
+    return np.asarray(film.world_to_data(point), float)

@@ -1,0 +1,294 @@
+"""The Crop ROIs widget: cut crops with their masks out of the films that are open.
+
+A form, what it will give, and two jobs. The first one follows every change of the form and says how many
+crops there will be and how much flaw they show; the second one cuts them. Whatever goes wrong ends in a
+notification and in a form that works again.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from napari import Viewer
+from napari.layers import Image
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
+from superqt.utils import QSignalDebouncer
+
+from napari_weld_fcn.errors import SettingsError, WeldFcnError
+from napari_weld_fcn.events import Event, OnEvent, ShouldStop, TileDone
+from napari_weld_fcn.viewer.cropping import Cropped, Surveyed, crop_all, survey_all
+from napari_weld_fcn.viewer.crops import show_stacks, show_windows
+from napari_weld_fcn.viewer.sources import Source, source_of
+from napari_weld_fcn.viewer.widgets.crop_inputs import CropInputs
+from napari_weld_fcn.viewer.widgets.job_panel import JobPanel
+from napari_weld_fcn.viewer.worker import Job, Outcome, Started, sentence
+
+logger = logging.getLogger(__name__)
+
+NO_FILM = "There is no film to crop: open an image, and tick it in the table."
+NO_OUTPUT = "The crops would go nowhere: add them as layers, or choose a dataset folder."
+NO_RECTANGLES = "There are no rectangles: draw some in a new Shapes layer, and choose it."
+
+#: Milliseconds of rest before the form says what it will cut.
+SURVEY_DELAY = 300
+#: Windows that are drawn; thousands of shapes would hold napari up.
+MOST_DRAWN = 500
+#: Sentences about films that are shown; all of them would push the buttons off the screen.
+NOTES_SHOWN = 6
+
+
+class CropWidget(QWidget):
+    """Crops of the films of one viewer.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer that the widget is docked in.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.job: Job | None = None
+        self.surveying: Job | None = None
+        self.surveyed: list[tuple[Image, Surveyed]] = []
+        self._outdated = False
+        self._survey_soon = QSignalDebouncer(parent=self)
+        self._survey_soon.setTimeout(SURVEY_DELAY)
+        self._survey_soon.triggered.connect(self.survey)
+        self.inputs = CropInputs(napari_viewer, self._survey_soon.throttle)
+        self.summary = _wrapped()
+        self.summary.setStyleSheet("font-weight: bold")
+        self.notes = _wrapped()
+        self.notes.setStyleSheet("color: #e6a23c")
+        self.jobs = JobPanel({"Crop": self.run}, self.stop)
+        self._lay_out()
+        self._survey_soon.throttle()
+
+    def reset_choices(self, _: Any = None) -> None:
+        """Offer the layers that there are now; napari calls it when layers change."""
+        self.inputs.refresh()
+        self.inputs.films.show_surveyed(self.surveyed)
+        self._survey_soon.throttle()
+
+    def survey(self) -> None:
+        """Say what the form will cut, in a job; a change meanwhile begins it anew."""
+        if self.job is not None or self.surveying is not None:
+            self._outdated = True
+            if self.surveying is not None:
+                self.surveying.stop()
+            return
+        self._outdated = False
+        ticked = self.inputs.films.ticked()
+        try:
+            settings, sources = self.inputs.settings(), self._sources()
+        except WeldFcnError as error:
+            self._show_survey([], str(error))
+            return
+        seed = int(self.inputs.seed.value)
+
+        def work(_: OnEvent, should_stop: ShouldStop) -> list[Surveyed]:
+            return survey_all(sources, settings, seed, should_stop)
+
+        films = [film for film, _ in ticked]
+        self.surveying = Job(
+            work,
+            self,
+            "Survey",
+            lambda _: None,
+            lambda outcome: self._on_surveyed(films, outcome),
+            quiet=True,
+        )
+        self.surveying.start()
+
+    def run(self) -> None:
+        """Cut the crops of all films that are ticked."""
+        if self.job is not None:
+            return
+        try:
+            settings, sources = self.inputs.settings(), self._sources()
+            keep, folder = bool(self.inputs.as_layers.value), self.inputs.dataset
+            if not (keep or folder):
+                raise SettingsError(NO_OUTPUT)
+        except WeldFcnError as error:
+            self._refuse(str(error))
+            return
+        self.inputs.remember()
+        seed = int(self.inputs.seed.value)
+        expected = sum(each.crops for _, each in self.surveyed)
+
+        def work(on_event: OnEvent, should_stop: ShouldStop) -> Cropped:
+            return crop_all(
+                sources,
+                settings,
+                seed,
+                folder=folder,
+                keep=keep,
+                total=expected,
+                on_event=on_event,
+                should_stop=should_stop,
+            )
+
+        self.job = Job(work, self, "Crop ROIs", self._on_event, self._on_end)
+        self.jobs.show_busy("Queued, another job is running...")
+        self.job.start()
+
+    def stop(self) -> None:
+        """Stop at the next crop."""
+        if self.job is not None:
+            self.job.stop()
+            self.jobs.show_busy("Stopping...")
+
+    def event(self, event: QEvent) -> bool:
+        """When the dock is closed stop the jobs and go; when the mouse comes in, look at the layers again.
+
+        What is painted and drawn in the layers is told by no signal that would not come with every stroke.
+        """
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.stop()
+            if self.surveying is not None:
+                self.surveying.stop()
+            if self.job is None and self.surveying is None:
+                self.deleteLater()
+        if event.type() == QEvent.Type.Enter:
+            self._survey_soon.throttle()
+        return bool(super().event(event))
+
+    def _sources(self) -> list[Source]:
+        """Everything that a job needs, read off the form and the layers now."""
+        ticked = self.inputs.films.ticked()
+        if not ticked:
+            raise SettingsError(NO_FILM)
+        shapes = self.inputs.rectangles
+        if self.inputs.form.widgets["rois"].value == "rectangles" and (
+            shapes is None or not len(shapes.data)
+        ):
+            raise SettingsError(NO_RECTANGLES)
+        return [source_of(film, truth, shapes) for film, truth in ticked]
+
+    def _on_surveyed(self, films: list[Image], outcome: Outcome) -> None:
+        self.surveying = None
+        if self._gone():
+            return
+        if outcome.error is not None:
+            self._show_survey([], sentence(outcome.error))
+        elif not outcome.stopped:
+            self._show_survey(list(zip(films, outcome.value, strict=True)))
+        if self._outdated:
+            self._survey_soon.throttle()
+
+    def _show_survey(self, found: list[tuple[Image, Surveyed]], fault: str = "") -> None:
+        self.surveyed = [(film, each) for film, each in found if film in self.viewer.layers]
+        self.inputs.films.show_surveyed(self.surveyed)
+        self.summary.setText(fault or in_words([each for _, each in self.surveyed]))
+        notes = [f"{film.name}: {note}" for film, each in self.surveyed for note in each.notes]
+        self._show_notes([*self._draw_windows(), *notes])
+
+    def _show_notes(self, notes: list[str]) -> None:
+        more = [f"... and {len(notes) - NOTES_SHOWN} more."] if len(notes) > NOTES_SHOWN else []
+        self.notes.setText("\n".join([*notes[:NOTES_SHOWN], *more]))
+        self.notes.setVisible(bool(notes))
+
+    def _draw_windows(self) -> list[str]:
+        """Draw the windows of the film that is chosen; say so if there are too many to draw."""
+        film = self.inputs.films.current()
+        planes = [
+            plan.windows
+            for other, each in self.surveyed
+            for part in each.surveys
+            for plan in part.plans
+            if other == film  # not `is`: napari hands out proxies
+        ]
+        if film is None or not planes or not self.inputs.windows.value:
+            return []
+        active = self.viewer.layers.selection.active
+        count = sum(map(len, planes))
+        drawn = [windows[: -(-MOST_DRAWN * len(windows) // max(count, MOST_DRAWN))] for windows in planes]
+        show_windows(self.viewer, film, drawn)
+        self.viewer.layers.selection.active = active
+        if count <= MOST_DRAWN:
+            return []
+        return [f"{film.name}: {sum(map(len, drawn))} of its {count} windows are drawn."]
+
+    def _on_event(self, event: Event | Started) -> None:
+        match event:
+            case Started():
+                self.jobs.show_busy("Cropping...")
+            case TileDone() if self.job is not None and not self.job.stopping:
+                self.jobs.show_progress(event, "Crop")
+
+    def _on_end(self, outcome: Outcome) -> None:
+        self.job = None
+        if self._gone():
+            return
+        if outcome.error is not None:
+            self._refuse(sentence(outcome.error))
+        elif outcome.stopped:
+            self.jobs.show_idle("Stopped.")
+        else:
+            self._show(outcome.value)
+        if self._outdated:
+            self._survey_soon.throttle()
+
+    def _show(self, cropped: Cropped) -> None:
+        try:
+            if cropped.stacks is not None:
+                show_stacks(self.viewer, cropped.stacks)
+        except Exception as error:
+            logger.exception("The layers of crops could not be made")
+            self._refuse(sentence(error))
+            return
+        self._show_notes(list(cropped.notes))
+        text = f"{cropped.pairs} crops cut."
+        if self.inputs.dataset is not None:
+            text = f"{cropped.pairs} crops cut and written to {self.inputs.dataset}."
+            show_info(text)
+        self.jobs.show_idle(text)
+
+    def _refuse(self, sentence: str) -> None:
+        """Tell it in napari and in the form, and let the form work again."""
+        self.jobs.show_idle(sentence)
+        show_error(sentence)
+
+    def _gone(self) -> bool:
+        """Whether the dock was closed; the widget goes with its last job."""
+        if self.window() is not self:
+            return False
+        if self.job is None and self.surveying is None:
+            self.deleteLater()
+        return True
+
+    def _lay_out(self) -> None:
+        content = QWidget()
+        layout = QVBoxLayout(content)
+        for part in (self.inputs, self.summary, self.notes, self.jobs):
+            layout.addWidget(part)
+        layout.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setWidget(content)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(area)
+        self.setMinimumWidth(360)
+
+
+def in_words(found: list[Surveyed]) -> str:
+    """Say in one sentence how many crops there will be, and how much flaw."""
+    crops, flawed = sum(each.crops for each in found), sum(each.with_flaw for each in found)
+    films = sum(len([survey for survey in each.surveys if survey.crops]) for each in found)
+    share = sum(each.flaw_share * each.crops for each in found) / max(crops, 1)
+    return (
+        f"{crops} crops of {films} film{'s' * (films != 1)}; {flawed} show flaws, "
+        f"which are {share:.2%} of all pixels."
+    )
+
+
+def _wrapped() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    return label
