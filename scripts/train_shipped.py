@@ -52,7 +52,7 @@ class Recipe:
 RECIPES = {
     "default": Recipe(
         NetworkSettings(kind="autoencoder", activation="relu"),
-        FitSettings(steps=2400, batch=16, validate_every=240),
+        FitSettings(steps=1800, batch=16, validate_every=180),
         WINDOWS,
     ),
     "fcn": Recipe(

@@ -151,5 +151,5 @@ MARKS = {
     dust: 0.15,
     pressure_mark: 0.02,
     static: 0.01,
-    frame: 0.08,
+    frame: 0.25,
 }
