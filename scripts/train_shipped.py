@@ -52,12 +52,12 @@ class Recipe:
 RECIPES = {
     "default": Recipe(
         NetworkSettings(kind="autoencoder", activation="relu"),
-        FitSettings(steps=1800, batch=16, validate_every=180),
+        FitSettings(steps=1500, batch=16, validate_every=150),
         WINDOWS,
     ),
     "fcn": Recipe(
         NetworkSettings(kind="fcn"),
-        FitSettings(steps=1200, batch=12, warm_up=100, validate_every=200),
+        FitSettings(steps=900, batch=12, warm_up=100, validate_every=150),
         WINDOWS.model_copy(update={"rows": 112, "columns": 112}),
     ),
 }

@@ -130,17 +130,32 @@ def static(site: Site, grey: Array) -> None:
 
 
 def frame(site: Site, grey: Array) -> None:
-    """Edges of the scanner's window or of a picture: a few rows or columns too dark or too bright."""
+    """Edges of the scanner's window, or of a picture: a few rows or columns too dark or too bright.
+
+    Where a picture was resampled they ring: dark and bright rows in turn, as wide as the picture was enlarged.
+    """
+    rings = site.rng.random() < 0.5
     for side in range(4):
-        if site.rng.random() < 0.5:
+        if site.rng.random() < (0.15 if rings else 0.5):
             continue
         turned = np.rot90(grey, side)
-        width = int(site.rng.integers(1, 6))
-        step = float(site.rng.choice([-1, -1, -1, 1])) * log_uniform(site.rng, 2, 120)
-        fall = np.linspace(1, site.rng.uniform(0, 1), width, dtype=np.float32)[:, None]
+        profile = _ringing(site) if rings else _falling(site)
         first, last = np.sort(site.rng.integers(0, turned.shape[1] + 1, 2))
-        whole = site.rng.random() < 0.7
-        turned[:width, slice(None) if whole else slice(first, last)] += np.float32(step) * fall
+        whole = rings or site.rng.random() < 0.7
+        turned[: len(profile), slice(None) if whole else slice(first, last)] += profile[:, None]
+
+
+def _falling(site: Site) -> Array:
+    width = int(site.rng.integers(1, 6))
+    step = float(site.rng.choice([-1, -1, -1, 1])) * log_uniform(site.rng, 2, 120)
+    return np.float32(step) * np.linspace(1, site.rng.uniform(0, 1), width, dtype=np.float32)
+
+
+def _ringing(site: Site) -> Array:
+    rows = site.rng.uniform(-1, 1, int(site.rng.integers(1, 5))) * log_uniform(site.rng, 4, 60)
+    wide = log_uniform(site.rng, 1, max(site.zoom, 1.5))
+    at = np.arange(np.ceil(len(rows) * wide)) / wide
+    return np.interp(at, np.arange(len(rows) + 1), [*rows, 0.0]).astype(np.float32)
 
 
 #: Each kind of mark with the share of films that carry it.
