@@ -132,7 +132,7 @@ def static(site: Site, grey: Array) -> None:
 def frame(site: Site, grey: Array) -> None:
     """Edges of the scanner's window, or of a picture: a few rows or columns too dark or too bright.
 
-    Where a picture was resampled they ring: dark and bright rows in turn, as wide as the picture was enlarged.
+    Where a picture was resampled they ring, dark and bright rows in turn, as wide as it was enlarged.
     """
     rings = site.rng.random() < 0.5
     for side in range(4):
@@ -155,7 +155,7 @@ def _ringing(site: Site) -> Array:
     rows = site.rng.uniform(-1, 1, int(site.rng.integers(1, 5))) * log_uniform(site.rng, 4, 60)
     wide = log_uniform(site.rng, 1, max(site.zoom, 1.5))
     at = np.arange(np.ceil(len(rows) * wide)) / wide
-    return np.interp(at, np.arange(len(rows) + 1), [*rows, 0.0]).astype(np.float32)
+    return np.asarray(np.interp(at, np.arange(len(rows) + 1), [*rows, 0.0]), np.float32)
 
 
 #: Each kind of mark with the share of films that carry it.
