@@ -45,7 +45,16 @@ def crops(size: int, count: int) -> list[Pair]:
     films = [simulate(SimulationSettings(rows=size, columns=size), seed) for seed in range(count)]
     masks = [film.mask * np.uint8(FLAW) for film in films]
     return [
-        Pair(f"{index:04d}", film.radiograph.pixels, mask, str(index), 0, 0, measure(film.radiograph.pixels))
+        Pair(
+            f"{index:04d}",
+            film.radiograph.pixels,
+            mask,
+            str(index),
+            0,
+            0,
+            measure(film.radiograph.pixels),
+            255.0,
+        )
         for index, (film, mask) in enumerate(zip(films, masks, strict=True))
     ]
 

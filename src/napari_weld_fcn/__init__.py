@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from napari_weld_fcn.dataset.crops import crop
     from napari_weld_fcn.dataset.settings import AugmentationSettings, CropSettings
     from napari_weld_fcn.errors import DatasetError, ModelError, RadiographError, SettingsError, WeldFcnError
+    from napari_weld_fcn.evaluation.evaluate import Evaluation, evaluate
+    from napari_weld_fcn.evaluation.feature_maps import feature_maps
     from napari_weld_fcn.evaluation.scores import PixelScores
     from napari_weld_fcn.evaluation.scores import pixel_scores as score
+    from napari_weld_fcn.evaluation.settings import EvaluationSettings, FeatureSettings
     from napari_weld_fcn.network.model import Model
     from napari_weld_fcn.network.settings import NetworkSettings
     from napari_weld_fcn.prediction.predict import Prediction, predict
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from napari_weld_fcn.radiograph.radiograph import Radiograph
     from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
     from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
+    from napari_weld_fcn.training.run import TrainResult, resume, train
+    from napari_weld_fcn.training.settings import TrainSettings
 
 __version__ = "0.1.0"
 
@@ -32,6 +37,9 @@ __all__ = [
     "AugmentationSettings",
     "CropSettings",
     "DatasetError",
+    "Evaluation",
+    "EvaluationSettings",
+    "FeatureSettings",
     "Model",
     "ModelError",
     "NetworkSettings",
@@ -43,14 +51,20 @@ __all__ = [
     "SettingsError",
     "SimulatedFilm",
     "SimulationSettings",
+    "TrainResult",
+    "TrainSettings",
     "WeldFcnError",
     "__version__",
     "augment",
     "crop",
+    "evaluate",
+    "feature_maps",
     "predict",
     "read",
+    "resume",
     "score",
     "simulate",
+    "train",
 ]
 
 #: Where each public name lives: room.module, or room.module:name where it is called otherwise there.
@@ -58,6 +72,9 @@ _HOMES = {
     "AugmentationSettings": "dataset.settings",
     "CropSettings": "dataset.settings",
     "DatasetError": "errors",
+    "Evaluation": "evaluation.evaluate",
+    "EvaluationSettings": "evaluation.settings",
+    "FeatureSettings": "evaluation.settings",
     "Model": "network.model",
     "ModelError": "errors",
     "NetworkSettings": "network.settings",
@@ -69,13 +86,19 @@ _HOMES = {
     "SettingsError": "errors",
     "SimulatedFilm": "radiograph.simulation.film",
     "SimulationSettings": "radiograph.simulation.settings",
+    "TrainResult": "training.run",
+    "TrainSettings": "training.settings",
     "WeldFcnError": "errors",
     "augment": "dataset.augmentation",
     "crop": "dataset.crops",
+    "evaluate": "evaluation.evaluate",
+    "feature_maps": "evaluation.feature_maps",
     "predict": "prediction.predict",
     "read": "radiograph.files",
+    "resume": "training.run",
     "score": "evaluation.scores:pixel_scores",
     "simulate": "radiograph.simulation.film",
+    "train": "training.run",
 }
 
 

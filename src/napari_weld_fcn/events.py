@@ -49,6 +49,8 @@ class Validated:
         Of the pixels of all films together, at `threshold`.
     flaw_share
         Share of their pixels that is flaw.
+    loss
+        Mean over the steps since the validation before; None where nobody said.
     """
 
     step: int
@@ -57,6 +59,7 @@ class Validated:
     recall: float
     threshold: float
     flaw_share: float = 0.0
+    loss: float | None = None
 
 
 Event = Message | TileDone | StepDone | Validated

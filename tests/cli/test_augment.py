@@ -24,7 +24,9 @@ def crops(tmp_path):
             rng = np.random.default_rng(seed)
             pixels = rng.integers(80, 140, (32, 32), dtype=np.uint8)
             mask = np.where(rng.random((32, 32)) < 0.05, FLAW, 0).astype(np.uint8)
-            yield Pair(f"W0001_{seed:04d}_000", pixels, mask, f"W0001_{seed:04d}", 0, 32, measure(pixels))
+            yield Pair(
+                f"W0001_{seed:04d}_000", pixels, mask, f"W0001_{seed:04d}", 0, 32, measure(pixels), 255.0
+            )
 
     write_dataset(pairs(), tmp_path / "crops")
     return tmp_path / "crops"

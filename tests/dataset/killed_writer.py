@@ -28,7 +28,9 @@ def pairs(version):
     """Five pairs, of which odd and even versions have three names in common."""
     for k in range(version % 2 * 2, version % 2 * 2 + 5):
         mask = np.full((16, 16), 255 * (version % 2), np.uint8)
-        yield Pair(f"p{k}", np.full((16, 16), version, np.uint8), mask, "film", k, 0, Normalisation(9, 2))
+        yield Pair(
+            f"p{k}", np.full((16, 16), version, np.uint8), mask, "film", k, 0, Normalisation(9, 2), 255.0
+        )
 
 
 def version_of(folder):

@@ -20,13 +20,15 @@ from scipy.ndimage import map_coordinates
 
 from napari_weld_fcn import augment
 from napari_weld_fcn.dataset.augmentation import draw, variant
+from napari_weld_fcn.dataset.crops import crop as cut
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
-from napari_weld_fcn.dataset.settings import VARIANTS, AugmentationSettings
+from napari_weld_fcn.dataset.settings import VARIANTS, AugmentationSettings, CropSettings
 from napari_weld_fcn.dataset.store import read_dataset, write_dataset
 from napari_weld_fcn.dataset.transforms import Change, GreyScale, noise, vary
 from napari_weld_fcn.dataset.variants import counts, read_crops, summary
 from napari_weld_fcn.errors import SettingsError, Stopped
-from napari_weld_fcn.radiograph.normalisation import measure
+from napari_weld_fcn.radiograph.normalisation import full_scale, measure
+from napari_weld_fcn.radiograph.radiograph import Radiograph
 
 UNMOVED = AugmentationSettings(rotation_probability=0, translation_probability=0)
 DTYPES = ("uint8", "uint16", ">u2", "int16", "float32", "float64")
@@ -55,14 +57,20 @@ def crop(shape: tuple[int, int] = (48, 40), dtype: str = "uint8", seed: int = 0,
     pixels = scaled.astype(dtype)
     mask = np.where(rng.random(shape) < 0.1, FLAW, BACKGROUND).astype(np.uint8)
     mask[:2, :2] = IGNORED
-    return Pair(name or f"film{seed}_000", pixels, mask, f"film{seed}", 3, 5, measure(pixels))
+    return whole(pixels, mask, name or f"film{seed}_000", f"film{seed}")
+
+
+def whole(pixels: np.ndarray, mask: np.ndarray, name: str = "dot", film: str = "film") -> Pair:
+    """A crop that is all of its film."""
+    white = full_scale(pixels.dtype, float(pixels.max()))
+    return Pair(name, pixels, mask, film, 3, 5, measure(pixels), white)
 
 
 def changed(pair: Pair, *what: Change) -> tuple[np.ndarray, np.ndarray]:
     """All changes of one pair as one batch: pixels ``(N, rows, columns)`` float32, and masks."""
     pixels = torch.from_numpy(pair.pixels.astype(np.float32)).expand(len(what), 1, -1, -1)
     mask = torch.from_numpy(pair.mask).expand(len(what), 1, -1, -1)
-    scale = GreyScale.of(pair.pixels, pair.normalisation.mean)
+    scale = GreyScale.of(pair.pixels, pair.full_scale)
     images, masks = vary(pixels, mask, what, [scale] * len(what))
     return images[:, 0].numpy(), masks[:, 0].numpy()
 
@@ -129,16 +137,20 @@ def test_negated_variant_is_the_negative_of_its_crop_as_a_network_sees_it(dtype)
     assert not np.array_equal(negative.pixels, pair.pixels)
 
 
-def test_every_crop_of_a_dark_part_of_a_film_is_negated_about_the_films_white() -> None:
-    dark = crop(dtype="uint16")
-    film = replace(dark.normalisation, mean=2100.0)
-    dark = replace(dark, pixels=dark.pixels // 4, normalisation=film)
-    assert dark.pixels.max() < 1024
-    negative = variant(
-        dark, 0, 1, UNMOVED.model_copy(update={"negation_probability": 1, "noise_probability": 0})
-    )
-    np.testing.assert_array_equal(negative.pixels, 4095 - dark.pixels)
-    assert negative.normalisation.mean == 4095 - 2100
+def test_every_crop_of_a_film_is_negated_and_made_noisy_by_the_films_full_scale() -> None:
+    film = np.full((64, 128), 1500, np.uint16)
+    film[:, 64:] = 2600
+    dark, bright = cut(Radiograph(film, "film"), None, CropSettings(rois="grid", size=64))
+    assert dark.pixels.max() < 2048 <= bright.pixels.max()
+    negating = UNMOVED.model_copy(update={"negation_probability": 1, "noise_probability": 0})
+    noisy = UNMOVED.model_copy(update={"negation_probability": 0, "noise_probability": 1, "poisson_sigma": 0})
+    for each in (dark, bright):
+        negative = variant(each, 0, 1, negating)
+        np.testing.assert_array_equal(negative.pixels, 4095 - each.pixels)
+        assert negative.normalisation.mean == 4095 - each.normalisation.mean
+        grainy = variant(each, 0, 1, noisy)
+        wanted = grainy.parameters["gaussian_sigma"] * 4095 / 255
+        assert (grainy.pixels - each.pixels.astype(float)).std() == pytest.approx(wanted, rel=0.05)
 
 
 # Image and mask together
@@ -148,7 +160,7 @@ def test_every_crop_of_a_dark_part_of_a_film_is_negated_about_the_films_white() 
 def test_a_dot_drawn_in_both_lands_on_the_same_pixel(angle, down, right) -> None:
     rows, columns = np.indices((65, 81))
     dot = np.hypot(rows - 24, columns - 47) < 3.2
-    pair = Pair("dot", dot * np.uint8(200), dot * np.uint8(FLAW), "film", 0, 0, measure(dot * np.uint8(200)))
+    pair = whole(dot * np.uint8(200), dot * np.uint8(FLAW))
     (pixels,), (mask,) = changed(pair, Change(angle=angle, shift_row=down, shift_column=right))
     in_image = [np.average(axis, weights=pixels) for axis in (rows, columns)]
     in_mask = [axis[mask == FLAW].mean() for axis in (rows, columns)]
@@ -184,7 +196,7 @@ def test_mask_is_the_nearest_pixels_inside_and_ignored_outside(shape, angle, dow
 def test_angles_count_counter_clockwise_as_seen() -> None:
     pixels = np.zeros((9, 9), np.uint8)
     pixels[4, 7] = 255  # right of the middle
-    pair = Pair("dot", pixels, pixels, "film", 0, 0, measure(pixels))
+    pair = whole(pixels, pixels)
     (turned,), _ = changed(pair, Change(angle=90))
     assert np.unravel_index(turned.argmax(), turned.shape) == (1, 4)
     (shifted,), _ = changed(pair, Change(shift_row=2, shift_column=-3))
@@ -205,7 +217,7 @@ def test_negated_and_noisy_variants_have_their_crops_mask(number, seed) -> None:
 @pytest.mark.parametrize(("gaussian", "poisson"), [(5.0, 0.0), (0.0, 9.0), (4.0, 6.0)])
 def test_noise_has_its_sigma(grey, gaussian, poisson) -> None:
     flat = np.full((200, 200), grey / 255, np.float32)
-    pair = Pair("flat", flat, np.zeros(flat.shape, np.uint8), "film", 0, 0, measure(flat))
+    pair = whole(flat, np.zeros(flat.shape, np.uint8))
     change = Change(gaussian_sigma=gaussian, poisson_sigma=poisson, noise_key=77)
     added = 255 * (changed(pair, change)[0] - flat)
     assert added.std() == pytest.approx(np.hypot(gaussian, poisson * (grey / 255) ** 0.5), rel=0.02)

@@ -39,7 +39,15 @@ def pair(name: str = "W0001_0001_000", grey: int = 100, **changes: object) -> Pa
     mask[2:4, 3:6] = FLAW
     mask[:, 8] = IGNORED
     base = Pair(
-        name, np.full((12, 9), grey, np.uint8), mask, "W0001_0001", 5, -3, Normalisation(99.5, 12.25), 0.0403
+        name,
+        np.full((12, 9), grey, np.uint8),
+        mask,
+        "W0001_0001",
+        5,
+        -3,
+        Normalisation(99.5, 12.25),
+        255.0,
+        0.0403,
     )
     return replace(base, **changes)
 
@@ -93,6 +101,7 @@ def any_pairs(draw: st.DrawFn) -> list[Pair]:
                 draw(st.integers(-500, 99_999)),
                 draw(st.integers(-500, 99_999)),
                 Normalisation(draw(FINITE), draw(st.floats(1e-6, 1e9))),
+                draw(st.floats(1, 1e9)),
                 draw(st.none() | st.floats(1e-4, 10)),
                 draw(st.integers(0, 99)),
                 draw(st.dictionaries(st.sampled_from(["angle", "shift_row", "negated", "x, y"]), FINITE)),
@@ -141,7 +150,7 @@ def test_pandas_reads_the_table_with_the_right_types(tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "dataset.csv")
     assert list(table.columns) == [*COLUMNS, "angle", "negated"]
     whole = ["row", "column", "rows", "columns", "variant", "flaw_pixels"]
-    real = ["film_mean", "film_spread", "pixel_size_mm", "angle", "negated"]
+    real = ["film_mean", "film_spread", "film_white", "pixel_size_mm", "angle", "negated"]
     assert all(pd.api.types.is_integer_dtype(table[name]) for name in whole)
     assert all(pd.api.types.is_float_dtype(table[name]) for name in real)
     assert all(pd.api.types.is_string_dtype(table[name]) for name in ("image", "mask", "film"))
@@ -149,6 +158,18 @@ def test_pandas_reads_the_table_with_the_right_types(tmp_path: Path) -> None:
     assert table.loc[0, ["row", "column", "rows", "columns"]].tolist() == [5, -3, 12, 9]
     assert (table.film_mean[0], table.film_spread[0], table.flaw_pixels[0]) == (99.5, 12.25, 6)
     assert np.isnan(table.angle[0]) and table.angle[1] == 12.5 and np.isnan(table.pixel_size_mm[1])
+
+
+def test_a_table_of_an_earlier_version_has_its_full_scale_guessed(tmp_path: Path) -> None:
+    deep = np.full((12, 9), 900, np.uint16)
+    normalisation = Normalisation(2500, 100)
+    write_dataset(
+        [pair("a"), pair("b", pixels=deep, normalisation=normalisation, full_scale=65535.0)], tmp_path
+    )
+    assert [each.full_scale for each in read_dataset(tmp_path)] == [255, 65535]
+    table = pd.read_csv(tmp_path / "dataset.csv")
+    table.drop(columns="film_white").to_csv(tmp_path / "dataset.csv", index=False)
+    assert [each.full_scale for each in read_dataset(tmp_path)] == [255, 4095]
 
 
 def test_pandas_may_write_the_table_and_add_a_column(tmp_path: Path) -> None:
@@ -348,7 +369,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_what_was(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("napari_weld_fcn.dataset.store.save_png", full)
+    monkeypatch.setattr("napari_weld_fcn.dataset.writing.save_png", full)
     with pytest.raises(DatasetError, match=r"cannot hold a dataset \(No space left on device\)"):
         write_dataset(crops(500), tmp_path)
     assert files_in(tmp_path) == before
@@ -444,7 +465,7 @@ def test_a_file_in_the_way_is_kept_and_told(tmp_path: Path, name: str, reason: s
 
 def test_a_file_in_place_of_the_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("in the way")
-    with pytest.raises(DatasetError, match="cannot hold a dataset"):
+    with pytest.raises(DatasetError, match="out: is a file; give a folder"):
         write_dataset(crops(1), tmp_path / "out")
     with pytest.raises(DatasetError, match="is no dataset folder"):
         read_dataset(tmp_path / "out")
@@ -531,6 +552,7 @@ HARMS = {
             "variant": ["", "-1", "x"],
             "film_mean": ["", "x", "nan"],
             "film_spread": ["", "0", "-1", "inf"],
+            "film_white": ["x", "0", "-255", "inf"],
             "pixel_size_mm": ["x", "0", "-0.04", "inf"],
             "flaw_pixels": ["x", "-1", "2.5"],
         }.items()

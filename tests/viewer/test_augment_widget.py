@@ -27,7 +27,7 @@ def crops() -> list[Pair]:
         pixels = rng.integers(80, 140, (40, 48), dtype=np.uint8)
         mask = np.full(pixels.shape, BACKGROUND, np.uint8)
         mask[10:16, 20:30], mask[:3] = FLAW, IGNORED
-        return Pair(f"film{seed}_000", pixels, mask, f"film{seed}", 5, 7, measure(pixels), 0.04)
+        return Pair(f"film{seed}_000", pixels, mask, f"film{seed}", 5, 7, measure(pixels), 255.0, 0.04)
 
     return [pair(seed) for seed in range(3)]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import pytest
 from napari.layers import Image, Labels, Shapes
+from typer.testing import CliRunner
 
+from napari_weld_fcn.cli.app import app
 from napari_weld_fcn.dataset.crops import crop
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED
 from napari_weld_fcn.dataset.settings import CropSettings
@@ -43,6 +46,17 @@ def form(viewer: Any, qtbot: Any) -> Any:
 def ask(form: Any, **values: Any) -> None:
     for name, value in values.items():
         form.inputs.form.widgets[name].value = value
+
+
+@pytest.fixture
+def weld_fcn_crops(tmp_path: Any) -> Any:
+    """What the command cuts, as pairs."""
+
+    def crops(*arguments: Any) -> list[Any]:
+        CliRunner().invoke(app, ["crop", *map(str, arguments), str(tmp_path / "by command")])
+        return list(read_dataset(tmp_path / "by command"))
+
+    return crops
 
 
 @pytest.fixture
@@ -248,6 +262,29 @@ def test_a_long_series_gives_each_film_in_its_own_size_and_by_its_name(viewer, f
     np.testing.assert_array_equal([pair.mask for pair in pairs], [pair.mask for pair in expected])
 
 
+@pytest.mark.parametrize("sizes", [(50,), (50, 60)], ids=["one size", "two sizes"])
+def test_a_film_without_a_mask_in_a_long_series_is_ignored_as_in_the_command(
+    viewer, form, cut, tmp_path, weld_fcn_crops, sizes
+) -> None:
+    settings = [SimulationSettings(rows=40, columns=columns, flaw_density=20) for columns in sizes]
+    write_series([simulate(settings[k % len(sizes)], k) for k in range(SEPARATE_SIZES + 1)], tmp_path)
+    (tmp_path / "Welds" / "W0002" / "W0002_0002.png").unlink()
+    (tmp_path / "Welds" / "W0002" / "W0002_0013.png").write_bytes(b"damaged")
+    expected = weld_fcn_crops(tmp_path / "Welds" / "W0001", "--rois", "grid", "--size", "40")
+    viewer.open(str(tmp_path / "Welds" / "W0001"), plugin="napari-weld-fcn")
+    ask(form, size=40)
+    form.inputs.folder.value = tmp_path / "data"
+    cut()
+    found = list(read_dataset(tmp_path / "data"))
+    assert any((pair.mask == FLAW).any() for pair in found)
+    assert {pair.film for pair in found if (pair.mask == IGNORED).all()} == {"W0001_0002", "W0001_0013"}
+    for pair, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(pair.pixels, other.pixels)
+        np.testing.assert_array_equal(pair.mask, other.mask)
+        assert replace(pair, pixels=0, mask=0) == replace(other, pixels=0, mask=0)
+    assert "W0001_0002: There is no truth" in form.notes.text()
+
+
 def test_a_dataset_is_written_instead_of_layers_or_besides(viewer, form, cut, welds, tmp_path) -> None:
     add(viewer, welds[0], "we/ld")
     form.inputs.folder.value = tmp_path / "data"
@@ -260,6 +297,19 @@ def test_a_dataset_is_written_instead_of_layers_or_besides(viewer, form, cut, we
     form.inputs.as_layers.value = True
     cut()
     np.testing.assert_array_equal(viewer.layers["crops"].data[3], read_dataset(tmp_path / "data")[3].pixels)
+
+
+def test_more_crops_than_layers_may_hold_are_refused_but_written(
+    viewer, form, cut, welds, tmp_path, monkeypatch, messages
+) -> None:
+    monkeypatch.setattr("napari_weld_fcn.viewer.crops.MOST_IN_LAYERS", 5 * 2 * 64 * 64)
+    add(viewer, welds[0], "weld")
+    cut()
+    assert "as layers" in messages[-1] and "crops" not in viewer.layers
+    form.inputs.as_layers.value = False
+    form.inputs.folder.value = tmp_path / "data"
+    cut()
+    assert len(read_dataset(tmp_path / "data")) > 5
 
 
 def test_crops_to_nowhere_are_refused(viewer, form, done, welds, messages) -> None:

@@ -6,7 +6,7 @@ Options of a settings class are read off that class (`options`), so that a defau
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -21,9 +21,17 @@ from napari_weld_fcn.cli.options import (
     size_default,
 )
 from napari_weld_fcn.cli.terminal import Shared, Terminal, guarded
-from napari_weld_fcn.dataset.settings import PRESETS, VARIANTS, AugmentationSettings, CropSettings
+from napari_weld_fcn.dataset.settings import (
+    PRESETS,
+    VARIANTS,
+    AugmentationSettings,
+    CropSettings,
+    SplitSettings,
+)
+from napari_weld_fcn.evaluation.settings import EvaluationSettings, FeatureSettings
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
+from napari_weld_fcn.training.settings import TrainSettings
 
 _PLAIN: dict[str, Any] = {
     "rich_markup_mode": None,
@@ -131,6 +139,58 @@ def augment(
 
 @commands.command()
 @guarded
+@settings_options(TrainSettings)
+def train(
+    terminal: Terminal,
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Dataset folder of crops")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder for the run; must not hold one")],
+    network: Annotated[
+        Literal["", "fcn", "autoencoder"], typer.Option(help="Network; the preset's if empty")
+    ] = "",
+    activation: Annotated[
+        Literal["", "selu", "elu", "relu"], typer.Option(help="Activation; the preset's if empty")
+    ] = "",
+    width: Annotated[int, typer.Option(help="Channels of the first stage; 0 takes the preset's")] = 0,
+    start_from: Annotated[
+        str, typer.Option("--from", metavar="nothing|NAME|FILE", help="Model to train on from, or nothing")
+    ] = "nothing",
+    validation_share: Annotated[
+        float, typer.Option(help=str(SplitSettings.model_fields["validation_share"].description))
+    ] = SplitSettings.model_fields["validation_share"].default,
+    validate: Annotated[
+        list[str] | None, typer.Option(metavar="FILM", help="A film that validates; may be given again")
+    ] = None,
+    *,
+    given: dict[str, Any],
+) -> int:
+    """Train a network on the crops of a dataset; Ctrl-C stops and keeps the best model."""
+    settings = TrainSettings(**given)
+    films = tuple(validate or ())
+    split = SplitSettings(kind="films" if films else "ratio", validation_share=validation_share, films=films)
+    from napari_weld_fcn.cli.train import network_settings, run_train
+
+    chosen = {"kind": network, "activation": activation, "width": width}
+    built = network_settings(settings.preset, start_from, chosen)
+    return run_train(terminal, dataset, run, settings, built, split, start_from)
+
+
+@commands.command()
+@guarded
+def resume(
+    terminal: Terminal,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run")],
+    dataset: Annotated[
+        Path | None, typer.Option(metavar="DATASET", help="Where its dataset lies now, if it was moved")
+    ] = None,
+) -> int:
+    """Go on with a training that was stopped or killed; it ends as if it never had been."""
+    from napari_weld_fcn.cli.train import run_resume
+
+    return run_resume(terminal, run, dataset)
+
+
+@commands.command()
+@guarded
 @settings_options(PredictionSettings, leave_out=("min_size", "min_size_unit"))
 def predict(
     terminal: Terminal,
@@ -151,6 +211,56 @@ def predict(
     from napari_weld_fcn.cli.predict import run_predict
 
     return run_predict(terminal, inputs, output, model, PredictionSettings(**given, **length(min_size)))
+
+
+@commands.command()
+@guarded
+@settings_options(EvaluationSettings, leave_out=("min_size", "min_size_unit"))
+def evaluate(
+    terminal: Terminal,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name or its file")],
+    truth: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATASET|SERIES", help="Dataset folder of crops, or GDXray series that has masks"
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Folder for tables, curves and report; may exist")
+    ] = None,
+    min_size: Annotated[
+        str,
+        typer.Option(
+            metavar="MM|PX",
+            help="Smallest length of an indication and of a flaw that counts, such as 0.3mm or 4px; "
+            "0 takes the model's own",
+        ),
+    ] = length_default(EvaluationSettings),
+    *,
+    given: dict[str, Any],
+) -> int:
+    """Score a model on films whose truth is known: pixels, flaws, false calls, for each film and pooled."""
+    from napari_weld_fcn.cli.evaluate import run_evaluate
+
+    settings = EvaluationSettings(**given, **length(min_size))
+    return run_evaluate(terminal, model, truth, output, settings)
+
+
+@commands.command()
+@guarded
+@settings_options(FeatureSettings)
+def features(
+    terminal: Terminal,
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Images, folders or GDXray series")],
+    output: Annotated[Path, typer.Option(metavar="OUT", help="Folder to write to; may exist")],
+    model: ModelName = "default",
+    *,
+    given: dict[str, Any],
+) -> int:
+    """Show what each stage of a network responds to: one float32 TIFF of the image's size for each stage."""
+    from napari_weld_fcn.cli.features import run_features
+
+    return run_features(terminal, inputs, output, model, FeatureSettings(**given))
 
 
 @commands.command()

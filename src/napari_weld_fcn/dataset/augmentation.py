@@ -156,7 +156,7 @@ def _variants(
 
 
 def _varied(crop: Pair, numbers: range, changes: Sequence[Change], device: str) -> Iterator[Pair]:
-    scale = GreyScale.of(crop.pixels, crop.normalisation.mean)
+    scale = GreyScale.of(crop.pixels, crop.full_scale)
     images, masks = vary(
         _batch(crop.pixels.astype(_working_dtype(crop.pixels.dtype)), len(changes), device),
         _batch(crop.mask, len(changes), device),

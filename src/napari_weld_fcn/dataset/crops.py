@@ -23,7 +23,7 @@ from napari_weld_fcn.dataset.rois import Window
 from napari_weld_fcn.dataset.settings import CropSettings
 from napari_weld_fcn.errors import RadiographError, Stopped
 from napari_weld_fcn.events import Message, OnEvent, ShouldStop, ignore, never
-from napari_weld_fcn.radiograph.normalisation import measure
+from napari_weld_fcn.radiograph.normalisation import full_scale, measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
 
@@ -180,7 +180,7 @@ def _crops(
 ) -> Iterator[Pair]:
     for plane in _planes(radiograph, truth, settings):
         pixels = np.asarray(plane.pixels)
-        normalisation = measure(pixels)
+        normalisation, white = measure(pixels), full_scale(pixels.dtype, float(pixels.max()))
         planned = replace(plane, pixels=pixels).plan(settings, rectangles, seed)
         for note in planned.notes:
             on_event(Message(note if plane.name == radiograph.name else f"Plane {plane.index}: {note}"))
@@ -195,6 +195,7 @@ def _crops(
                 row=window.row,
                 column=window.column,
                 normalisation=normalisation,
+                full_scale=white,
                 pixel_size_mm=radiograph.pixel_size_mm,
             )
 

@@ -1,8 +1,8 @@
 """A pair: a piece of a radiograph and its mask, with the film and the place that it was cut from.
 
-Crops are pairs, and so are their variants. A pair carries its film's own normalisation figures, because a
-network that sees whole films in use must see a crop as its film would show it; measured on the crop alone,
-the same pore would look different in two crops of one film.
+Crops are pairs, and so are their variants. A pair carries its film's own normalisation figures and full
+scale, because a network that sees whole films in use must see a crop as its film would show it; measured on
+the crop alone, the same pore would look different in two crops of one film, and more so once negated.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_weld_fcn.radiograph.normalisation import Normalisation
+from napari_weld_fcn.radiograph.normalisation import Normalisation, full_scale
 
 #: Values of a mask.
 BACKGROUND, IGNORED, FLAW = 0, 128, 255
@@ -36,6 +36,8 @@ class Pair:
         Place of the crop's first pixel in the film; negative where the film was reflected to fill the crop.
     normalisation
         Of the whole film, in the grey levels of `pixels` (a negated variant has its film's negated).
+    full_scale
+        Grey level that stands for white in the whole film, as `radiograph.normalisation.full_scale` has it.
     pixel_size_mm
         Edge of one pixel in mm, or None where it is not known.
     variant
@@ -51,6 +53,21 @@ class Pair:
     row: int
     column: int
     normalisation: Normalisation
+    full_scale: float
     pixel_size_mm: float | None = None
     variant: int = 0
     parameters: Mapping[str, float] = field(default_factory=dict)
+
+
+def guessed_full_scale(pixels: np.ndarray, film: Normalisation) -> float:
+    """Guess the full scale of a film of which only a crop is known.
+
+    Parameters
+    ----------
+    pixels
+        ``(rows, columns)``, any real dtype.
+    film
+        Of the whole film: where all of a crop is darker than its film is on average, its own brightest pixel
+        says too little.
+    """
+    return full_scale(pixels.dtype, max(float(pixels.max()), film.mean))

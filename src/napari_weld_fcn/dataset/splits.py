@@ -11,94 +11,19 @@ films, places and flaw of the crops and on the seed, never on the order in which
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 
+from napari_weld_fcn.dataset.halves import cut_in_two
+from napari_weld_fcn.dataset.places import Place, Split, distance
 from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.errors import DatasetError, SettingsError
 
-_LISTS = ("training", "validation", "left_out")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a crop, or a whole film, lies and how much flaw it has.
-
-    Attributes
-    ----------
-    film
-        Identifies the film.
-    row, column
-        Place of the first pixel in the film.
-    rows, columns
-        Size in pixels.
-    flaw_pixels
-        Pixels of the mask that are flaw.
-    """
-
-    film: str
-    row: int
-    column: int
-    rows: int
-    columns: int
-    flaw_pixels: int
-
-
-@dataclass(frozen=True)
-class Split:
-    """Positions in the list that was split, each list ascending; every position is in exactly one.
-
-    Attributes
-    ----------
-    training, validation
-        Neither is empty, and both have flaws.
-    left_out
-        What touches the gap where a film that is alone was cut in two; else empty.
-    note
-        A sentence on what validates.
-    """
-
-    training: tuple[int, ...]
-    validation: tuple[int, ...]
-    left_out: tuple[int, ...] = ()
-    note: str = ""
-
-    def to_json(self) -> str:
-        """Return the text of `splits.json`."""
-        return json.dumps(asdict(self), indent=1) + "\n"
-
-    @staticmethod
-    def from_json(text: str, source: str = "splits.json") -> Split:
-        """Read what `to_json` wrote.
-
-        Parameters
-        ----------
-        text
-            The file's content.
-        source
-            What to call it where it is damaged.
-
-        Raises
-        ------
-        DatasetError
-            If it is no split, or holds a position twice.
-        """
-        try:
-            given = json.loads(text)
-            training, validation, left_out = (tuple(given[name]) for name in _LISTS)
-            note = given["note"]
-        except (ValueError, TypeError, KeyError, RecursionError) as fault:
-            raise DatasetError(f"{source}: is no split of a dataset ({fault}).") from fault
-        positions = [*training, *validation, *left_out]
-        whole = all(type(position) is int and position >= 0 for position in positions)
-        if not whole or len(set(positions)) < len(positions) or not isinstance(note, str):
-            raise DatasetError(f"{source}: is no split of a dataset (a position is twice in it, or is none).")
-        return Split(training, validation, left_out, note)
+#: Values of a split belong to its interface.
+__all__ = ["Place", "Split", "folds", "split"]
 
 
 def split(places: Sequence[Place], settings: SplitSettings) -> Split:
@@ -127,7 +52,7 @@ def split(places: Sequence[Place], settings: SplitSettings) -> Split:
     """
     if settings.kind == "ratio":
         films = _films(places)
-        return _cut_in_two(places, settings) if len(films) == 1 else _by_share(places, films, settings)
+        return cut_in_two(places, settings) if len(films) == 1 else _by_share(places, films, settings)
     if settings.kind == "films":
         return _by_name(places, settings.films)
     groups = _groups(places, settings)
@@ -237,25 +162,20 @@ def _by_share(places: Sequence[Place], films: list[_Film], settings: SplitSettin
     shares = np.array([(film.crops, film.flaw) for film in films], np.float64)
     shares /= shares.sum(axis=0)
     flawed = shares[:, 1] > 0
-    alone = np.where(flawed, _distance(shares, settings), np.inf)
-    nearer = np.flatnonzero(alone < _distance(np.zeros(2), settings))
+    alone = np.where(flawed, distance(shares, settings), np.inf)
+    nearer = np.flatnonzero(alone < distance(np.zeros(2), settings))
     chosen = np.zeros(len(films), np.bool_)
     chosen[nearer[0] if nearer.size else alone.argmin()] = True
     while True:
         held = shares[chosen].sum(axis=0)
-        distances = _distance(held + shares, settings)
+        distances = distance(held + shares, settings)
         distances[chosen] = np.inf
         if np.count_nonzero(flawed & ~chosen) == 1:
             distances[flawed] = np.inf  # training keeps one
-        if distances.min() >= _distance(held, settings):
+        if distances.min() >= distance(held, settings):
             break
         chosen[distances.argmin()] = True
     return _by_films(places, {film.name for film, validates in zip(films, chosen, strict=True) if validates})
-
-
-def _distance(shares: np.ndarray, settings: SplitSettings) -> Any:
-    """How far shares of the crops and of the flaw, on the last axis, are from what is asked for."""
-    return np.abs(shares - settings.validation_share).sum(axis=-1)
 
 
 def _chance(seed: int) -> Callable[[_Film], bytes]:
@@ -288,69 +208,3 @@ def _dealt(films: list[_Film], settings: SplitSettings) -> list[set[str]]:
         crops[least] += film.crops
         flaw[least] += film.flaw
     return sorted(groups, key=min)
-
-
-@dataclass(frozen=True)
-class _Cut:
-    """Crops that end by `low` are below the gap, those that begin from `high` on are above it."""
-
-    low: int
-    high: int
-    below_validates: bool
-
-
-def _cut_in_two(places: Sequence[Place], settings: SplitSettings) -> Split:
-    """Cut the one film where both shares come closest to what is asked for and least is lost to the gap."""
-    extents = {
-        "column": np.array([(place.column, place.column + place.columns) for place in places]),
-        "row": np.array([(place.row, place.row + place.rows) for place in places]),
-    }
-    flaw = np.array([place.flaw_pixels for place in places])
-    for axis in sorted(extents, key=lambda axis: -np.ptp(extents[axis])):
-        cut = _best_cut(extents[axis], flaw, settings)
-        if cut is not None:
-            return _apart(places[0].film, axis, extents[axis], cut)
-    raise DatasetError(
-        f"Film {places[0].film} is alone and cannot be cut in two parts, {settings.gap} pixels apart, "
-        "that both have a crop with a flaw; give more films, more crops or a smaller gap."
-    )
-
-
-def _apart(film: str, axis: str, extents: np.ndarray, cut: _Cut) -> Split:
-    below, above = extents[:, 1] <= cut.low, extents[:, 0] >= cut.high
-    sides = (above, below, ~(below | above)) if cut.below_validates else (below, above, ~(below | above))
-    training, validation, left_out = (tuple(np.flatnonzero(side).tolist()) for side in sides)
-    where = f"before {axis} {cut.low}" if cut.below_validates else f"from {axis} {cut.high} on"
-    note = (
-        f"Film {film} is alone and was cut in two: {len(validation)} of {len(extents)} crops, those {where}, "
-        f"validate; {len(left_out)} that touch the gap of {cut.high - cut.low} pixels take no part, and the "
-        "score holds for this film only."
-    )
-    return Split(training, validation, left_out, note)
-
-
-def _best_cut(extents: np.ndarray, flaw: np.ndarray, settings: SplitSettings) -> _Cut | None:
-    """Weigh every cut at the end of a crop; None where no cut leaves flaws on both sides."""
-    starts, ends = extents.T
-    cuts = np.unique(ends)
-    amounts = np.stack([np.ones_like(flaw), flaw], axis=-1)  # of crops, of flaw
-    below = _summed(ends, amounts, cuts, "right")
-    above = amounts.sum(axis=0) - _summed(starts, amounts, cuts + settings.gap, "left")
-    possible = (below[:, 1] > 0) & (above[:, 1] > 0)
-    if not possible.any():
-        return None
-    kept = below + above
-    lost = 1 - kept[:, 0] / len(flaw)
-    with np.errstate(invalid="ignore"):
-        costs = np.stack([_distance(side / kept, settings) + lost for side in (below, above)], axis=-1)
-    costs[~possible] = np.inf
-    later_first = settings.seed % 2 == 0  # of two cuts that are as good
-    cut, side = np.unravel_index((costs[:, ::-1] if later_first else costs).argmin(), costs.shape)
-    return _Cut(int(cuts[cut]), int(cuts[cut]) + settings.gap, bool(side == 0) != later_first)
-
-
-def _summed(values: np.ndarray, amounts: np.ndarray, limits: np.ndarray, side: Any) -> np.ndarray:
-    """For each limit, the sum of the amounts whose value comes before it (or is it, for "right")."""
-    order = values.argsort(kind="stable")
-    sums = np.concatenate([np.zeros_like(amounts[:1]), amounts[order].cumsum(axis=0)])
-    return np.asarray(sums[np.searchsorted(values[order], limits, side)])

@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from napari_weld_fcn.dataset.table import IMAGES, MASKS, TABLE, files_named
+from napari_weld_fcn.dataset.table import IMAGES, MASKS, TABLE
+from napari_weld_fcn.dataset.table_reading import files_named
 from napari_weld_fcn.errors import DatasetError
 
 _HIDDEN = ".weld-fcn-dataset-"
@@ -35,6 +36,8 @@ def begin(folder: Path) -> Path:
     DatasetError
         If `folder` cannot hold a dataset.
     """
+    if folder.exists() and not folder.is_dir():
+        raise DatasetError(f"{folder}: is a file; give a folder for the dataset.")
     with told(folder):
         folder.mkdir(parents=True, exist_ok=True)
         settle(folder)

@@ -10,11 +10,7 @@ few of them are ever in memory. Long runs can be stopped and killed; what that l
 
 from __future__ import annotations
 
-import os
-import zlib
-from collections import deque
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
@@ -22,20 +18,16 @@ from typing import overload
 import numpy as np
 
 from napari_weld_fcn.dataset import staging
-from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
-from napari_weld_fcn.dataset.splits import Place
-from napari_weld_fcn.dataset.table import IMAGES, MASKS, TABLE, Row, read_table, row_of, table_text
+from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair, guessed_full_scale
+from napari_weld_fcn.dataset.places import Place
+from napari_weld_fcn.dataset.table import IMAGES, MASKS, TABLE, Row
+from napari_weld_fcn.dataset.table_reading import read_table
+from napari_weld_fcn.dataset.writing import Writer, flaw_pixels_of, other_values
 from napari_weld_fcn.errors import DatasetError, RadiographError, Stopped
 from napari_weld_fcn.events import OnEvent, ShouldStop, TileDone, ignore, never
 from napari_weld_fcn.radiograph.files import SUFFIXES, read
 from napari_weld_fcn.radiograph.normalisation import measure
-from napari_weld_fcn.radiograph.output import fits_png, save_png, save_tiff
 from napari_weld_fcn.radiograph.radiograph import Radiograph
-
-#: A quarter of the time of Pillow's own choice, and smaller files: grain has no repeats worth looking for.
-_PACKING = {"compress_level": 1, "compress_type": zlib.Z_RLE}
-_THREADS = min(8, os.cpu_count() or 1)
-_MOST_WAITING = 4 * _THREADS
 
 
 def write_dataset(
@@ -74,7 +66,7 @@ def write_dataset(
     ValueError
         If a pair's mask is not uint8 of its image's shape with the values of a mask.
     """
-    writer = _Writer(Path(folder))
+    writer = Writer(Path(folder))
     interruption: BaseException | None = None
     try:
         try:
@@ -182,6 +174,7 @@ class Dataset(Sequence[Pair]):
                 f"{self.folder / row.image}: is {_size(pixels.shape)} pixels, but {TABLE} says "
                 f"{_size((row.rows, row.columns or 0))}."
             )
+        normalisation = row.normalisation or measure(pixels)
         return Pair(
             name=row.name,
             pixels=pixels,
@@ -189,7 +182,8 @@ class Dataset(Sequence[Pair]):
             film=row.film,
             row=row.row,
             column=row.column,
-            normalisation=row.normalisation or measure(pixels),
+            normalisation=normalisation,
+            full_scale=row.full_scale or guessed_full_scale(pixels, normalisation),
             pixel_size_mm=image.pixel_size_mm if row.normalisation is None else row.pixel_size_mm,
             variant=row.variant,
             parameters=row.parameters,
@@ -198,85 +192,8 @@ class Dataset(Sequence[Pair]):
     def _place(self, row: Row) -> Place:
         if row.rows is None or row.columns is None or row.flaw_pixels is None:
             mask = self._read(row).mask
-            row = replace(row, rows=mask.shape[0], columns=mask.shape[1], flaw_pixels=_flaw_pixels(mask))
+            row = replace(row, rows=mask.shape[0], columns=mask.shape[1], flaw_pixels=flaw_pixels_of(mask))
         return Place(row.film, row.row, row.column, row.rows or 0, row.columns or 0, row.flaw_pixels or 0)
-
-
-class _Writer:
-    """A dataset that is being written: a stage, a few threads, and the rows so far."""
-
-    def __init__(self, folder: Path) -> None:
-        self.rows: list[Row] = []
-        self._folder = folder
-        self._stage = staging.begin(folder)
-        self._foreign = staging.foreign_files(folder)
-        self._names: set[str] = set()
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="dataset")
-        self._waiting: deque[Future[None]] = deque()
-
-    def add(self, pair: Pair) -> None:
-        """Take one more pair; waits while too many are not yet on disk."""
-        _check_mask(pair)
-        self._check_names(pair.name, pair.film)
-        pixels = pair.pixels.astype(pair.pixels.dtype.newbyteorder("="), copy=False)
-        image = f"{IMAGES}/{pair.name}{'.png' if fits_png(pixels) else '.tif'}"
-        mask = f"{MASKS}/{pair.name}.png"
-        for file in (image, mask):
-            if file in self._foreign:
-                raise DatasetError(f"{self._folder / file}: is in the way and not of an earlier dataset.")
-        self.rows.append(row_of(pair, image, mask, _flaw_pixels(pair.mask)))
-        for file, array in ((image, pixels), (mask, pair.mask)):
-            self._waiting.append(self._pool.submit(_save, self._stage / file, array, pair.pixel_size_mm))
-        self._wait_until(_MOST_WAITING)
-
-    def finish(self) -> None:
-        """Make the pairs so far the dataset."""
-        if not self.rows:
-            raise DatasetError(f"{self._folder}: there is no pair to write.")
-        self._wait_until(0)
-        with staging.told(self._folder):
-            (self._stage / TABLE).write_bytes(table_text(self.rows).encode())
-        staging.commit(self._stage)
-
-    def close(self) -> None:
-        """End the threads, and remove what is not the dataset."""
-        self._pool.shutdown(cancel_futures=True)
-        staging.discard(self._stage)
-
-    def _wait_until(self, most: int) -> None:
-        while len(self._waiting) > most:
-            with staging.told(self._folder):
-                self._waiting.popleft().result()
-
-    def _check_names(self, name: str, film: str) -> None:
-        if not name or name.startswith(".") or not name.isprintable() or set(name) & set('/\\:*?"<>|'):
-            raise DatasetError(f"{self._folder}: {name!r} cannot be the name of a pair's files.")
-        if not film.isprintable() or not film:
-            raise DatasetError(f"{self._folder}: {film!r} cannot be the name of a film.")
-        if name.casefold() in self._names:  # some file systems do not tell A from a
-            raise DatasetError(f"{self._folder}: two pairs are called {name}.")
-        self._names.add(name.casefold())
-
-
-def _save(path: Path, array: np.ndarray, pixel_size_mm: float | None) -> None:
-    if path.suffix == ".png":
-        save_png(path, array, pixel_size_mm, **_PACKING)
-    else:
-        save_tiff(path, array, pixel_size_mm, pack_floats=True)
-
-
-def _check_mask(pair: Pair) -> None:
-    mask = pair.mask
-    if mask.dtype != np.uint8 or mask.shape != pair.pixels.shape or mask.ndim != 2 or _other_values(mask):
-        raise ValueError(f"{pair.name}: a mask is uint8 of its image's shape, 0, 128 or 255")
-
-
-def _other_values(mask: np.ndarray) -> bool:
-    return bool(((mask != BACKGROUND) & (mask != FLAW) & (mask != IGNORED)).any())
-
-
-def _flaw_pixels(mask: np.ndarray) -> int:
-    return int(np.count_nonzero(mask == FLAW))
 
 
 def _plane(path: Path) -> Radiograph:
@@ -295,7 +212,7 @@ def _mask(path: Path, shape: tuple[int, ...], any_is_flaw: bool) -> np.ndarray:
         raise DatasetError(f"{path}: is {_size(values.shape)} pixels, but its image is {_size(shape)}.")
     if any_is_flaw or values.dtype == np.bool_:
         return np.where(values != 0, np.uint8(FLAW), np.uint8(BACKGROUND))
-    if _other_values(values):
+    if other_values(values):
         raise DatasetError(f"{path}: has values other than {BACKGROUND}, {IGNORED} and {FLAW}.")
     return values.astype(np.uint8)
 

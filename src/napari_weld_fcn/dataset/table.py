@@ -1,8 +1,7 @@
 """`dataset.csv`: where every pair comes from, one row each, for a spreadsheet, for pandas and for training.
 
-The table is the dataset: a file that no row names is not part of it. Whatever is wrong with a row is told
-with its line, because tables are edited by hand. Paths in it are relative and stay inside the folder: a
-dataset that somebody sends must not name other files of the computer.
+The table is the dataset: a file that no row names is not part of it. How it is read again stands in
+`table_reading`.
 """
 
 from __future__ import annotations
@@ -12,11 +11,9 @@ import io
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import NoReturn
+from pathlib import PurePosixPath
 
 from napari_weld_fcn.dataset.pair import Pair
-from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.radiograph.normalisation import Normalisation
 
 IMAGES, MASKS, TABLE = "images", "masks", "dataset.csv"
@@ -33,6 +30,7 @@ COLUMNS = (
     "variant",
     "film_mean",
     "film_spread",
+    "film_white",
     "pixel_size_mm",
     "flaw_pixels",
 )
@@ -56,6 +54,8 @@ class Row:
         0 for the crop itself.
     normalisation
         Of the whole film; None in a folder without a table, where the image is the whole film.
+    full_scale
+        Grey level that stands for white in the whole film; None where it has to be guessed.
     pixel_size_mm
         Edge of one pixel in mm, or None where it is not known.
     flaw_pixels
@@ -73,6 +73,7 @@ class Row:
     columns: int | None = None
     variant: int = 0
     normalisation: Normalisation | None = None
+    full_scale: float | None = None
     pixel_size_mm: float | None = None
     flaw_pixels: int | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
@@ -105,6 +106,7 @@ def row_of(pair: Pair, image: str, mask: str, flaw_pixels: int) -> Row:
         columns=columns,
         variant=pair.variant,
         normalisation=pair.normalisation,
+        full_scale=pair.full_scale,
         pixel_size_mm=pair.pixel_size_mm,
         flaw_pixels=flaw_pixels,
         parameters=dict(pair.parameters),
@@ -125,177 +127,13 @@ def table_text(rows: Iterable[Row]) -> str:
     return text.getvalue()
 
 
-def read_table(path: Path) -> tuple[Row, ...]:
-    """Read `dataset.csv`.
-
-    A further column is a parameter where all its cells are numbers or empty; other columns are the user's
-    own and not read.
-
-    Parameters
-    ----------
-    path
-        The table.
-
-    Returns
-    -------
-    tuple of Row
-        At least one.
-
-    Raises
-    ------
-    DatasetError
-        If it is no table, lacks a column, has no row, or a row lacks a value, holds a number that is none,
-        names a file outside the folder or a pair that another row names. The line is told.
-    """
-    lines = _lines(path)
-    numbers = [name for name in lines[0].cells if name and name not in COLUMNS]
-    parameters = [name for name in numbers if all(_is_number(line.cells[name] or "0") for line in lines)]
-    rows = tuple(line.row(parameters) for line in lines)
-    _refuse_repeated(path, rows)
-    return rows
-
-
-def files_named(path: Path) -> frozenset[str]:
-    """The files, as ``images/NAME`` or ``masks/NAME``, that a table says are the dataset's own.
-
-    Raises
-    ------
-    DatasetError
-        If it is no table of a dataset.
-    """
-    with _opened(path) as file:
-        named = {line.cells[kind] or "" for line in _parsed(path, file) for kind in ("image", "mask")}
-    return frozenset(name for name in named if _is_own(name))
-
-
-@dataclass(frozen=True)
-class _Line:
-    """One line of the table, as text."""
-
-    path: Path
-    number: int
-    cells: Mapping[str, str | None]
-
-    def row(self, parameters: Iterable[str]) -> Row:
-        """Check and convert the line."""
-        normalisation = Normalisation(self._number("film_mean"), self._number("film_spread"))
-        if normalisation.spread <= 0:
-            self._refuse("film_spread", "a number above 0")
-        size = self._number("pixel_size_mm") if self.cells["pixel_size_mm"] else None
-        if size is not None and size <= 0:
-            self._refuse("pixel_size_mm", "a length above 0 mm")
-        return Row(
-            image=self._file("image"),
-            mask=self._file("mask"),
-            film=self._text("film"),
-            row=self._whole("row"),
-            column=self._whole("column"),
-            rows=self._whole("rows", 1),
-            columns=self._whole("columns", 1),
-            variant=self._whole("variant", 0),
-            normalisation=normalisation,
-            pixel_size_mm=size,
-            flaw_pixels=self._whole("flaw_pixels", 0) if self.cells["flaw_pixels"] else None,
-            parameters={name: float(cell) for name in parameters if (cell := self.cells[name])},
-        )
-
-    def _refuse(self, column: str, wanted: str) -> NoReturn:
-        given = self.cells[column]
-        raise DatasetError(
-            f"{self.path}, line {self.number}: {column} is {given!r}, but should be {wanted}."
-            if given
-            else f"{self.path}, line {self.number}: has no {column}."
-        )
-
-    def _text(self, column: str) -> str:
-        return self.cells[column] or self._refuse(column, "a name")
-
-    def _number(self, column: str) -> float:
-        text = self._text(column)
-        return float(text) if _is_number(text) else self._refuse(column, "a number")
-
-    def _whole(self, column: str, least: int | None = None) -> int:
-        value = self._number(column)
-        if not value.is_integer() or (least is not None and value < least):
-            self._refuse(column, "a whole number" if least is None else f"a whole number from {least}")
-        return int(value)
-
-    def _file(self, column: str) -> str:
-        text = self._text(column)
-        if not _stays_inside(text):
-            self._refuse(column, "the path of a file inside the dataset folder")
-        return text
-
-
 def _cells(row: Row) -> dict[str, object]:
     assert row.normalisation is not None
     known = {
         "film_mean": float(row.normalisation.mean),
         "film_spread": float(row.normalisation.spread),
+        "film_white": None if row.full_scale is None else float(row.full_scale),
         "pixel_size_mm": None if row.pixel_size_mm is None else float(row.pixel_size_mm),
     }
     own = {name: known[name] if name in known else getattr(row, name) for name in COLUMNS}
     return own | {name: float(value) for name, value in row.parameters.items()}
-
-
-def _opened(path: Path) -> io.TextIOWrapper:
-    try:
-        return path.open(
-            encoding="utf-8-sig", newline=""
-        )  # a spreadsheet may put a mark before the first name
-    except OSError as fault:
-        raise DatasetError(f"{path}: cannot be read ({fault.strerror}).") from fault
-
-
-def _lines(path: Path) -> list[_Line]:
-    with _opened(path) as file:
-        lines = _parsed(path, file, required=COLUMNS)
-    if not lines:
-        raise DatasetError(f"{path}: has no rows.")
-    return lines
-
-
-def _parsed(path: Path, file: io.TextIOWrapper, required: tuple[str, ...] = ("image", "mask")) -> list[_Line]:
-    try:
-        reader = csv.DictReader(file, strict=True)
-        names = reader.fieldnames or []
-        _check_header(path, list(names), required)
-        return [_Line(path, reader.line_num, cells) for cells in reader]
-    except (csv.Error, UnicodeDecodeError, OSError) as fault:
-        raise DatasetError(f"{path}: is no table that can be read ({fault}).") from fault
-
-
-def _check_header(path: Path, names: list[str], required: tuple[str, ...]) -> None:
-    missing = [name for name in required if name not in names]
-    if missing:
-        raise DatasetError(f"{path}: is no table of a dataset, since it has no column {', '.join(missing)}.")
-    twice = [name for name in names if name and names.count(name) > 1]
-    if twice:
-        raise DatasetError(f"{path}: has two columns that are called {twice[0]}.")
-
-
-def _refuse_repeated(path: Path, rows: tuple[Row, ...]) -> None:
-    seen: set[str] = set()
-    for row in rows:
-        if row.name in seen:
-            raise DatasetError(f"{path}: has two rows for the pair {row.name}.")
-        seen.add(row.name)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
-def _stays_inside(text: str) -> bool:
-    path = PurePosixPath(text)
-    return not (
-        path.is_absolute() or PureWindowsPath(text).drive or ".." in path.parts or set(text) & {"\\", "\0"}
-    )
-
-
-def _is_own(text: str) -> bool:
-    parts = PurePosixPath(text).parts
-    return _stays_inside(text) and len(parts) == 2 and parts[0] in (IMAGES, MASKS)

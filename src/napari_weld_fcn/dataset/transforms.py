@@ -23,7 +23,6 @@ from scipy.special import ndtri
 from torch import Tensor
 
 from napari_weld_fcn.dataset.pair import IGNORED
-from napari_weld_fcn.radiograph.normalisation import full_scale
 
 #: A grey level is this part of the range from black to white, whatever the film's depth.
 GREY_LEVELS = 255
@@ -87,17 +86,10 @@ class GreyScale:
     whole: bool
 
     @classmethod
-    def of(cls, pixels: np.ndarray, film_mean: float = 0.0) -> GreyScale:
-        """Read the scale off a crop of any shape and real dtype.
-
-        More than 8 bits do not say which level is white. The brightest pixel of the crop does, unless all of
-        it is darker than the film is on average.
-        """
-        if pixels.dtype == np.uint8:
-            return cls(0.0, 255.0, True)
-        brightest = max(float(pixels.max()), film_mean)
-        black = min(0.0, float(pixels.min()))
-        return cls(black, full_scale(pixels.dtype, brightest), pixels.dtype.kind in "bui")
+    def of(cls, pixels: np.ndarray, white: float) -> GreyScale:
+        """Return the scale of a crop of any shape and real dtype, `white` being its film's full scale."""
+        black = min(0.0, float(pixels.min())) if pixels.dtype.kind not in "bu" else 0.0
+        return cls(black, white, pixels.dtype.kind in "bui")
 
     @property
     def unit(self) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.prediction.indications import lengths
 
 Integers = NDArray[np.int64]
@@ -24,7 +25,7 @@ Floats = NDArray[np.float64]
 PART = 0.5
 
 #: Smallest intersection over union at which an indication can be the one that found a flaw.
-MIN_IOU = 0.1
+MIN_IOU: float = EvaluationSettings.model_fields["min_iou"].default
 
 
 @dataclass(frozen=True)

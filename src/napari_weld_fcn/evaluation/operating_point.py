@@ -20,7 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_weld_fcn.errors import Stopped
 from napari_weld_fcn.evaluation.matches import MIN_IOU, match_flaws
+from napari_weld_fcn.events import ShouldStop, never
 from napari_weld_fcn.prediction.indications import label
 
 Counts = NDArray[np.int64]
@@ -112,6 +114,7 @@ def object_counts(
     min_size_px: float = 0.0,
     min_flaw_size_px: float = 0.0,
     min_iou: float = MIN_IOU,
+    should_stop: ShouldStop = never,
 ) -> ObjectCounts:
     """Try thresholds on one film; add the results of several films.
 
@@ -129,11 +132,20 @@ def object_counts(
         Smallest maximum Feret length of a flaw that counts, pixels.
     min_iou
         Smallest intersection over union of a flaw and its indication, 0..1.
+    should_stop
+        Asked before each threshold.
+
+    Raises
+    ------
+    Stopped
+        If `should_stop` said so.
     """
-    tried = [
-        match_flaws(label(probability, threshold, min_size_px), instances, min_iou, min_flaw_size_px)
-        for threshold in thresholds
-    ]
+    tried = []
+    for threshold in thresholds:
+        if should_stop():
+            raise Stopped
+        marked = label(probability, threshold, min_size_px)
+        tried.append(match_flaws(marked, instances, min_iou, min_flaw_size_px))
     return ObjectCounts(
         thresholds=tuple(thresholds),
         found=np.array([matches.found for matches in tried], dtype=np.int64),

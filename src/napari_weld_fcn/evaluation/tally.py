@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,26 @@ from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm
 
 #: Edges of the sizes that are told apart: length of the flaw's truth on the part, mm.
 SIZES_MM = (0.0, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0, float("inf"))
+
+
+class Seen(Protocol):
+    """What became of one flaw: its class after ISO 6520-1, and whether it was found and marked."""
+
+    @property
+    def iso6520(self) -> int:
+        """Number of the class."""
+
+    @property
+    def name(self) -> str:
+        """Name of the class."""
+
+    @property
+    def found(self) -> bool:
+        """Whether it has an indication of its own."""
+
+    @property
+    def marked(self) -> bool:
+        """Whether it was found or is at least half covered."""
 
 
 @dataclass(frozen=True)
@@ -97,32 +117,47 @@ class Tally:
             "min_size_px": self.min_size_px,
             "pixels": _rounded(pooled(self.pixels)),
             "pixels_within_1": _rounded(pooled(self.within_1)),
-            **_shares(self.flaws),
-            "by_class": self._by_class(),
-            "by_size_mm": self._by_size(),
+            **shares(self.flaws),
+            "by_class": by_class(self.flaws),
+            "by_size_mm": by_size(self.flaws, [flaw.length_mm for flaw in self.flaws], SIZES_MM),
             "false_calls_per_film": round(self.false_calls / self.films, 3),
             "false_calls_per_metre": round(self.false_calls / self.metres, 3) if self.metres else None,
             "merged": self.merged,
             "split": self.split,
         }
 
-    def _by_class(self) -> list[dict[str, Any]]:
-        names = {flaw.iso6520: flaw.name for flaw in self.flaws}
-        return [
-            {"iso6520": number, "name": names[number]}
-            | _shares([flaw for flaw in self.flaws if flaw.iso6520 == number])
-            for number in sorted(names)
-        ]
 
-    def _by_size(self) -> list[dict[str, Any]]:
-        return [
-            {"from": low, "to": None if np.isinf(high) else high}
-            | _shares([flaw for flaw in self.flaws if low <= flaw.length_mm < high])
-            for low, high in pairwise(SIZES_MM)
-        ]
+def by_class(flaws: Sequence[Seen]) -> list[dict[str, Any]]:
+    """`shares` of each class that occurs, by its number after ISO 6520-1."""
+    names = {flaw.iso6520: flaw.name for flaw in flaws}
+    return [
+        {"iso6520": number, "name": names[number]}
+        | shares([flaw for flaw in flaws if flaw.iso6520 == number])
+        for number in sorted(names)
+    ]
 
 
-def _shares(flaws: Sequence[FlawSeen]) -> dict[str, Any]:
+def by_size(flaws: Sequence[Seen], lengths: Sequence[float], edges: Sequence[float]) -> list[dict[str, Any]]:
+    """`shares` of the flaws whose length lies between each two edges, the upper one excluded.
+
+    Parameters
+    ----------
+    flaws
+        Any number.
+    lengths
+        One for each flaw, in the unit of `edges`.
+    edges
+        Rising; an infinite one becomes None, for JSON.
+    """
+    return [
+        {"from": low, "to": None if np.isinf(high) else high}
+        | shares([flaw for flaw, length in zip(flaws, lengths, strict=True) if low <= length < high])
+        for low, high in pairwise(edges)
+    ]
+
+
+def shares(flaws: Sequence[Seen]) -> dict[str, Any]:
+    """How many ``flaws``, and which share was ``found`` and ``marked``, 0..1; None where there is no flaw."""
     count = len(flaws)
     return {
         "flaws": count,

@@ -13,6 +13,7 @@ from napari_weld_fcn.events import Event, OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.network.card import Quality
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.engine import FLOAT32, engine_for
+from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.prediction.precision import arithmetic_for, difference_from_float32
 from napari_weld_fcn.prediction.record import PlaneRun
 from napari_weld_fcn.prediction.resolved import Resolved
@@ -63,7 +64,8 @@ def _view(
         normalisation = measure(plane)
     except RadiographError as fault:
         raise RadiographError(f"{film.name}: {fault}") from fault
-    quality = Quality(scales=resolved.scales, merge=resolved.merge)
+    shrunk = oversampling(plane) if settings.oversampled == "shrink" else 1
+    quality = Quality(scales=tuple(scale / shrunk for scale in resolved.scales), merge=resolved.merge)
     return View(plane, normalisation, settings.polarity == "bright", quality, model.halo, model.stride)
 
 
@@ -86,7 +88,14 @@ def _plane(
     difference = 0.0
     if arithmetic != FLOAT32:
         difference = difference_from_float32(view, model, device, region, out, should_stop)
-    return PlaneRun(view.normalisation.mean, view.normalisation.spread, arithmetic.name, difference, tile)
+    return PlaneRun(
+        view.normalisation.mean,
+        view.normalisation.spread,
+        arithmetic.name,
+        difference,
+        tile,
+        view.quality.scales,
+    )
 
 
 class _Progress:

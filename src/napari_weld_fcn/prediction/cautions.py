@@ -51,6 +51,28 @@ def rounding(differences: Sequence[float], name: str) -> list[str]:
     ]
 
 
+def oversampled(scales: Sequence[tuple[float, ...]], asked: tuple[float, ...], name: str) -> list[str]:
+    """Say where planes were predicted at half their pixels.
+
+    Parameters
+    ----------
+    scales
+        Those that each plane was predicted at.
+    asked
+        Those of the quality.
+    name
+        The radiograph's.
+    """
+    shrunk = sum(each != asked for each in scales)
+    if not shrunk:
+        return []
+    what = "its grain is" if len(scales) == 1 else f"the grain of {shrunk} of {len(scales)} planes is"
+    return [
+        f"{name}: {what} several pixels wide, so it was predicted at half its pixels; oversampled keep "
+        "predicts all of them."
+    ]
+
+
 def scale(
     lengths: NDArray[np.float64],
     flaw_size_px: tuple[float, float] | None,

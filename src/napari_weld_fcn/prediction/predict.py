@@ -149,6 +149,7 @@ def _predicted(
     warnings = [
         *cautions.clipping(film),
         *cautions.rounding([plane.difference for plane in planes], film.name),
+        *cautions.oversampled([plane.scales for plane in planes], resolved.scales, film.name),
         *cautions.scale(table["length_px"], ready.card.flaw_size_px, resolved.min_size_px, film.name),
     ]
     record = make_record(film, ready, loaded, settings, resolved, planes)

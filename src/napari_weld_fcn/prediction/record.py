@@ -44,6 +44,8 @@ class PlaneRun:
         float32. Elsewhere it may be larger.
     tile
         Rows and columns of a tile that was possible, pixels.
+    scales
+        Enlargements that were predicted: those of the quality, halved where the plane is oversampled.
     """
 
     mean: float
@@ -51,6 +53,7 @@ class PlaneRun:
     precision: str
     difference: float
     tile: tuple[int, int]
+    scales: tuple[float, ...]
 
 
 def make_record(

@@ -26,6 +26,11 @@ class PredictionSettings(Settings):
     quality: Literal["fast", "careful"] = setting(
         "fast", "One pass, or a second one on the enlarged film for finer outlines"
     )
+    oversampled: Literal["shrink", "keep"] = setting(
+        "shrink",
+        "A film whose grain is several pixels wide is predicted at half its pixels, or as it is",
+        advanced=True,
+    )
     tile: int = setting(
         0,
         "Edge of a tile; 0 chooses one that suits the memory",

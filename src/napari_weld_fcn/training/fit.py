@@ -12,18 +12,23 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from napari_weld_fcn.errors import ModelError, Stopped
 from napari_weld_fcn.events import OnEvent, ShouldStop, StepDone, Validated, ignore, never
+from napari_weld_fcn.training.hardware import fabric_for
 from napari_weld_fcn.training.objective import objective
 from napari_weld_fcn.training.patches import Batch
 from napari_weld_fcn.training.settings import FitSettings
-from napari_weld_fcn.training.state import STATE_FILE, FitState
+from napari_weld_fcn.training.state import STATE_FILE, FitState, make_folder
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 #: Gives the batches of steps `start` to `stop`.
 Source = Callable[[int, int], Iterator[Batch]]
@@ -31,6 +36,10 @@ Source = Callable[[int, int], Iterator[Batch]]
 Validate = Callable[[torch.nn.Module, int], Validated]
 #: Told of each validated network, to keep it as a model.
 Keep = Callable[[torch.nn.Module, Validated], None]
+#: Whether the validations so far are enough.
+Enough = Callable[[Sequence[Validated]], bool]
+#: Seconds between two looks at a pause.
+_PAUSE = 0.05
 
 
 @dataclass(frozen=True)
@@ -56,16 +65,20 @@ def fit(
     settings: FitSettings,
     folder: Path,
     *,
+    device: str = "cpu",
+    freeze_statistics: bool = False,
     keep: Keep | None = None,
+    enough: Enough = lambda history: False,
     on_event: OnEvent = ignore,
     should_stop: ShouldStop = never,
+    should_pause: ShouldStop = never,
 ) -> FitResult:
     """Fit a network, or go on with a fit whose state lies in `folder`.
 
     Parameters
     ----------
     network
-        Untrained; fitted in place.
+        Untrained or not; fitted in place.
     source
         ``source(start, stop)`` gives the batches of these steps.
     validate
@@ -74,8 +87,17 @@ def fit(
         Length, rate, objective.
     folder
         Keeps the state; made where it is missing.
+    device
+        As `prediction.device.choose_device` takes it.
+    freeze_statistics
+        Whether the statistics of batch normalisation stay as they are.
     keep
-        Called with the averaged network after each validation.
+        Called with the averaged network after each validation, before the state is saved: after a kill in
+        between it is called once more, with the same.
+    enough
+        Asked after each validation whether to end.
+    should_pause
+        While it says so, and `should_stop` does not, the next step waits.
 
     Returns
     -------
@@ -89,33 +111,56 @@ def fit(
     Stopped
         If `should_stop` said so; the state is saved.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     torch.manual_seed(settings.seed)
-    state = _begin(network, settings)
+    fabric = fabric_for(device, settings.precision)
+    state = begin(network.to(fabric.device), settings)
     if (folder / STATE_FILE).exists():
         state.load(folder)
     best = _Best(folder, state)
-    started, first = time.monotonic(), state.step
-    for batch in source(state.step, settings.steps):
-        loss = _step(state, batch, settings)
+    pace = _Pace(state.step, settings.steps)
+    for batch in () if enough(state.history) else source(state.step, settings.steps):
+        loss = _step(state, batch, settings, fabric, freeze_statistics)
         state.step += 1
-        pace = (time.monotonic() - started) / (state.step - first)
-        on_event(StepDone(state.step, settings.steps, loss, pace * (settings.steps - state.step)))
+        state.losses.append(loss)
+        on_event(StepDone(state.step, settings.steps, loss, pace.seconds_left(state.step)))
         if state.step % settings.validate_every == 0 or state.step == settings.steps:
-            scores = validate(state.averaged, state.step)
+            scores = replace(validate(state.averaged, state.step), loss=sum(state.losses) / len(state.losses))
+            state.losses.clear()
             state.history.append(scores)
             best.offer(scores)
-            on_event(scores)
             if keep is not None:
                 keep(state.averaged, scores)
             state.save(folder)
+            on_event(scores)
+            if enough(state.history):
+                break
+        pace.pause(should_pause, should_stop)
         if should_stop():
             state.save(folder)
             raise Stopped
     return best.result()
 
 
-def _begin(network: torch.nn.Module, settings: FitSettings) -> FitState:
+class _Pace:
+    """How long the rest takes, by the steps of this session; pauses do not count."""
+
+    def __init__(self, first: int, steps: int) -> None:
+        self.started, self.first, self.steps = time.monotonic(), first, steps
+
+    def seconds_left(self, step: int) -> float:
+        return (time.monotonic() - self.started) / (step - self.first) * (self.steps - step)
+
+    def pause(self, should_pause: ShouldStop, should_stop: ShouldStop) -> None:
+        """Wait as long as one says so and the other does not."""
+        began = time.monotonic()
+        while should_pause() and not should_stop():
+            time.sleep(_PAUSE)
+        self.started += time.monotonic() - began
+
+
+def begin(network: torch.nn.Module, settings: FitSettings) -> FitState:
+    """Return the state before the first step."""
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
@@ -123,20 +168,29 @@ def _begin(network: torch.nn.Module, settings: FitSettings) -> FitState:
     return FitState(network, averaged, optimiser, settings)
 
 
-def _step(state: FitState, batch: Batch, settings: FitSettings) -> float:
+def _step(
+    state: FitState, batch: Batch, settings: FitSettings, fabric: Fabric, freeze_statistics: bool
+) -> float:
     """One step of the optimiser and of the average; the loss."""
     for group in state.optimiser.param_groups:
         group["lr"] = learning_rate(state.step, settings)
     state.network.train()
-    pixels, truth = torch.from_numpy(batch.pixels), torch.from_numpy(batch.truth)
+    if freeze_statistics:
+        _freeze_statistics(state.network)
+    pixels, truth = (torch.from_numpy(part).to(fabric.device) for part in (batch.pixels, batch.truth))
+    ignored = None if batch.ignored is None else torch.from_numpy(batch.ignored).to(fabric.device)
     # Memory stays contiguous: channels_last, bf16 and dilation give NaN gradients (torch 2.13).
-    with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bfloat16"):
+    with fabric.autocast():
         logits = state.network(pixels)
     loss = objective(
-        logits.float(), truth, dice_weight=settings.dice_weight, smoothing=settings.dice_smoothing
+        logits.float(),
+        truth,
+        dice_weight=settings.dice_weight,
+        smoothing=settings.dice_smoothing,
+        ignored=ignored,
     )
     state.optimiser.zero_grad()
-    loss.backward()
+    fabric.backward(loss)
     norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), settings.gradient_limit)
     if not (torch.isfinite(loss) and torch.isfinite(norm)):
         raise ModelError(
@@ -146,6 +200,12 @@ def _step(state: FitState, batch: Batch, settings: FitSettings) -> float:
     state.optimiser.step()
     _average(state, settings)
     return float(loss.detach())
+
+
+def _freeze_statistics(network: torch.nn.Module) -> None:
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.eval()
 
 
 @torch.no_grad()
@@ -170,7 +230,7 @@ class _Best:
 
     def offer(self, scores: Validated) -> None:
         if scores.f1 >= max(v.f1 for v in self.state.history):
-            self.path.mkdir(exist_ok=True)
+            make_folder(self.path)
             self.state.save(self.path)
 
     def result(self) -> FitResult:

@@ -30,7 +30,7 @@ def objective(
     logits, truth
         ``(N, 1, rows, columns)`` float32; the truth is 0 or 1.
     ignored
-        Bool of the same shape: pixels that take no part.
+        Bool of the same shape: pixels that take no part; None where all do.
     dice_weight
         Weight of ``1 - Dice``.
     smoothing
@@ -39,10 +39,12 @@ def objective(
     Returns
     -------
     torch.Tensor
-        One number, 0 for a perfect and certain prediction.
+        One number, 0 for a perfect and certain prediction, or where no pixel takes part.
     """
     if ignored is not None:
         logits, truth = logits[~ignored], truth[~ignored]
+        if not truth.numel():
+            return logits.sum()
     entropy = binary_cross_entropy_with_logits(logits, truth)
     probability = logits.sigmoid()
     overlap = (2 * (probability * truth).sum() + smoothing) / (probability.sum() + truth.sum() + smoothing)

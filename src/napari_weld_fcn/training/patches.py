@@ -49,10 +49,13 @@ class Batch:
     ----------
     pixels, truth
         ``(N, 1, rows, columns)`` float32; the truth is 0 or 1.
+    ignored
+        Bool of the same shape: pixels that take no part; None where all do.
     """
 
     pixels: np.ndarray
     truth: np.ndarray
+    ignored: np.ndarray | None = None
 
 
 def patch(

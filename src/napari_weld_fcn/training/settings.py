@@ -1,34 +1,48 @@
-"""How a network is fitted."""
+"""How a network is fitted: the loop of steps, what a user sets for a run, and what a run folder remembers."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+from napari_weld_fcn.dataset.settings import AugmentationSettings, SplitSettings
+from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.settings import Settings, setting
 
+#: Highest learning rates: of fresh weights, and of a model that is tuned further.
+RATE_FROM_NOTHING, RATE_FROM_MODEL = 2e-3, 3e-4
 
-class FitSettings(Settings):
+
+class Optimisation(Settings):
+    """What every fit has: objective, decay, averaging, seed."""
+
+    final_rate: float = setting(
+        0.01, "Share of the learning rate that the cosine ends at", step=0.01, ge=0, le=1, advanced=True
+    )
+    weight_decay: float = setting(1e-3, "Decay of the weights (AdamW)", step=1e-4, ge=0, advanced=True)
+    gradient_limit: float = setting(1.0, "Largest norm of the gradient", step=0.1, gt=0, advanced=True)
+    averaging: float = setting(
+        0.998, "Share of the averaged weights kept at each step", step=0.001, ge=0, lt=1, advanced=True
+    )
+    dice_weight: float = setting(
+        0.5, "Weight of the batch soft Dice beside the cross-entropy", step=0.1, ge=0, advanced=True
+    )
+    dice_smoothing: float = setting(
+        50.0, "Pixels added to both sides of the Dice ratio", step=10, gt=0, advanced=True
+    )
+    seed: int = setting(0, "Seed of the weights and of everything that is drawn", step=1, ge=0)
+
+
+class FitSettings(Optimisation):
     """The seeded loop: its length, its rate, its objective, and what it keeps."""
 
     steps: int = setting(3000, "Steps of the optimiser", step=100, ge=1)
     batch: int = setting(16, "Patches in a step", unit="patches", step=1, ge=1)
-    learning_rate: float = setting(2e-3, "Highest learning rate, reached after the warm-up", step=1e-4, gt=0)
-    final_rate: float = setting(
-        0.01, "Share of the learning rate that the cosine ends at", step=0.01, ge=0, le=1
+    learning_rate: float = setting(
+        RATE_FROM_NOTHING, "Highest learning rate, reached after the warm-up", step=1e-4, gt=0
     )
     warm_up: int = setting(200, "Steps over which the rate rises", step=10, ge=0)
-    weight_decay: float = setting(1e-3, "Decay of the weights (AdamW)", step=1e-4, ge=0)
-    gradient_limit: float = setting(1.0, "Largest norm of the gradient", step=0.1, gt=0)
-    averaging: float = setting(
-        0.998, "Share of the averaged weights kept at each step", step=0.001, ge=0, lt=1
-    )
-    dice_weight: float = setting(
-        0.5, "Weight of the batch soft Dice beside the cross-entropy", step=0.1, ge=0
-    )
-    dice_smoothing: float = setting(50.0, "Pixels added to both sides of the Dice ratio", step=10, gt=0)
     validate_every: int = setting(300, "Steps between two validations and two saves", step=50, ge=1)
     precision: Literal["float32", "bfloat16"] = setting("bfloat16", "Arithmetic of the forward pass")
-    seed: int = setting(0, "Seed of the weights and of everything that is drawn", step=1, ge=0)
 
 
 class PatchSettings(Settings):
@@ -38,3 +52,81 @@ class PatchSettings(Settings):
     spread_max: float = setting(1.5, "Largest factor on a normalised patch", step=0.1, gt=0)
     shift: float = setting(0.7, "Largest shift of a normalised patch", step=0.1, ge=0)
     workers: int = setting(1, "Processes that simulate", step=1, ge=1)
+
+
+class TrainSettings(Optimisation):
+    """A run by epochs over the crops of a dataset."""
+
+    preset: Literal["recommended", "paper"] = setting(
+        "recommended", "Network and augmentation where nothing else is said: the paper's, or what does better"
+    )
+    epochs: int = setting(40, "Times that every crop is seen, each time as another variant", step=5, ge=1)
+    batch: int = setting(16, "Crops in a step", unit="crops", step=1, ge=1, le=4096)
+    window: int = setting(
+        256,
+        "Edge of the window that is cut from each variant where crops are larger than this",
+        unit="pixels",
+        step=32,
+        ge=16,
+        le=4096,
+        advanced=True,
+    )
+    learning_rate: float = setting(
+        0.0,
+        f"Highest rate; 0 takes {RATE_FROM_NOTHING:g} from nothing, {RATE_FROM_MODEL:g} from a model",
+        step=1e-4,
+        ge=0,
+        le=1,
+    )
+    warm_up: float = setting(
+        0.05, "Share of the steps over which the rate rises", step=0.01, ge=0, le=1, advanced=True
+    )
+    patience: int = setting(
+        15, "Epochs without a better validation after which it ends; 0 never does", step=1, ge=0
+    )
+    keep: float = setting(
+        0.3,
+        "How much of the model it starts from is kept: 0 learns the labels alone, 1 stays as it was",
+        step=0.05,
+        ge=0,
+        le=1,
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = setting(
+        "auto", "Arithmetic; auto is bfloat16 on a CUDA device that has it, else float32", advanced=True
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "Where the network is trained")
+
+    def rate(self, from_model: bool) -> float:
+        """Return the highest learning rate, chosen where none was given."""
+        return self.learning_rate or (RATE_FROM_MODEL if from_model else RATE_FROM_NOTHING)
+
+
+class Preset(Settings):
+    """What a run is made of where nothing else is said."""
+
+    network: NetworkSettings = setting(..., "Architecture")
+    augmentation: AugmentationSettings = setting(..., "Variants of the crops")
+
+
+#: By name: `paper` has its network and its four transforms; `recommended` knows that flaws are dark.
+PRESETS = {
+    "paper": Preset(network=NetworkSettings(kind="fcn"), augmentation=AugmentationSettings()),
+    "recommended": Preset(
+        network=NetworkSettings(kind="autoencoder", activation="relu"),
+        augmentation=AugmentationSettings(negation_probability=0.0),
+    ),
+}
+
+
+class RunSettings(Settings):
+    """All that a run folder must know to go on; its `settings.json`."""
+
+    train: TrainSettings = setting(..., "Epochs, rate, seed")
+    network: NetworkSettings = setting(..., "Architecture")
+    augmentation: AugmentationSettings = setting(..., "Variants of the crops")
+    split: SplitSettings = setting(..., "Which films validate")
+    dataset: str = setting("", "Dataset folder; empty where the crops were in memory")
+    pairs: int = setting(..., "Pairs of the dataset", ge=1)
+    pairs_sha256: str = setting(..., "SHA-256 of what is listed of the pairs: names, films, places, variants")
+    start_from: str = setting("nothing", "The model that it started from, or nothing")
+    start_sha256: str = setting("", "SHA-256 of that model's file")

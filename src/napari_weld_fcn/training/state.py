@@ -15,13 +15,27 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from napari_weld_fcn.errors import ModelError
+from napari_weld_fcn.errors import ModelError, WeldFcnError
 from napari_weld_fcn.events import Validated
 from napari_weld_fcn.radiograph.output import written_whole
 from napari_weld_fcn.training.settings import FitSettings
 
 STATE_FILE = "last.safetensors"
 PARTS = ("network", "averaged", "optimiser", "generator")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it where they are missing.
+
+    Raises
+    ------
+    WeldFcnError
+        If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise WeldFcnError(f"{folder}: cannot be made ({fault.strerror or fault}).") from fault
 
 
 @dataclass
@@ -40,6 +54,8 @@ class FitState:
         Steps done.
     history
         One entry for each validation.
+    losses
+        Of the steps since the last validation.
     """
 
     network: torch.nn.Module
@@ -48,6 +64,7 @@ class FitState:
     settings: FitSettings
     step: int = 0
     history: list[Validated] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
 
     def save(self, folder: Path) -> None:
         """Write the state whole or not at all."""
@@ -59,6 +76,7 @@ class FitState:
         about = {
             "step": str(self.step),
             "history": json.dumps([asdict(v) for v in self.history]),
+            "losses": json.dumps(self.losses),
             "settings": self.settings.model_dump_json(),
         }
         with written_whole(folder / STATE_FILE) as path:
@@ -87,6 +105,7 @@ class FitState:
             self._load_moments(parts["optimiser"])
             self.step = int(about["step"])
             self.history = [Validated(**entry) for entry in json.loads(about["history"])]
+            self.losses = json.loads(about.get("losses", "[]"))
         except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
             raise ModelError(f"{path} is no state that this fit can resume from: {error}") from error
 

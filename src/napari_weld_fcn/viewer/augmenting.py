@@ -16,14 +16,14 @@ import numpy as np
 from napari.layers import Image, Labels
 from scipy.ndimage import binary_erosion
 
-from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
+from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair, guessed_full_scale
 from napari_weld_fcn.dataset.settings import AugmentationSettings
 from napari_weld_fcn.dataset.store import write_dataset
 from napari_weld_fcn.dataset.variants import counts, read_crops
 from napari_weld_fcn.errors import SettingsError, Stopped
 from napari_weld_fcn.events import OnEvent, ShouldStop, TileDone
-from napari_weld_fcn.radiograph.normalisation import Normalisation, measure
-from napari_weld_fcn.viewer.crops import Stacks, is_crops, stacked
+from napari_weld_fcn.radiograph.normalisation import measure
+from napari_weld_fcn.viewer.crops import Stacks, is_crops, painted_mask, pair_of, refuse_too_many, stacked
 from napari_weld_fcn.viewer.layers import MARK
 
 #: Variants of the gallery, the crop itself the first of them.
@@ -31,9 +31,6 @@ GALLERY_ROWS, GALLERY_COLUMNS = 3, 4
 #: Least edge of a variant in the gallery, in pixels, where its crop has as many.
 THUMBNAIL = 96
 _GAP = 4
-
-#: Bytes of pixels and masks that may become layers.
-MOST_IN_LAYERS = 250_000_000
 
 _OUTLINE = np.array([255, 60, 60], np.uint8)
 _OUTSIDE = np.array([60, 110, 160], np.uint8)
@@ -72,18 +69,16 @@ class StackedCrops(Sequence[Pair]):
         if isinstance(index, slice):
             return [self[place] for place in range(*index.indices(len(self)))]
         pixels = np.array(self._pixels[index])
-        if self._labels is None:
-            mask = np.full(pixels.shape, IGNORED, np.uint8)
-        else:
+        labels = np.full(pixels.shape, IGNORED)
+        if self._labels is not None:
             labels = np.asarray(self._labels[index])
-            known = (labels == BACKGROUND) | (labels == IGNORED)
-            mask = np.where(known, labels, FLAW).astype(np.uint8)
         if not self._rows:
             name = f"{self._name}_{index:03d}"
-            return Pair(name, pixels, mask, name, 0, 0, measure(pixels))
-        known_of = dict(self._rows[index])
-        film = Normalisation(known_of.pop("mean"), known_of.pop("spread"))
-        return Pair(pixels=pixels, mask=mask, normalisation=film, **known_of)
+            film = measure(pixels)
+            return Pair(
+                name, pixels, painted_mask(labels), name, 0, 0, film, guessed_full_scale(pixels, film)
+            )
+        return pair_of(self._rows[index], pixels, labels)
 
 
 def from_layers(images: Image, masks: Labels | None) -> Open:
@@ -222,7 +217,7 @@ def augment_all(
     crops = open_crops()
     expected = sum(counts(len(crops), variants=variants, total=total))
     if keep:
-        _refuse_too_many(expected, crops[0])
+        refuse_too_many(expected, crops[0])
     kept: list[Pair] = []
     pairs: Iterable[Pair] = augment(crops, settings, variants=variants, total=total, seed=seed)
     if keep:
@@ -232,15 +227,6 @@ def augment_all(
     else:
         _exhaust(pairs, expected, on_event, should_stop)
     return Augmented(len(crops), expected, stacked(kept) if keep else None)
-
-
-def _refuse_too_many(expected: int, crop: Pair) -> None:
-    size = expected * (crop.pixels.nbytes + crop.mask.nbytes)
-    if size > MOST_IN_LAYERS:
-        raise SettingsError(
-            f"{expected} pairs would take {size / 1e6:.0f} MB as layers, at most {MOST_IN_LAYERS / 1e6:.0f} "
-            "are allowed: write them to a dataset folder alone, or ask for fewer."
-        )
 
 
 def _keeping(pairs: Iterable[Pair], kept: list[Pair]) -> Iterator[Pair]:

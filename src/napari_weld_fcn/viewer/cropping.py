@@ -17,7 +17,7 @@ from napari_weld_fcn.dataset.settings import CropSettings
 from napari_weld_fcn.dataset.store import write_dataset
 from napari_weld_fcn.errors import SettingsError, Stopped, WeldFcnError
 from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop, TileDone
-from napari_weld_fcn.viewer.crops import Stacks, stacked
+from napari_weld_fcn.viewer.crops import Stacks, refuse_too_many, stacked
 from napari_weld_fcn.viewer.sources import Part, Source
 
 #: What will be cut from a film that cannot be read; as the survey of one plane it keeps the places of others.
@@ -104,7 +104,7 @@ def crop_all(
     Raises
     ------
     SettingsError
-        If there is no crop at all, or two films have one name.
+        If there is no crop at all, or more are to be kept than layers may hold.
     DatasetError
         If the folder cannot be written.
     Stopped
@@ -120,6 +120,7 @@ def crop_all(
             count += 1
             on_event(TileDone(count, max(total, count)))
             if keep:
+                refuse_too_many(count, pair)
                 kept.append(pair)
             yield pair
 

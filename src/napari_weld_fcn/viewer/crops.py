@@ -30,6 +30,10 @@ GAP = 0.1
 WINDOW_COLOR = "#30d0ff"
 
 
+#: Bytes of pixels and masks that may become layers.
+MOST_IN_LAYERS = 250_000_000
+
+
 @dataclass(frozen=True)
 class Stacks:
     """Pairs of one size as two stacks.
@@ -45,6 +49,22 @@ class Stacks:
     pixels: np.ndarray
     masks: np.ndarray
     rows: tuple[dict[str, Any], ...]
+
+
+def refuse_too_many(count: int, pair: Pair) -> None:
+    """Refuse to keep `count` pairs such as `pair` for layers where they would fill the memory.
+
+    Raises
+    ------
+    SettingsError
+        If they take more than `MOST_IN_LAYERS` bytes.
+    """
+    size = count * (pair.pixels.nbytes + pair.mask.nbytes)
+    if size > MOST_IN_LAYERS:
+        raise SettingsError(
+            f"{count} pairs would take {size / 1e6:.0f} MB as layers, at most {MOST_IN_LAYERS / 1e6:.0f} "
+            "are allowed: write them to a dataset folder alone, or ask for fewer."
+        )
 
 
 def stacked(pairs: Sequence[Pair]) -> Stacks:
@@ -128,9 +148,13 @@ def pairs_of(crops: Image, masks: Labels | None) -> list[Pair]:
     rows = crops.metadata[MARK]["pairs"]
     if labels.shape != pixels.shape or len(rows) != len(pixels):
         raise SettingsError(f"{crops.name}: the stack of crops and the stack of masks do not fit each other.")
-    known = np.isin(labels, (BACKGROUND, IGNORED))
-    values = np.where(known, labels, FLAW).astype(np.uint8)
-    return [_pair(row, *both) for row, *both in zip(rows, pixels, values, strict=True)]
+    return [pair_of(row, *both) for row, *both in zip(rows, pixels, labels, strict=True)]
+
+
+def painted_mask(labels: np.ndarray) -> np.ndarray:
+    """Return labels of any whole numbers as a mask, uint8: all but background and ignored are flaws."""
+    known = (labels == BACKGROUND) | (labels == IGNORED)
+    return np.where(known, labels, FLAW).astype(np.uint8)
 
 
 def show_windows(viewer: Viewer, film: Image, planes: Sequence[Iterable[Window]]) -> Shapes | None:
@@ -217,12 +241,23 @@ def _row(pair: Pair) -> dict[str, Any]:
         "column": pair.column,
         "mean": pair.normalisation.mean,
         "spread": pair.normalisation.spread,
+        "full_scale": pair.full_scale,
         "pixel_size_mm": pair.pixel_size_mm,
         "variant": pair.variant,
         "parameters": dict(pair.parameters),
     }
 
 
-def _pair(row: dict[str, Any], pixels: np.ndarray, mask: np.ndarray) -> Pair:
+def pair_of(row: dict[str, Any], pixels: np.ndarray, labels: np.ndarray) -> Pair:
+    """Return the pair that one plane shows.
+
+    Parameters
+    ----------
+    row
+        What else it is, from `Stacks.rows`.
+    pixels, labels
+        ``(rows, columns)``; the labels as `painted_mask` takes them.
+    """
+    mask = painted_mask(labels)
     own = {name: value for name, value in row.items() if name not in ("mean", "spread")}
     return Pair(pixels=pixels, mask=mask, normalisation=Normalisation(row["mean"], row["spread"]), **own)

@@ -168,10 +168,10 @@ def _pixels(film: GDXrayFilm) -> LazyFilm:
 
 def _labels(film: GDXrayFilm) -> LazyFilm:
     """The flaws of a film by their numbers where these are known, else 1 for flaw; 0 where it has no mask."""
-    many = max(film.instance_paths, default=1) > np.iinfo(np.uint8).max
+    many = max(film.instance_paths, default=0) >= np.iinfo(np.uint8).max
 
     def load() -> Any:
-        labels = film.instances() if film.instance_paths else film.mask()
+        labels = film.labels()
         return np.zeros(film.shape, np.uint8) if labels is None else labels
 
     dtype = np.dtype(np.int32 if many else np.uint8)

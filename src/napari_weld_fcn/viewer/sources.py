@@ -89,9 +89,18 @@ def _whole(read: Callable[[], Radiograph], truth: Any, rectangles: np.ndarray | 
 def _one_of_stack(
     pixels: LazyFilm, name: str, size: float | None, truth: Any, place: int, rectangles: np.ndarray | None
 ) -> Part:
-    own = truth.films[place] if isinstance(truth, FilmStack) else None if truth is None else truth[place]
+    own = _plane_of(truth, place, pixels.shape)
     known: dict[str, Any] = {"pixel_size_mm": size, "pixel_size_source": "user"} if size else {}
     return Part(Radiograph(pixels.exact(), name, source=name, **known), _exact(own), rectangles)
+
+
+def _plane_of(truth: Any, place: int, shape: tuple[int, ...]) -> Any:
+    """The truth of one film of a stack in the film's own size; None where there is none."""
+    if truth is None:
+        return None
+    if isinstance(truth, FilmStack):
+        return truth.films[place]
+    return truth[place][: shape[0], : shape[1]]
 
 
 def rectangles_on(film: Image, shapes: Shapes | None) -> np.ndarray | None:
@@ -137,7 +146,9 @@ def truth_of(film: Image, layers: list[Labels]) -> Labels | None:
 
 
 def _exact(data: Any) -> Any:
-    """The data, or its pixels where a viewer would show a damaged file as black."""
+    """The data, or its pixels where a viewer would show a damaged file as black and no truth as no flaw."""
+    if isinstance(data, LazyFilm) and not data.known:
+        return None
     return data.exact() if isinstance(data, LazyFilm | FilmStack) else data
 
 

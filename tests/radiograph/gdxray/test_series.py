@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,19 @@ def test_single_flaws_become_labels_and_a_mask(gdxray):
     assert np.unique(film.instances()).tolist() == [0, 2]  # flaw 1 lies under flaw 2
     assert film.mask().sum() == 24
     assert film.pixel_size_mm is None
+
+
+def test_labels_are_the_mask_with_its_flaws_told_apart(gdxray):
+    (film,) = open_series(gdxray / "Castings")
+    np.testing.assert_array_equal(film.labels(), film.instances())
+    whole = np.zeros(film.shape, bool)
+    whole[film.instances().nonzero()[0][0] :, :] = True
+    whole[film.instances().nonzero()[0][-1], :] = False
+    write_png(gdxray / "whole.png", whole)
+    both = replace(film, mask_path=gdxray / "whole.png")
+    np.testing.assert_array_equal(both.labels() > 0, both.mask())
+    assert np.unique(both.labels()).tolist() == [0, 2, 3]
+    assert replace(film, instance_paths={}).labels() is None
 
 
 def test_flaw_0_is_not_lost_in_the_background(gdxray):

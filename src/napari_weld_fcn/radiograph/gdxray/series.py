@@ -136,6 +136,28 @@ class GDXrayFilm:
             labels[_read_mask(path, self.shape, self.name)] = number
         return labels
 
+    def labels(self) -> NDArray[np.int32] | None:
+        """Read the mask with its single flaws told apart where these are known.
+
+        Returns
+        -------
+        ndarray or None
+            ``(rows, columns)`` int32: not 0 where `mask` is True: there the number of the flaw, and the
+            number after the last for what no single flaw holds. None where the film has no mask.
+
+        Raises
+        ------
+        RadiographError
+            As `mask`.
+        """
+        mask, labels = self.mask(), self.instances()
+        if mask is None:
+            return None
+        if labels is None:
+            return mask.astype(np.int32)
+        rest = max(self.instance_paths) + 1
+        return np.where(mask, np.where(labels > 0, labels, rest), 0).astype(np.int32)
+
 
 @dataclass(frozen=True)
 class GDXraySeries:

@@ -45,7 +45,7 @@ class FilmTable(QTableWidget):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setToolTip("Tick the films to crop; the windows of the film chosen here are drawn over it")
         header = self.horizontalHeader()
-        for column, mode in enumerate(("Stretch", "Stretch", "ResizeToContents", "ResizeToContents")):
+        for column, mode in enumerate(("Interactive", "Stretch", "ResizeToContents", "ResizeToContents")):
             header.setSectionResizeMode(column, getattr(QHeaderView.ResizeMode, mode))
         self.refresh()
         self.itemChanged.connect(self._on_item)
@@ -126,6 +126,8 @@ class FilmTable(QTableWidget):
             box.addItem(layer.name)
         truth = self.truth(film)
         box.setCurrentIndex(fitting.index(truth) + 1 if truth in fitting else 0)
+        box.setToolTip(box.currentText())  # the end of a long name, where masks differ, is cut off
+        box.currentIndexChanged.connect(lambda: box.setToolTip(box.currentText()))
         box.currentIndexChanged.connect(
             lambda index: self._choose(film, fitting[index - 1] if index else None)
         )

@@ -1,0 +1,116 @@
+"""`weld-fcn evaluate`: a model's scores on films whose truth is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from napari_weld_fcn.cli.predict import make_folder
+from napari_weld_fcn.cli.terminal import DONE, WRONG_INPUT, Terminal
+from napari_weld_fcn.dataset.store import Dataset, read_dataset
+from napari_weld_fcn.dataset.table import IMAGES, TABLE
+from napari_weld_fcn.errors import SettingsError
+from napari_weld_fcn.evaluation.evaluate import Evaluation, evaluate
+from napari_weld_fcn.evaluation.report import write_evaluation
+from napari_weld_fcn.evaluation.settings import EvaluationSettings
+from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.radiograph.gdxray import GDXraySeries, open_series
+
+#: So many of the films that are left out are named.
+_NAMED = 3
+
+
+def run_evaluate(
+    terminal: Terminal, model: str, truth: Path, output: Path | None, settings: EvaluationSettings
+) -> int:
+    """Score `model` on the dataset or series `truth`; write tables and curves where `output` is given."""
+    loaded = Model.load(model)
+    films = _films(terminal, truth)
+    if output is not None:
+        make_folder(output)
+    with terminal.progress("evaluate", 1) as progress:
+        found = evaluate(loaded, films, settings, on_event=progress.film("evaluate"))
+    if found.left_out:
+        terminal.say(_left_out(found.left_out))
+    written = {} if output is None else write_evaluation(output, found)
+    values = found.as_dict() | {"files": {name: str(path) for name, path in written.items()}}
+    terminal.result(values, lambda console: _show(console, found, values))
+    return WRONG_INPUT if found.faults else DONE
+
+
+def _films(terminal: Terminal, path: Path) -> Dataset | GDXraySeries:
+    if (path / TABLE).exists() or (path / IMAGES).is_dir():
+        return read_dataset(path)
+    series = open_series(path)
+    if series.is_mask:
+        raise SettingsError(f"{path}: holds masks only; give the series of their films.")
+    for problem in series.problems:
+        terminal.say(problem)
+    return series
+
+
+def _left_out(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"Without truth of their own, so left out: {', '.join(names[:_NAMED])}{more}."
+
+
+def _show(console: Console, found: Evaluation, values: dict[str, Any]) -> None:
+    console.print(_films_table(values))
+    for line in _sentences(found, values):
+        console.print(line)
+    if values["files"]:
+        console.print(f"Tables, curves and report are in {Path(values['files']['report']).parent}.")
+
+
+def _films_table(values: dict[str, Any]) -> Table:
+    table = Table("film", "precision", "recall", "F1", "IoU", "±1 px", "found", "false", padding=(0, 0))
+    for film in values["films"]:
+        table.add_row(film["film"], *_scores(film), *_calls(film, film["found"]))
+    table.add_section()
+    found = sum(film["found"] for film in values["films"])
+    table.add_row("all", *_scores(values["pooled"]), *_calls(values["flaws"], found))
+    for column in table.columns:
+        column.no_wrap = True
+    return table
+
+
+def _scores(row: dict[str, Any]) -> list[str]:
+    figures = [row[name] for name in ("precision", "recall", "f1", "iou")]
+    return [f"{figure:.3f}" for figure in [*figures, row["tolerant"]["1"]["f1"]]]
+
+
+def _calls(row: dict[str, Any], found: int) -> tuple[str, str]:
+    return f"{found} of {row['flaws']}", str(row["false_calls"])
+
+
+def _sentences(found: Evaluation, values: dict[str, Any]) -> list[str]:
+    flaws, best, point = values["flaws"], values["best_f1"], values["at_false_calls"]
+    bounds = values["pooled"]["intervals"].get("f1")
+    rates = [f"{flaws['false_calls_per_film']:.2g} a film"]
+    for unit, name in (("metre of weld", "metre"), ("cm²", "cm2")):
+        if flaws[f"false_calls_per_{name}"] is not None:
+            rates.append(f"{flaws[f'false_calls_per_{name}']:.2g} a {unit}")
+    confidence = f"{found.settings.confidence:.0%} over films"
+    spread = f" ({confidence}: {bounds[0]:.3f} to {bounds[1]:.3f})" if bounds else ""
+    lines = [
+        f"Threshold {values['threshold']:g}: F1 {values['pooled']['f1']:.3f}{spread}.",
+        f"False calls: {', '.join(rates)}; {flaws['merged']} indications merge flaws, "
+        f"{flaws['split']} flaws are split.",
+        f"Films without flaws: {flaws['clean_films']}, of which {flaws['clean_films_called']} were called.",
+        f"Best F1 on these films: {best['f1']:.3f} at threshold {best['threshold']:g}.",
+    ]
+    kept = "" if point["kept"] else " (no threshold keeps to it)"
+    lines.append(
+        f"For {point['asked']:g} false calls a film{kept}: threshold {point['threshold']:g}, "
+        f"{point['found']:.1%} of flaws found, {point['false_calls_per_film']:.2g} false calls a film."
+    )
+    error = flaws["length_error"]
+    if error["flaws"]:
+        lines.append(
+            f"Lengths of found flaws are {error['mean_px']:+.1f} pixels off on average, "
+            f"{error['median_absolute_px']:.1f} in the median."
+        )
+    return lines

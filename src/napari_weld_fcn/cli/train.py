@@ -1,0 +1,123 @@
+"""`weld-fcn train` and `weld-fcn resume`: Ctrl-C is no fault here, it stops and keeps the best model."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from napari_weld_fcn.cli.terminal import DONE, Progress, Terminal
+from napari_weld_fcn.dataset.settings import SplitSettings
+from napari_weld_fcn.events import Event, OnEvent, ShouldStop, StepDone, TileDone, Validated
+from napari_weld_fcn.network.settings import NetworkSettings
+from napari_weld_fcn.training.run import NOTHING, TrainResult, resume, train
+from napari_weld_fcn.training.settings import PRESETS, TrainSettings
+
+_Job = Callable[[OnEvent, ShouldStop], TrainResult]
+
+
+def network_settings(preset: str, start_from: str, given: dict[str, Any]) -> NetworkSettings | None:
+    """Return the preset's network changed by what was given; None where a model is trained on as it is.
+
+    Parameters
+    ----------
+    preset
+        Its name.
+    start_from
+        A model, or ``"nothing"``.
+    given
+        Values of some fields; those that are empty were not given.
+    """
+    changed = {name: value for name, value in given.items() if value}
+    if start_from != NOTHING and not changed:
+        return None
+    return NetworkSettings(**{**PRESETS[preset].network.model_dump(), **changed})
+
+
+def run_train(
+    terminal: Terminal,
+    dataset: Path,
+    run: Path,
+    settings: TrainSettings,
+    network: NetworkSettings | None,
+    split: SplitSettings,
+    start_from: str,
+) -> int:
+    """Train on `dataset` in the folder `run`."""
+
+    def job(on_event: OnEvent, should_stop: ShouldStop) -> TrainResult:
+        return train(
+            dataset,
+            run,
+            settings,
+            network=network,
+            split=split,
+            start_from=start_from,
+            on_event=on_event,
+            should_stop=should_stop,
+        )
+
+    return _shown(terminal, job)
+
+
+def run_resume(terminal: Terminal, run: Path, dataset: Path | None) -> int:
+    """Go on with the run in the folder `run`."""
+    return _shown(
+        terminal,
+        lambda on_event, should_stop: resume(run, dataset, on_event=on_event, should_stop=should_stop),
+    )
+
+
+def _shown(terminal: Terminal, job: _Job) -> int:
+    """Do a job with a bar and a line for each validation, then give its result."""
+    with terminal.progress("train", 1) as progress, _stopped_by_signals(terminal) as should_stop:
+        result = job(_listener(terminal, progress), should_stop)
+    best = result.best
+    values = {
+        "run": str(result.run),
+        "model": str(result.model),
+        "best": {"epoch": best.epoch, "f1": best.f1, "threshold": best.threshold},
+        "stopped": result.stopped,
+    }
+    line = f"{result.model}: F1 {best.f1:.3f} at threshold {best.threshold:.3f}, after epoch {best.epoch}"
+    more = f"\nStopped; go on with: weld-fcn resume {result.run}" if result.stopped else ""
+    terminal.result(values, lambda console: console.print(line + more))
+    return DONE
+
+
+def _listener(terminal: Terminal, progress: Progress) -> OnEvent:
+    bar = progress.film("train")
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, StepDone):
+            bar(TileDone(event.done, event.total, event.seconds_left))
+        elif isinstance(event, Validated):
+            terminal.say(
+                f"step {event.step}: loss {event.loss or 0:.4f}  F1 {event.f1:.3f}  precision "
+                f"{event.precision:.3f}  recall {event.recall:.3f}  threshold {event.threshold:.3f}"
+            )
+        else:
+            bar(event)
+
+    return on_event
+
+
+@contextmanager
+def _stopped_by_signals(terminal: Terminal) -> Iterator[ShouldStop]:
+    """Take the first Ctrl-C, or request to end, as a wish to stop; the second ends the command."""
+    asked: list[int] = []
+
+    def ask(number: int, frame: Any) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        terminal.say("Stopping after this step; the best model is kept.")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,264 @@
+"""What each stage of a network responds to, on the radiograph's own pixels.
+
+A stage's channels are arbitrary in scale, so the magnitude of each is divided by its root mean square over
+the whole radiograph before they are averaged or compared; divided by its largest value instead, one pixel at
+the padded border would make all else dark. That takes two passes over the tiles, the first to measure,
+because the responses of all channels of a large film do not fit into memory. A stage on a coarser grid is
+shown as it is, each of its samples over the pixels of its cell: smoothing would claim a resolution it lacks.
+
+Tiles are exact, as in prediction: a stage sees no further than the network, whose halo is read, and tile
+origins lie on the network's stride, so on every stage's grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from napari_weld_fcn.errors import RadiographError, SettingsError, Stopped
+from napari_weld_fcn.evaluation.settings import FeatureSettings
+from napari_weld_fcn.events import OnEvent, ShouldStop, TileDone, ignore, never
+from napari_weld_fcn.network.card import Quality
+from napari_weld_fcn.network.fuse import folded
+from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.network.stage import Stage
+from napari_weld_fcn.prediction.device import choose_device
+from napari_weld_fcn.prediction.engine import FLOAT32, engine_for, exact_float32
+from napari_weld_fcn.prediction.sweep import View, default_tile
+from napari_weld_fcn.prediction.tiles import Box, extended, split, surround
+from napari_weld_fcn.radiograph.normalisation import measure
+from napari_weld_fcn.radiograph.radiograph import Radiograph
+
+#: Under this root mean square a channel counts as silent, and gives 0.
+_SILENT = 1e-12
+
+#: Is handed a stage's name and its responses ``(channels, rows, columns)``.
+_Seen = Callable[[str, torch.Tensor], None]
+
+
+def stages_of(network: nn.Module) -> tuple[str, ...]:
+    """Names of a network's stages, as its modules are called and in their order."""
+    return tuple(name for name, module in network.named_modules() if isinstance(module, Stage))
+
+
+def feature_maps(
+    radiograph: Radiograph | NDArray[Any],
+    model: Model | str | Path = "default",
+    settings: FeatureSettings = FeatureSettings(),
+    *,
+    on_event: OnEvent = ignore,
+    should_stop: ShouldStop = never,
+) -> dict[str, NDArray[np.float32]]:
+    """Show what each stage of a network responds to.
+
+    Parameters
+    ----------
+    radiograph
+        One plane, ``(rows, columns)`` of any real dtype.
+    model
+        A model, its name, or its file.
+    settings
+        Which stages, and what of them.
+    on_event
+        Is handed `TileDone`; each tile counts twice, for the two passes.
+    should_stop
+        Asked before each tile and after each stage.
+
+    Returns
+    -------
+    dict
+        By the stage's name, in the order in which they are computed: ``(rows, columns)`` float32 of at
+        least 0, on the radiograph's own pixels; 1 is a channel's root mean square over the radiograph.
+
+    Raises
+    ------
+    Stopped
+        If `should_stop` said so.
+    RadiographError
+        If it is a stack, or a pixel is not a finite number.
+    SettingsError
+        If there is no such stage, channel or device.
+    ModelError
+        If the model cannot be used.
+    """
+    film = radiograph if isinstance(radiograph, Radiograph) else Radiograph(radiograph)
+    ready = model if isinstance(model, Model) else Model.load(model)
+    view = _view(film, ready, settings)
+    pass_over = _Passes(ready, view, settings, on_event, should_stop)
+    scales = _Scales()
+    pass_over(scales.add)
+    maps = _Maps(view.shape, scales.weights(settings), settings.show == "strongest")
+    pass_over(maps.add)
+    return maps.found
+
+
+@dataclass(frozen=True)
+class _Seat:
+    """The inner part of a tile on one stage's grid: in the stage's own samples, and in pixels of the film."""
+
+    box: Box
+    outer: Box
+    step: int
+
+    def of(self, response: torch.Tensor) -> torch.Tensor:
+        """Cut the inner part's samples out of the responses of the whole window."""
+        top, left = (
+            (self.box.top - self.outer.top) // self.step,
+            (self.box.left - self.outer.left) // self.step,
+        )
+        rows, columns = (-(-edge // self.step) for edge in self.box.shape)
+        return response[:, top : top + rows, left : left + columns]
+
+
+#: Takes a stage's name, its responses to a tile's inner part, and where that lies.
+_Add = Callable[[str, torch.Tensor, _Seat], None]
+
+
+class _Passes:
+    """Runs the network over all tiles, once for each call, and hands on what each stage gives."""
+
+    def __init__(
+        self,
+        model: Model,
+        view: View,
+        settings: FeatureSettings,
+        on_event: OnEvent,
+        should_stop: ShouldStop,
+    ) -> None:
+        self._stages = _chosen(model.network, settings)
+        self._view, self._on_event, self._should_stop = view, on_event, should_stop
+        self._device = choose_device(settings.device)
+        tile = (settings.tile, settings.tile) if settings.tile else _default_tile(model, view, self._device)
+        self._tiles = list(split(Box(0, 0, *view.shape), tile, view.stride))
+        self._network = folded(model.network).float().to(self._device)
+        self._done = 0
+
+    def __call__(self, add: _Add) -> None:
+        """Hand `add` each stage's responses to each tile's inner part."""
+        for box in self._tiles:
+            self._stop_if_asked()
+            outer = surround(box, self._view.shape, self._view.halo, self._view.stride)
+            self._run(self._view.read(outer), partial(self._hand_on, add, box, outer))
+            self._done += 1
+            self._on_event(TileDone(self._done, 2 * len(self._tiles)))
+
+    def _run(self, window: NDArray[np.float32], seen: _Seen) -> None:
+        pixels = torch.from_numpy(window).to(self._device)[None, None]
+        listening = _listening(self._network, self._stages, seen)
+        with torch.inference_mode(), exact_float32(self._device), listening:
+            self._network(pixels)
+
+    def _hand_on(self, add: _Add, box: Box, outer: Box, name: str, response: torch.Tensor) -> None:
+        step = extended(outer.shape[0], self._view.stride) // response.shape[-2]
+        seat = _Seat(box, outer, step)
+        add(name, seat.of(response), seat)
+        self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
+        if self._should_stop():
+            raise Stopped
+
+
+class _Scales:
+    """Root mean square of each channel of each stage over the whole radiograph."""
+
+    def __init__(self) -> None:
+        self._squares: dict[str, torch.Tensor] = {}
+        self._samples: dict[str, int] = {}
+
+    def add(self, name: str, response: torch.Tensor, seat: _Seat) -> None:
+        """Count one tile."""
+        squares = torch.linalg.vector_norm(response, dim=(1, 2), dtype=torch.float64).square()
+        self._squares[name] = self._squares.get(name, 0) + squares
+        self._samples[name] = self._samples.get(name, 0) + response[0].numel()
+
+    def weights(self, settings: FeatureSettings) -> dict[str, torch.Tensor]:
+        """Return what each channel's magnitude is multiplied by, stage by stage."""
+        return {
+            name: _weights(name, (squares / self._samples[name]).sqrt(), settings)
+            for name, squares in self._squares.items()
+        }
+
+
+class _Maps:
+    """The maps, written tile by tile."""
+
+    def __init__(self, shape: tuple[int, int], weights: dict[str, torch.Tensor], strongest: bool) -> None:
+        self.found = {name: np.zeros(shape, np.float32) for name in weights}
+        self._weights, self._strongest = weights, strongest
+
+    def add(self, name: str, response: torch.Tensor, seat: _Seat) -> None:
+        """Write one tile of one stage."""
+        magnitude = response.abs().mul_(self._weights[name][:, None, None])
+        shown = magnitude.amax(0) if self._strongest else magnitude.sum(0)
+        rows, columns = seat.box.shape
+        pixels = shown.repeat_interleave(seat.step, 0)[:rows].repeat_interleave(seat.step, 1)[:, :columns]
+        self.found[name][seat.box.slices] = pixels.cpu().numpy()
+
+
+def _weights(name: str, rms: torch.Tensor, settings: FeatureSettings) -> torch.Tensor:
+    each = torch.where(rms > _SILENT, 1 / rms.clamp_min(_SILENT), 0.0).float()
+    if settings.show == "mean":
+        return each / len(each)
+    if settings.show == "channel":
+        chosen = torch.zeros_like(each)
+        chosen[settings.channel] = each[settings.channel]
+        return chosen
+    return each
+
+
+def _chosen(network: nn.Module, settings: FeatureSettings) -> tuple[str, ...]:
+    stages = stages_of(network)
+    if settings.stage and settings.stage not in stages:
+        raise SettingsError(f"Stage {settings.stage}: the network has none; it has {', '.join(stages)}.")
+    chosen = (settings.stage,) if settings.stage else stages
+    for name in chosen if settings.show == "channel" else ():
+        channels = _stage(network, name).convolution.out_channels
+        if settings.channel >= channels:
+            raise SettingsError(
+                f"Channel {settings.channel}: stage {name} has {channels} channels, 0 to {channels - 1}."
+            )
+    return chosen
+
+
+def _stage(network: nn.Module, name: str) -> Stage:
+    stage = network.get_submodule(name)
+    assert isinstance(stage, Stage)
+    return stage
+
+
+def _view(film: Radiograph, model: Model, settings: FeatureSettings) -> View:
+    if len(film.pixels.shape) != 2:
+        raise RadiographError(f"{film.name}: is a stack of {film.planes} planes; give one plane.")
+    try:
+        normalisation = measure(film.pixels)
+    except RadiographError as fault:
+        raise RadiographError(f"{film.name}: {fault}") from fault
+    bright = settings.polarity == "bright"
+    return View(film.pixels, normalisation, bright, Quality(), model.halo, model.stride)
+
+
+def _default_tile(model: Model, view: View, device: torch.device) -> tuple[int, int]:
+    return default_tile(view, engine_for(model, device, FLOAT32))
+
+
+@contextmanager
+def _listening(network: nn.Module, stages: Sequence[str], seen: _Seen) -> Iterator[None]:
+    """Hand the responses of `stages` to `seen` while the block runs."""
+    with ExitStack() as hooks:
+        for name in stages:
+
+            def hear(layer: nn.Module, inputs: object, result: torch.Tensor, name: str = name) -> None:
+                seen(name, result[0])
+
+            hooks.callback(_stage(network, name).register_forward_hook(hear).remove)
+        yield

@@ -1,0 +1,281 @@
+"""What a model did with one film: its pixels, its flaws one by one, its false calls, at every threshold.
+
+Crops of one film are added, so that a film has one voice however it was cut; where crops overlap, what lies
+in both counts twice, and a flaw that a cut goes through counts in each part. All else that a series says is
+summed from these (`Evaluation`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_weld_fcn.evaluation.cases import Case
+from napari_weld_fcn.evaluation.flaw_classes import UNKNOWN
+from napari_weld_fcn.evaluation.matches import FlawMatches, match_flaws
+from napari_weld_fcn.evaluation.operating_point import ObjectCounts, object_counts
+from napari_weld_fcn.evaluation.scores import (
+    PixelScores,
+    ThresholdCounts,
+    pixel_scores,
+    pooled,
+    threshold_counts,
+)
+from napari_weld_fcn.events import ShouldStop, never
+from napari_weld_fcn.prediction.indications import label, lengths, measure
+
+#: Pixels by which an outline may be off at no cost, in the scores that stand beside the strict ones.
+TOLERANCES = (1, 2)
+
+
+@dataclass(frozen=True)
+class FlawRow:
+    """One flaw and what became of it.
+
+    Attributes
+    ----------
+    film, image
+        Where it is; `image` names the crop where there are crops.
+    number
+        In the truth.
+    iso6520, name
+        Its class after ISO 6520-1; 0 and "not classified" where it is not known.
+    row, column
+        Its centroid in the image, pixels from 0.
+    length_px, length_mm
+        Its maximum Feret length; mm None without a pixel size.
+    found
+        Whether it has an indication of its own.
+    marked
+        Whether it was found or is at least half covered, in whatever company.
+    covered
+        Share of its pixels that is marked, 0..1.
+    iou
+        Intersection over union with its indication; 0 where it was missed.
+    indication
+        Number of that indication; 0 where it was missed.
+    found_length_px
+        Maximum Feret length of that indication; None where it was missed.
+    """
+
+    film: str
+    image: str
+    number: int
+    iso6520: int
+    name: str
+    row: float
+    column: float
+    length_px: float
+    length_mm: float | None
+    found: bool
+    marked: bool
+    covered: float
+    iou: float
+    indication: int
+    found_length_px: float | None
+
+    @property
+    def length_error_px(self) -> float | None:
+        """How much too long it was measured, pixels; None where it was missed."""
+        return None if self.found_length_px is None else self.found_length_px - self.length_px
+
+
+@dataclass(frozen=True)
+class FilmScores:
+    """One film at the threshold that was used, and its counts at all others.
+
+    Attributes
+    ----------
+    film
+        Its name.
+    images
+        1, or the number of its crops.
+    threshold, min_size_px
+        With which it was marked; the largest minimum size where crops differ.
+    pixels
+        Of what is marked, after indications under the minimum size were left out, against all flaw pixels.
+    tolerant
+        The same within each of `TOLERANCES`.
+    flaws
+        Those that count: not smaller than the minimum size.
+    indications, false_calls, merged, split
+        As in `FlawMatches`.
+    above
+        Pixels above each threshold, without a minimum size.
+    objects
+        Flaws found and false calls at each threshold.
+    clean
+        Whether its truth has no flaw pixel.
+    metres
+        Length of the weld: the film's longer edge, m; None for crops or without a pixel size.
+    area_cm2
+        What takes part, cm2; None without a pixel size.
+    """
+
+    film: str
+    images: int
+    threshold: float
+    min_size_px: float
+    pixels: PixelScores
+    tolerant: tuple[PixelScores, ...]
+    flaws: tuple[FlawRow, ...]
+    indications: int
+    false_calls: int
+    merged: int
+    split: int
+    above: ThresholdCounts
+    objects: ObjectCounts
+    clean: bool
+    metres: float | None
+    area_cm2: float | None
+
+    @property
+    def found(self) -> int:
+        """Flaws with an indication of their own."""
+        return sum(flaw.found for flaw in self.flaws)
+
+    def __add__(self, other: FilmScores) -> FilmScores:
+        """Add two crops of one film."""
+        if self.film != other.film:
+            raise ValueError(f"crops of {self.film} and of {other.film} are not one film")
+        pairs = zip(self.tolerant, other.tolerant, strict=True)
+        return FilmScores(
+            film=self.film,
+            images=self.images + other.images,
+            threshold=self.threshold,
+            min_size_px=max(self.min_size_px, other.min_size_px),
+            pixels=pooled([self.pixels, other.pixels]),
+            tolerant=tuple(pooled(pair) for pair in pairs),
+            flaws=self.flaws + other.flaws,
+            indications=self.indications + other.indications,
+            false_calls=self.false_calls + other.false_calls,
+            merged=self.merged + other.merged,
+            split=self.split + other.split,
+            above=self.above + other.above,
+            objects=replace(self.objects + other.objects, films=1),
+            clean=self.clean and other.clean,
+            metres=known_sum([self.metres, other.metres]),
+            area_cm2=known_sum([self.area_cm2, other.area_cm2]),
+        )
+
+
+def score_film(
+    case: Case,
+    probability: NDArray[np.float32],
+    threshold: float,
+    min_size_px: float = 0.0,
+    *,
+    min_iou: float,
+    pixel_size_mm: float | None = None,
+    should_stop: ShouldStop = never,
+) -> FilmScores:
+    """Compare the probabilities of one film or crop with its truth.
+
+    Parameters
+    ----------
+    case
+        The film and its truth.
+    probability
+        ``(rows, columns)`` in [0, 1]; what is ignored counts as 0.
+    threshold
+        A pixel is marked where its probability is larger.
+    min_size_px
+        Smallest maximum Feret length of an indication, and of a flaw that counts, pixels.
+    min_iou
+        Smallest intersection over union of a flaw and its indication, 0..1.
+    pixel_size_mm
+        Edge of a pixel; None gives nothing in mm.
+    should_stop
+        Asked before each threshold that is tried.
+
+    Raises
+    ------
+    Stopped
+        If `should_stop` said so.
+    ValueError
+        If the shapes differ.
+    """
+    if case.ignored is not None:
+        probability = np.where(case.ignored, np.float32(0), probability)
+    labels = label(probability, threshold, min_size_px)
+    matches = match_flaws(labels, case.instances, min_iou, min_size_px)
+    objects = object_counts(
+        probability,
+        case.instances,
+        min_size_px=min_size_px,
+        min_flaw_size_px=min_size_px,
+        min_iou=min_iou,
+        should_stop=should_stop,
+    )
+    return FilmScores(
+        film=case.radiograph.film,
+        images=1,
+        threshold=threshold,
+        min_size_px=min_size_px,
+        pixels=pixel_scores(labels, case.instances),
+        tolerant=tuple(pixel_scores(labels, case.instances, pixels) for pixels in TOLERANCES),
+        flaws=_rows(case, labels, matches, pixel_size_mm),
+        indications=matches.indications,
+        false_calls=matches.false_calls,
+        merged=matches.merged,
+        split=matches.split,
+        above=threshold_counts(probability, case.instances),
+        objects=objects,
+        clean=not case.instances.any(),
+        metres=_metres(case, pixel_size_mm),
+        area_cm2=_area_cm2(case, pixel_size_mm),
+    )
+
+
+def known_sum(values: list[float | None]) -> float | None:
+    """Sum of `values`, or None where one is not known or there is none."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None
+
+
+def _rows(
+    case: Case, labels: NDArray[Any], matches: FlawMatches, pixel_size_mm: float | None
+) -> tuple[FlawRow, ...]:
+    table = measure(case.instances, np.zeros(case.instances.shape, np.float32))
+    place = {int(number): index for index, number in enumerate(table["label"])}
+    found_lengths = lengths(labels, int(labels.max(initial=0)))
+    rows = []
+    for index, number in enumerate(matches.flaws.tolist()):
+        at, indication = place[number], int(matches.labels[index])
+        kind = case.classes.get(number, UNKNOWN)
+        length = float(table["length_px"][at])
+        rows.append(
+            FlawRow(
+                film=case.radiograph.film,
+                image=case.radiograph.name,
+                number=number,
+                iso6520=kind.iso6520,
+                name=kind.name,
+                row=float(table["row"][at]),
+                column=float(table["column"][at]),
+                length_px=length,
+                length_mm=length * pixel_size_mm if pixel_size_mm else None,
+                found=indication > 0,
+                marked=bool(matches.marked[index]),
+                covered=float(matches.covered[index]),
+                iou=float(matches.iou[index]),
+                indication=indication,
+                found_length_px=float(found_lengths[indication - 1]) if indication else None,
+            )
+        )
+    return tuple(rows)
+
+
+def _metres(case: Case, pixel_size_mm: float | None) -> float | None:
+    whole = pixel_size_mm is not None and case.whole_film
+    return max(case.instances.shape) * pixel_size_mm / 1000 if whole and pixel_size_mm else None
+
+
+def _area_cm2(case: Case, pixel_size_mm: float | None) -> float | None:
+    if not pixel_size_mm:
+        return None
+    ignored = 0 if case.ignored is None else int(np.count_nonzero(case.ignored))
+    return (case.instances.size - ignored) * pixel_size_mm**2 / 100

@@ -1,0 +1,319 @@
+"""A run by epochs, from a dataset to a model, in one folder that it can always be resumed from.
+
+`train` writes down what the run is and then does what `resume` does: it reads the folder and goes on. There
+is no other way in, so that a run that was killed cannot know less than one that was not. Stopping keeps the
+best model so far.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from napari_weld_fcn.dataset.pair import Pair
+from napari_weld_fcn.dataset.settings import AugmentationSettings, SplitSettings
+from napari_weld_fcn.dataset.splits import split as split_of
+from napari_weld_fcn.dataset.store import Dataset
+from napari_weld_fcn.errors import DatasetError, SettingsError, Stopped
+from napari_weld_fcn.events import Message, OnEvent, ShouldStop, Validated, ignore, never
+from napari_weld_fcn.network.model import Card, Model
+from napari_weld_fcn.network.settings import NetworkSettings
+from napari_weld_fcn.prediction.device import choose_device
+from napari_weld_fcn.training.crop_validation import validate_crops
+from napari_weld_fcn.training.fit import begin, fit
+from napari_weld_fcn.training.hardware import resolve_precision
+from napari_weld_fcn.training.run_card import card_of
+from napari_weld_fcn.training.run_folder import Row, RunFolder
+from napari_weld_fcn.training.settings import PRESETS, FitSettings, RunSettings, TrainSettings
+from napari_weld_fcn.training.sources import (
+    CropSource,
+    fingerprint,
+    pairs_of,
+    pixel_sizes_of,
+    places_of,
+    variants_of,
+)
+
+#: What `start_from` is where no model is trained further.
+NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run came to.
+
+    Attributes
+    ----------
+    run
+        Its folder.
+    model
+        File of the best model.
+    best
+        The validation of that model.
+    stopped
+        Whether the run was stopped and can be resumed.
+    """
+
+    run: Path
+    model: Path
+    best: Row
+    stopped: bool
+
+
+def train(
+    dataset: str | Path | Sequence[Pair],
+    run: str | Path,
+    settings: TrainSettings = TrainSettings(),
+    *,
+    network: NetworkSettings | None = None,
+    augmentation: AugmentationSettings | None = None,
+    split: SplitSettings = SplitSettings(),
+    start_from: str | Path | Model = NOTHING,
+    on_event: OnEvent = ignore,
+    should_stop: ShouldStop = never,
+    should_pause: ShouldStop = never,
+) -> TrainResult:
+    """Train a network on the crops of a dataset.
+
+    Parameters
+    ----------
+    dataset
+        A dataset folder, or pairs in memory. Crops are varied anew in each epoch; a dataset that holds
+        variants already is shown as it is. Ignored pixels take no part.
+    run
+        Folder for settings, split, history, models and state; must not hold a run.
+    settings
+        Epochs, rate, device, seed.
+    network
+        What is built; None takes the preset's, or that of the model that is trained further.
+    augmentation
+        The variants; None takes the preset's.
+    split
+        Which films validate. Of these the crops themselves are scored, never variants.
+    start_from
+        A model, its name or its file, or ``"nothing"``. Its statistics of batch normalisation stay, and
+        `settings.keep` of its weights.
+    on_event
+        Told of each step and each validation.
+    should_stop
+        Asked after each step; the best model so far is kept and the run can be resumed.
+    should_pause
+        Asked after each step; while it says so the run waits.
+
+    Returns
+    -------
+    TrainResult
+        With the best model by its pixel F1 on the held-out films, all their crops pooled.
+
+    Raises
+    ------
+    DatasetError
+        If the dataset is damaged, or there is no flaw, or nothing, for one side of the split.
+    ModelError
+        If the loss is not finite, the network learns nothing, the folder holds a run already, or there is no
+        such model.
+    SettingsError
+        If `network` is not that of the model, or there is no such device.
+    """
+    pairs = pairs_of(dataset)
+    divided = split_of(places_of(pairs), split)
+    if all(variants_of(pairs)[i] for i in divided.validation):
+        raise DatasetError(
+            "The films that validate have variants only; scores are taken on the crops themselves."
+        )
+    start = _start(start_from)
+    given = PRESETS[settings.preset]
+    if start is not None and network is not None and network != start.card.network:
+        raise SettingsError(
+            f"Model {start.card.name} is trained on as it is; another network can start from nothing only."
+        )
+    precision = resolve_precision(settings.precision, settings.device)
+    about = RunSettings(
+        train=settings.model_copy(update={"precision": precision}),
+        network=start.card.network if start else network or given.network,
+        augmentation=augmentation or given.augmentation,
+        split=split,
+        dataset=str(pairs.folder.absolute()) if isinstance(pairs, Dataset) else "",
+        pairs=len(pairs),
+        pairs_sha256=fingerprint(pairs),
+        start_from=(start.source or start.card.name) if start else NOTHING,
+        start_sha256=start.sha256 if start else "",
+    )
+    folder = RunFolder(Path(run))
+    folder.begin(about, divided, start)
+    if divided.note:
+        on_event(Message(divided.note))
+    return _Run(folder, pairs).go_on(on_event, should_stop, should_pause)
+
+
+def resume(
+    run: str | Path,
+    dataset: str | Path | Sequence[Pair] | None = None,
+    *,
+    on_event: OnEvent = ignore,
+    should_stop: ShouldStop = never,
+    should_pause: ShouldStop = never,
+) -> TrainResult:
+    """Go on with a run that was stopped or killed; it ends with the weights that it would have had (CPU).
+
+    Parameters
+    ----------
+    run
+        Its folder. A run that is at its end gives its result again.
+    dataset
+        Where the dataset lies now; None looks where it was. Pairs that were in memory must be given.
+    on_event, should_stop, should_pause
+        As for `train`.
+
+    Raises
+    ------
+    DatasetError
+        If the dataset is no longer the one that the run began with, or pairs in memory are not given.
+    ModelError
+        If the folder holds no run, or one of its files is damaged.
+    """
+    folder = RunFolder(Path(run))
+    about = folder.read_settings()
+    where = dataset if dataset is not None else about.dataset
+    if isinstance(where, str) and not where:
+        raise DatasetError(f"{run}: was trained on crops in memory; give them to resume it.")
+    pairs = pairs_of(where)
+    if fingerprint(pairs) != about.pairs_sha256:
+        raise DatasetError(f"{where}: is not the dataset that {run} began with; train anew.")
+    return _Run(folder, pairs).go_on(on_event, should_stop, should_pause)
+
+
+def _start(start_from: str | Path | Model) -> Model | None:
+    if isinstance(start_from, Model):
+        return start_from
+    return None if start_from == NOTHING else Model.load(start_from)
+
+
+class _Run:
+    """A run as its folder tells it."""
+
+    def __init__(self, folder: RunFolder, pairs: Sequence[Pair]) -> None:
+        self.folder, self.pairs = folder, pairs
+        self.about = folder.read_settings()
+        self.split = folder.read_split()
+        variants = variants_of(pairs)
+        self.stored = any(variants)
+        self.held_out = [i for i in self.split.validation if variants[i] == 0]
+        self.source = CropSource(
+            pairs,
+            self.split.training,
+            places_of(pairs),
+            None if self.stored else self.about.augmentation,
+            batch=self.about.train.batch,
+            window=self.about.train.window,
+            seed=self.about.train.seed,
+        )
+        self.start = Model.load(folder.start) if self.about.start_sha256 else None
+        self.fit_settings = self._fit_settings()
+
+    def go_on(self, on_event: OnEvent, should_stop: ShouldStop, should_pause: ShouldStop) -> TrainResult:
+        """Fit up to the end, or until it is stopped."""
+        device = choose_device(self.about.train.device)
+        self.folder.add_session(str(device))
+        if self.stored:
+            on_event(Message("The dataset holds variants already; they are shown as they are."))
+        network = self._network()
+        try:
+            result = fit(
+                network,
+                self.source.batches,
+                self._validate,
+                self.fit_settings,
+                self.folder.state,
+                device=device.type,
+                freeze_statistics=self.start is not None,
+                keep=self._keep,
+                enough=self._enough,
+                on_event=on_event,
+                should_stop=should_stop,
+                should_pause=should_pause,
+            )
+        except Stopped:
+            return self._stopped()
+        except torch.OutOfMemoryError as fault:
+            batch = self.about.train.batch
+            raise SettingsError(
+                f"{device} has not enough memory for {batch} crops in a step; take a smaller batch."
+            ) from fault
+        if result.history[-1].step < self.fit_settings.steps:
+            on_event(Message(f"No better validation for {self.about.train.patience} epochs: ended."))
+        return self._result(stopped=False)
+
+    def _fit_settings(self) -> FitSettings:
+        train, each = self.about.train, self.source.steps_per_epoch
+        steps = train.epochs * each
+        shared = train.model_dump(include=set(FitSettings.model_fields) - {"learning_rate", "warm_up"})
+        return FitSettings(
+            **shared,
+            steps=steps,
+            validate_every=each,
+            learning_rate=train.rate(self.start is not None),
+            warm_up=round(train.warm_up * steps),
+        )
+
+    def _network(self) -> torch.nn.Module:
+        if self.start is not None:
+            return copy.deepcopy(self.start.network)
+        return Model.create(Card(name="new", network=self.about.network), seed=self.about.train.seed).network
+
+    def _validate(self, averaged: torch.nn.Module, step: int) -> Validated:
+        return validate_crops(self._mixed(averaged), self.pairs, self.held_out, step)
+
+    def _keep(self, averaged: torch.nn.Module, scores: Validated) -> None:
+        """Write a validated network as the last model, and as the best where it is."""
+        row = self._row(scores)
+        model = Model.create(self._card(row), self._mixed(averaged))
+        if self.folder.add(row):
+            model.save(self.folder.best)
+        model.save(self.folder.last)
+
+    def _mixed(self, averaged: torch.nn.Module) -> torch.nn.Module:
+        """Return the averaged network, drawn back to the one it started from by `keep`."""
+        share = self.about.train.keep
+        if self.start is None or not share:
+            return averaged
+        mixed = copy.deepcopy(averaged)
+        first = self.start.network.state_dict()
+        with torch.no_grad():
+            for name, weights in mixed.state_dict().items():
+                if weights.dtype.is_floating_point:
+                    weights.lerp_(first[name].to(weights.device), share)
+        return mixed
+
+    def _enough(self, history: Sequence[Validated]) -> bool:
+        patience = self.about.train.patience
+        if not patience or not history:
+            return False
+        best = max(range(len(history)), key=lambda index: (history[index].f1, index))
+        return len(history) - 1 - best >= patience
+
+    def _stopped(self) -> TrainResult:
+        """Return the best so far; before the first validation that is the network as it stands."""
+        if not self.folder.history():
+            state = begin(self._network(), self.fit_settings)
+            state.load(self.folder.state)
+            row = self._row(self._validate(state.averaged, state.step))
+            Model.create(self._card(row), self._mixed(state.averaged)).save(self.folder.best)
+            return TrainResult(self.folder.path, self.folder.best, row, stopped=True)
+        return self._result(stopped=True)
+
+    def _result(self, *, stopped: bool) -> TrainResult:
+        best = max(self.folder.history(), key=lambda row: (row.f1, row.step))
+        return TrainResult(self.folder.path, self.folder.best, best, stopped)
+
+    def _row(self, scores: Validated) -> Row:
+        return Row.of(scores, scores.step // self.source.steps_per_epoch)
+
+    def _card(self, row: Row) -> Card:
+        start = self.start.card if self.start else None
+        sizes = pixel_sizes_of(self.pairs)
+        return card_of(self.folder.path, self.about, self.split, row, start, sizes)

@@ -1,0 +1,213 @@
+"""What a run leaves on disk, and what of it a resumed run relies on.
+
+`settings.json` is written last of what begins a run: a folder without it is no run, whatever was killed in
+between. `history.csv` and the models are written before the fit's own state, so after a kill they may be one
+validation ahead of it; that validation is then done again, with the same outcome, and its row replaced.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+
+import napari_weld_fcn
+from napari_weld_fcn.dataset.splits import Split
+from napari_weld_fcn.errors import ModelError
+from napari_weld_fcn.events import Validated
+from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.radiograph.output import write_text
+from napari_weld_fcn.training.settings import RunSettings
+from napari_weld_fcn.training.state import make_folder
+
+_COLUMNS = ("epoch", "step", "loss", "f1", "precision", "recall", "threshold")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One validation: scores 0..1, the mean loss of the epoch."""
+
+    epoch: int
+    step: int
+    loss: float
+    f1: float
+    precision: float
+    recall: float
+    threshold: float
+
+    @classmethod
+    def of(cls, scores: Validated, epoch: int) -> Row:
+        """Name the epoch of a validation."""
+        values = (scores.f1, scores.precision, scores.recall, scores.threshold)
+        return cls(epoch, scores.step, scores.loss or 0.0, *values)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run.
+
+    Attributes
+    ----------
+    path
+        The folder; need not exist before `begin`.
+    """
+
+    path: Path
+
+    @property
+    def settings_file(self) -> Path:
+        """What makes a folder a run."""
+        return self.path / "settings.json"
+
+    @property
+    def best(self) -> Path:
+        """The model of the largest validation F1."""
+        return self.path / "best.safetensors"
+
+    @property
+    def last(self) -> Path:
+        """The model of the last validation."""
+        return self.path / "last.safetensors"
+
+    @property
+    def start(self) -> Path:
+        """The model that the run started from; not there if it started from nothing."""
+        return self.path / "start.safetensors"
+
+    @property
+    def state(self) -> Path:
+        """Folder of the optimiser's and the generators' state."""
+        return self.path / "state"
+
+    def begin(self, settings: RunSettings, split: Split, start: Model | None) -> None:
+        """Write what `read_settings` and `read_split` read.
+
+        Raises
+        ------
+        ModelError
+            If the folder holds a run already.
+        WeldFcnError
+            If a file cannot be written.
+        """
+        if self.settings_file.exists() or self.state.exists():
+            raise ModelError(f"{self.path}: holds a run already; resume it, or take another folder.")
+        make_folder(self.path)
+        if start is not None:
+            start.save(self.start)
+        write_text(self.path / "splits.json", split.to_json())
+        write_text(self.settings_file, settings.model_dump_json(indent=1) + "\n")
+
+    def read_settings(self) -> RunSettings:
+        """Return the run's settings.
+
+        Raises
+        ------
+        ModelError
+            If the folder holds no run, or the file is damaged.
+        """
+        text = self._text(self.settings_file)
+        try:
+            return RunSettings.model_validate_json(text)
+        except ValidationError as fault:
+            first = fault.errors()[0]
+            place = ".".join(map(str, first["loc"])) or "settings"
+            raise ModelError(f"{self.settings_file}: is damaged ({place}: {first['msg']}).") from fault
+
+    def read_split(self) -> Split:
+        """Return which pairs train and which validate.
+
+        Raises
+        ------
+        ModelError
+            If the file is missing.
+        DatasetError
+            If it is damaged.
+        """
+        path = self.path / "splits.json"
+        return Split.from_json(self._text(path), str(path))
+
+    def add_session(self, device: str) -> None:
+        """Add to `environment.json` where and with what this part of the run is computed."""
+        path = self.path / "environment.json"
+        sessions: list[Any] = []
+        if path.exists():
+            try:
+                sessions = list(json.loads(self._text(path)))
+            except (ValueError, TypeError, RecursionError) as fault:
+                raise ModelError(f"{path}: is damaged ({fault}).") from fault
+        write_text(path, json.dumps([*sessions, environment(device)], indent=1) + "\n")
+
+    def history(self) -> list[Row]:
+        """Return the validations so far.
+
+        Raises
+        ------
+        ModelError
+            If `history.csv` is damaged.
+        """
+        path = self.path / "history.csv"
+        if not path.exists():
+            return []
+        try:
+            rows = list(csv.DictReader(io.StringIO(self._text(path))))
+            return [_row(values) for values in rows]
+        except (KeyError, TypeError, ValueError) as fault:
+            raise ModelError(f"{path}: is no history of a run ({fault}).") from fault
+
+    def add(self, row: Row) -> bool:
+        """Write a validation into `history.csv`, in place of any that is not before it.
+
+        Returns
+        -------
+        bool
+            Whether it is the best so far.
+
+        Raises
+        ------
+        WeldFcnError
+            If the file is damaged or cannot be written.
+        """
+        rows = [before for before in self.history() if before.step < row.step]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        writer.writerows([getattr(each, name) for name in _COLUMNS] for each in (*rows, row))
+        write_text(self.path / "history.csv", text.getvalue())
+        return row.f1 >= max((before.f1 for before in rows), default=0.0)
+
+    def _text(self, path: Path) -> str:
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as fault:
+            reason = fault.strerror if isinstance(fault, OSError) else fault
+            raise ModelError(f"{path}: cannot be read, so {self.path} is no run ({reason}).") from fault
+
+
+def _row(values: Mapping[str, str]) -> Row:
+    scores = (float(values[name]) for name in _COLUMNS[2:])
+    return Row(int(values["epoch"]), int(values["step"]), *scores)
+
+
+def environment(device: str) -> dict[str, Any]:
+    """Say with what a run is computed."""
+    return {
+        "napari-weld-fcn": napari_weld_fcn.__version__,
+        "python": sys.version.split()[0],
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "device": device,
+        "processors": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }

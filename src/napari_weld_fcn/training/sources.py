@@ -1,0 +1,198 @@
+"""Batches of a user's crops, each a function of its step.
+
+What a step sees follows from seed and step alone: the order of an epoch is drawn from (seed, epoch), and the
+variant of a crop is the one that `augment` would write under that number. So a run that was killed sees, when
+resumed, what it would have seen. A third of the draws of an epoch show a flaw at least; where fewer crops do,
+these are drawn again, as other variants. Crops are seen as their film's own normalisation shows them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from napari_weld_fcn.dataset.augmentation import variant
+from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
+from napari_weld_fcn.dataset.settings import AugmentationSettings
+from napari_weld_fcn.dataset.splits import Place
+from napari_weld_fcn.dataset.store import Dataset, read_dataset
+from napari_weld_fcn.errors import DatasetError
+from napari_weld_fcn.training.patches import Batch
+
+#: Share of the draws of an epoch that show a flaw, at least.
+FLAWED_SHARE = 1 / 3
+#: Pixels of crops that are kept in memory.
+_KEPT_PIXELS = 1 << 28
+
+
+def pairs_of(dataset: str | Path | Sequence[Pair]) -> Sequence[Pair]:
+    """Return the pairs of a dataset folder, or those that are given.
+
+    Raises
+    ------
+    DatasetError
+        If the folder is no dataset, or there is no pair.
+    """
+    pairs = read_dataset(dataset) if isinstance(dataset, str | Path) else dataset
+    if not len(pairs):
+        raise DatasetError("There are no crops to train with.")
+    return pairs
+
+
+def places_of(pairs: Sequence[Pair]) -> list[Place]:
+    """Say where each pair lies and how much flaw it has."""
+    if isinstance(pairs, Dataset):
+        return pairs.places()
+    return [
+        Place(p.film, p.row, p.column, *_shape(p.mask), int(np.count_nonzero(p.mask == FLAW))) for p in pairs
+    ]
+
+
+def _shape(mask: np.ndarray) -> tuple[int, int]:
+    rows, columns = mask.shape
+    return rows, columns
+
+
+def variants_of(pairs: Sequence[Pair]) -> list[int]:
+    """Return the number of each pair's variant, without reading a pair of a folder."""
+    return [row.variant for row in (pairs.rows if isinstance(pairs, Dataset) else pairs)]
+
+
+def pixel_sizes_of(pairs: Sequence[Pair]) -> list[float]:
+    """Return the pixel sizes that are known, in mm, without reading a pair of a folder."""
+    listed = pairs.rows if isinstance(pairs, Dataset) else pairs
+    return [x.pixel_size_mm for x in listed if x.pixel_size_mm is not None]
+
+
+def fingerprint(pairs: Sequence[Pair]) -> str:
+    """SHA-256 of what is listed of the pairs, pixels left out."""
+    listed = pairs.rows if isinstance(pairs, Dataset) else pairs
+    lines = (f"{x.name}\t{x.film}\t{x.row}\t{x.column}\t{x.variant}\n" for x in listed)
+    return hashlib.sha256("".join(lines).encode(errors="surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Variant `number` of the pair at `position`."""
+
+    position: int
+    number: int
+
+
+class CropSource:
+    """The training crops as batches.
+
+    Parameters
+    ----------
+    pairs
+        The whole dataset; a crop's place in it decides what its variants are.
+    positions
+        Which of them train.
+    places
+        One for each pair.
+    augmentation
+        Ranges of the transforms; None shows the pairs as they are, for a dataset that holds its variants.
+    batch
+        Draws in a step; the last step of an epoch may have fewer.
+    window
+        Largest edge that is shown, pixels.
+    seed
+        Of the order, the variants and the windows.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        positions: Sequence[int],
+        places: Sequence[Place],
+        augmentation: AugmentationSettings | None,
+        *,
+        batch: int,
+        window: int,
+        seed: int,
+    ) -> None:
+        self.augmentation, self.batch, self.seed = augmentation, batch, seed
+        self.flawed = [i for i in positions if places[i].flaw_pixels]
+        self.clean = [i for i in positions if not places[i].flaw_pixels]
+        self.draws = len(positions)
+        rows, columns = (
+            min(window, *(getattr(places[i], side) for i in positions)) for side in ("rows", "columns")
+        )
+        self.size = (rows, columns)
+        largest = max(places[i].rows * places[i].columns for i in positions)
+        self._read = lru_cache(maxsize=max(1, _KEPT_PIXELS // largest))(pairs.__getitem__)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which every draw of an epoch is shown once."""
+        return -(-self.draws // self.batch)
+
+    def epoch(self, number: int) -> list[Draw]:
+        """Return the draws of an epoch, counted from 0, in their order."""
+        rng = np.random.default_rng([self.seed, number, 0xE90C])
+        flawed_draws = max(len(self.flawed), int(np.ceil(self.draws * FLAWED_SHARE)))
+        times = -(-flawed_draws // len(self.flawed))
+        flawed = np.concatenate([rng.permutation(self.flawed) for _ in range(times)])[:flawed_draws]
+        clean = rng.permutation(np.array(self.clean, np.intp))[: self.draws - flawed_draws]
+        seen: Counter[int] = Counter()
+        draws = []
+        for position in rng.permutation(np.concatenate([flawed, clean])).tolist():
+            draws.append(Draw(position, 1 + number * times + seen[position]))
+            seen[position] += 1
+        return draws
+
+    def batches(self, start: int, stop: int) -> Iterator[Batch]:
+        """Yield the batches of steps `start` to `stop`.
+
+        Raises
+        ------
+        DatasetError
+            If a file of the dataset is missing or damaged.
+        """
+        draws: list[Draw] = []
+        for step in range(start, stop):
+            epoch, part = divmod(step, self.steps_per_epoch)
+            if not draws or part == 0:
+                draws = self.epoch(epoch)
+            yield self._batch(draws[part * self.batch : (part + 1) * self.batch])
+
+    def _batch(self, draws: Sequence[Draw]) -> Batch:
+        windows = [self.shown(draw) for draw in draws]
+        masks = np.stack([mask for _, mask in windows])[:, None]
+        return Batch(
+            pixels=np.stack([pixels for pixels, _ in windows])[:, None],
+            truth=(masks == FLAW).astype(np.float32),
+            ignored=masks == IGNORED,
+        )
+
+    def shown(self, draw: Draw) -> tuple[np.ndarray, np.ndarray]:
+        """Normalised pixels float32 and mask uint8 of a draw, both ``(rows, columns)`` of `size`."""
+        pair = self._read(draw.position)
+        if self.augmentation is not None:
+            pair = variant(pair, draw.position, draw.number, self.augmentation, self.seed)
+        part = self._window(pair.mask, draw)
+        return pair.normalisation.apply(pair.pixels[part]), pair.mask[part]
+
+    def _window(self, mask: np.ndarray, draw: Draw) -> tuple[slice, slice]:
+        """Where to cut; around a flaw pixel in a third of the draws, where there is one."""
+        if mask.shape == self.size:
+            return slice(None), slice(None)
+        rng = np.random.default_rng([self.seed, draw.position, draw.number, 0xC0DE])
+        flaw = np.flatnonzero(mask == FLAW)
+        origin = [
+            int(rng.integers(0, whole - part + 1)) for whole, part in zip(mask.shape, self.size, strict=True)
+        ]
+        if flaw.size and rng.random() < FLAWED_SHARE:
+            centre = np.unravel_index(int(rng.choice(flaw)), mask.shape)
+            origin = [
+                int(np.clip(at - part // 2, 0, whole - part))
+                for at, part, whole in zip(centre, self.size, mask.shape, strict=True)
+            ]
+        row, column = (slice(first, first + part) for first, part in zip(origin, self.size, strict=True))
+        return row, column

@@ -1,0 +1,470 @@
+"""Runs of a tiny network: what a folder holds, stopping, resuming, killing, starting from a model."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import random
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+
+from napari_weld_fcn import Model, predict
+from napari_weld_fcn.dataset.augmentation import augment
+from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
+from napari_weld_fcn.dataset.settings import AugmentationSettings, SplitSettings
+from napari_weld_fcn.dataset.splits import Split
+from napari_weld_fcn.dataset.store import write_dataset
+from napari_weld_fcn.errors import DatasetError, ModelError, SettingsError, WeldFcnError
+from napari_weld_fcn.evaluation.scores import pixel_scores
+from napari_weld_fcn.events import Event, Message, StepDone, Validated
+from napari_weld_fcn.network.card import Card
+from napari_weld_fcn.network.settings import NetworkSettings
+from napari_weld_fcn.training.crop_validation import validate_crops
+from napari_weld_fcn.training.run import TrainResult, resume, train
+from napari_weld_fcn.training.settings import (
+    PRESETS,
+    RATE_FROM_MODEL,
+    RATE_FROM_NOTHING,
+    RunSettings,
+    TrainSettings,
+)
+
+SCRIPT = Path(__file__).with_name("killed_run.py")
+STEPS_PER_EPOCH, EPOCHS = 3, 4
+
+
+def _script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("killed_run", SCRIPT)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+NETWORK, SETTINGS = _script().NETWORK, _script().SETTINGS
+FILES = ("best.safetensors", "last.safetensors", "history.csv", "splits.json", "settings.json")
+
+
+def short(dataset: object, run: Path, *, settings: TrainSettings = SETTINGS, **more: object) -> TrainResult:
+    if "start_from" not in more:
+        more.setdefault("network", NETWORK)
+    return train(dataset, run, settings, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def unbroken(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that nothing disturbed."""
+    run = tmp_path_factory.mktemp("unbroken") / "run"
+    short(dataset, run)
+    return run
+
+
+def assert_equal_runs(first: Path, second: Path) -> None:
+    for name in FILES:
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+
+
+def stop_after(steps: int, seen: list[Event]) -> dict[str, object]:
+    return {
+        "on_event": seen.append,
+        "should_stop": lambda: sum(isinstance(event, StepDone) for event in seen) >= steps,
+    }
+
+
+# What a run leaves
+
+
+def test_a_run_leaves_models_history_split_settings_and_environment(unbroken: Path, dataset: Path) -> None:
+    assert {file.name for file in unbroken.iterdir()} == {*FILES, "environment.json", "state"}
+    with (unbroken / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows] == list(range(1, EPOCHS + 1))
+    assert [int(row["step"]) for row in rows] == [STEPS_PER_EPOCH * (i + 1) for i in range(EPOCHS)]
+    assert all(float(row["loss"]) > 0 and 0 <= float(row["f1"]) <= 1 for row in rows)
+    about = RunSettings.model_validate_json((unbroken / "settings.json").read_text())
+    assert about.network == NETWORK
+    assert about.augmentation == PRESETS["recommended"].augmentation
+    assert Path(about.dataset) == dataset
+    (session,) = json.loads((unbroken / "environment.json").read_text())
+    assert session["torch"] == torch.__version__
+    assert not list(unbroken.rglob("*.p*kl*"))
+
+
+def test_the_best_model_predicts_and_its_card_tells_the_run(unbroken: Path, pairs: list[Pair]) -> None:
+    model = Model.load(unbroken / "best.safetensors")
+    with (unbroken / "history.csv").open() as file:
+        best = max(float(row["f1"]) for row in csv.DictReader(file))
+    assert model.card.name == "run"
+    assert model.card.scores["validation"]["f1"] == best
+    assert model.card.threshold == model.card.scores["validation"]["threshold"]
+    assert model.card.recipe["train"]["epochs"] == EPOCHS
+    assert str(unbroken.parent) not in model.card.to_json()
+    assert predict(pairs[0].pixels, model).probability.shape == pairs[0].pixels.shape
+    last = Model.load(unbroken / "last.safetensors")
+    assert last.card.scores["validation"]["step"] == STEPS_PER_EPOCH * EPOCHS
+
+
+def test_the_score_is_that_of_the_kept_model_on_the_films_held_out(unbroken: Path, pairs: list[Pair]) -> None:
+    model = Model.load(unbroken / "best.safetensors")
+    split = Split.from_json((unbroken / "splits.json").read_text())
+    held_out = [pairs[i] for i in split.validation]
+    assert {pair.film for pair in held_out}.isdisjoint({pairs[i].film for i in split.training})
+    with torch.inference_mode():
+        marked = [
+            model.network(torch.from_numpy(pair.normalisation.apply(pair.pixels))[None, None]).sigmoid()[0, 0]
+            > np.float32(model.card.threshold)
+            for pair in held_out
+        ]
+    scores = pixel_scores(np.stack(marked), np.stack([pair.mask == FLAW for pair in held_out]))
+    assert scores.f1 == pytest.approx(model.card.scores["validation"]["f1"], abs=1e-9)
+
+
+def test_pairs_in_memory_give_the_same_weights_as_their_folder(
+    unbroken: Path, pairs: list[Pair], tmp_path: Path
+) -> None:
+    short(pairs, tmp_path / "run")
+    assert_equal_weights(unbroken / "last.safetensors", tmp_path / "run" / "last.safetensors")
+
+
+def assert_equal_weights(first: Path, second: Path) -> None:
+    one, other = (Model.load(path).network.state_dict() for path in (first, second))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_another_seed_gives_other_weights(unbroken: Path, dataset: Path, tmp_path: Path) -> None:
+    short(dataset, tmp_path / "run", settings=SETTINGS.model_copy(update={"seed": 1}))
+    one = Model.load(unbroken / "last.safetensors").network.state_dict()
+    other = Model.load(tmp_path / "run" / "last.safetensors").network.state_dict()
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_run_learns(pairs: list[Pair], tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"epochs": 40, "patience": 0, "batch": 4})
+    still = AugmentationSettings(rotation=0, translation=0, negation_probability=0, noise_probability=0)
+    losses: list[float] = []
+    short(
+        pairs,
+        tmp_path / "run",
+        settings=settings,
+        augmentation=still,
+        network=NETWORK.model_copy(update={"width": 8}),
+        on_event=lambda event: losses.append(event.loss or 0) if isinstance(event, Validated) else None,
+    )
+    assert np.mean(losses[-3:]) < 0.7 * np.mean(losses[:3])
+
+
+# Stop, pause, resume, kill
+
+
+@pytest.mark.parametrize("steps", [1, STEPS_PER_EPOCH, STEPS_PER_EPOCH + 1, 2 * STEPS_PER_EPOCH + 2])
+def test_a_run_stopped_keeps_the_best_and_resumed_ends_as_if_unbroken(
+    unbroken: Path, dataset: Path, tmp_path: Path, steps: int
+) -> None:
+    run = tmp_path / "run"
+    stopped = short(dataset, run, **stop_after(steps, []))
+    assert stopped.stopped
+    kept = Model.load(stopped.model)
+    assert kept.card.scores["validation"]["f1"] == stopped.best.f1
+    assert stopped.best.epoch == min(kept.card.scores["validation"]["step"] // STEPS_PER_EPOCH, EPOCHS)
+    result = resume(run)
+    assert not result.stopped
+    assert_equal_runs(unbroken, run)
+    assert len(json.loads((run / "environment.json").read_text())) == 2
+
+
+def test_a_finished_run_gives_its_result_again_without_a_step(unbroken: Path) -> None:
+    seen: list[Event] = []
+    before = (unbroken / "best.safetensors").read_bytes()
+    result = resume(unbroken, on_event=seen.append)
+    assert not result.stopped
+    assert not any(isinstance(event, StepDone) for event in seen)
+    assert (unbroken / "best.safetensors").read_bytes() == before
+
+
+def test_pause_holds_the_steps_and_changes_nothing(unbroken: Path, dataset: Path, tmp_path: Path) -> None:
+    paused, seen = threading.Event(), []
+    at_pause: list[int] = []
+
+    def on_event(event: Event) -> None:
+        seen.append(event)
+        if isinstance(event, StepDone) and event.done == 2:
+            paused.set()
+            threading.Timer(0.4, release).start()
+
+    def release() -> None:
+        at_pause.append(sum(isinstance(event, StepDone) for event in seen))
+        paused.clear()
+
+    short(dataset, tmp_path / "run", on_event=on_event, should_pause=paused.is_set)
+    assert at_pause == [2]
+    assert_equal_runs(unbroken, tmp_path / "run")
+
+
+def test_stop_ends_a_pause(dataset: Path, tmp_path: Path) -> None:
+    seen: list[Event] = []
+    started = time.monotonic()
+    wanted = lambda: time.monotonic() - started > 3  # noqa: E731
+    result = short(
+        dataset, tmp_path / "run", on_event=seen.append, should_stop=wanted, should_pause=lambda: True
+    )
+    assert result.stopped
+    assert sum(isinstance(event, StepDone) for event in seen) == 1
+
+
+def killed(run: Path, dataset: Path, *step: int) -> subprocess.Popen[str]:
+    command = [sys.executable, str(SCRIPT), str(run), str(dataset), str(torch.get_num_threads())]
+    return subprocess.Popen([*command, *map(str, step)], stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_run_killed_at_a_step_and_resumed_ends_as_if_unbroken(
+    unbroken: Path, dataset: Path, tmp_path: Path
+) -> None:
+    run, step = tmp_path / "run", 7
+    with killed(run, dataset, step) as process:
+        assert process.stdout is not None
+        assert process.stdout.read().split()[-1] == str(step)
+    assert process.returncode == -9
+    resume(run)
+    assert_equal_runs(unbroken, run)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_twenty_kills_at_random_moments_change_nothing(unbroken: Path, dataset: Path, tmp_path: Path) -> None:
+    moments = random.Random(4)
+    for kill in range(20):
+        run = tmp_path / str(kill) / "run"
+        run.parent.mkdir()
+        with killed(run, dataset) as process:
+            assert process.stdout is not None
+            for _ in range(moments.randrange(1, STEPS_PER_EPOCH * EPOCHS)):
+                process.stdout.readline()
+            time.sleep(moments.uniform(0, 0.1))
+            process.kill()
+        resume(run)
+        assert_equal_runs(unbroken, run)
+
+
+def test_a_kill_between_the_models_and_the_state_changes_nothing(
+    unbroken: Path, dataset: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    short(dataset, run, **stop_after(STEPS_PER_EPOCH + 1, []))
+    state = tmp_path / "state"
+    shutil.copytree(run / "state", state)
+    resume(run, **stop_after(STEPS_PER_EPOCH, []))
+    shutil.rmtree(run / "state")
+    shutil.copytree(state, run / "state")
+    resume(run)
+    assert_equal_runs(unbroken, run)
+
+
+def test_a_run_folder_that_vanishes_costs_the_models_before_it_and_no_more(
+    unbroken: Path, dataset: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, StepDone) and event.done == STEPS_PER_EPOCH + 1:
+            shutil.rmtree(run)
+
+    short(dataset, run, on_event=on_event)
+    assert_equal_weights(unbroken / "last.safetensors", run / "last.safetensors")
+
+
+def test_what_was_saved_stays_where_nothing_more_can_be(dataset: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    kept: list[bytes] = []
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, StepDone) and event.done == STEPS_PER_EPOCH + 1:
+            kept.append((run / "best.safetensors").read_bytes())
+            (run / "history.csv").unlink()
+            (run / "history.csv").mkdir()
+
+    with pytest.raises(WeldFcnError, match=r"history\.csv"):
+        short(dataset, run, on_event=on_event)
+    assert (run / "best.safetensors").read_bytes() == kept[0]
+    (run / "history.csv").rmdir()
+    assert not resume(run).stopped
+
+
+def test_no_better_validation_for_as_long_as_patience_ends_the_run(dataset: Path, tmp_path: Path) -> None:
+    seen: list[Event] = []
+    # Weights that hardly move and are drawn from all flaws to none: the first validation stays the best.
+    settings = SETTINGS.model_copy(update={"epochs": 30, "patience": 2, "learning_rate": 1.0})
+    result = short(dataset, tmp_path / "run", settings=settings, on_event=seen.append)
+    validations = [event for event in seen if isinstance(event, Validated)]
+    assert len(validations) == result.best.epoch + 2 < 30
+    assert Message("No better validation for 2 epochs: ended.") in seen
+    again: list[Event] = []
+    resume(tmp_path / "run", on_event=again.append)
+    assert not any(isinstance(event, StepDone) for event in again)
+
+
+# Starting from a model
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Model:
+    """An untrained model with statistics of its own."""
+    model = Model.create(Card(name="first", network=NETWORK), seed=9)
+    for layer in model.network.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.running_mean.fill_(0.25)
+    model.save(tmp_path / "first.safetensors")
+    return Model.load(tmp_path / "first.safetensors")
+
+
+def distance(model: Model, first: Model) -> float:
+    one, other = model.network.state_dict(), first.network.state_dict()
+    return float(sum((one[name].double() - other[name]).square().sum() for name in one) ** 0.5)
+
+
+def test_a_model_is_trained_on_with_its_statistics_of_batch_normalisation(
+    dataset: Path, tmp_path: Path, first: Model
+) -> None:
+    before = {name: value.clone() for name, value in first.network.state_dict().items()}
+    result = short(dataset, tmp_path / "run", start_from=tmp_path / "first.safetensors")
+    after = Model.load(result.model).network.state_dict()
+    for name, value in after.items():
+        assert torch.equal(value, before[name]) == ("running" in name or "tracked" in name), name
+    about = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert about["start_sha256"] == first.sha256
+    assert all(torch.equal(first.network.state_dict()[name], before[name]) for name in before)
+
+
+def test_the_more_is_kept_the_nearer_the_model_stays_and_all_kept_is_the_model_itself(
+    dataset: Path, tmp_path: Path, first: Model
+) -> None:
+    distances = []
+    for keep in (0.0, 0.5, 1.0):
+        settings = SETTINGS.model_copy(update={"keep": keep, "epochs": 1})
+        short(dataset, tmp_path / str(keep), settings=settings, start_from=first)
+        distances.append(distance(Model.load(tmp_path / str(keep) / "last.safetensors"), first))
+    assert distances[0] > 0
+    assert distances[1] == pytest.approx(distances[0] / 2, rel=1e-3)
+    assert distances[2] == 0
+
+
+def test_a_run_from_a_model_resumes_without_that_model(dataset: Path, tmp_path: Path, first: Model) -> None:
+    whole = short(dataset, tmp_path / "whole" / "run", start_from=first)
+    short(dataset, tmp_path / "run", start_from=tmp_path / "first.safetensors", **stop_after(4, []))
+    (tmp_path / "first.safetensors").unlink()
+    assert_equal_weights(whole.model, resume(tmp_path / "run").model)
+
+
+def test_rates_differ_from_nothing_and_from_a_model() -> None:
+    assert TrainSettings().rate(False) == RATE_FROM_NOTHING
+    assert TrainSettings().rate(True) == RATE_FROM_MODEL
+    assert TrainSettings(learning_rate=0.5).rate(True) == 0.5
+
+
+# What is validated
+
+
+def test_variants_on_disk_are_shown_as_they_are_and_never_validate(pairs: list[Pair], tmp_path: Path) -> None:
+    write_dataset(augment(pairs, variants=3), tmp_path / "dataset")
+    seen: list[Event] = []
+    settings = SETTINGS.model_copy(update={"epochs": 1})
+    short(tmp_path / "dataset", tmp_path / "run", settings=settings, on_event=seen.append)
+    assert Message("The dataset holds variants already; they are shown as they are.") in seen
+    (scores,) = [event for event in seen if isinstance(event, Validated)]
+    model = Model.load(tmp_path / "run" / "last.safetensors")
+    held_out = [i for i, pair in enumerate(pairs) if pair.film == "film_2"]
+    assert validate_crops(model.network, pairs, held_out, scores.step) == replace(scores, loss=None)
+
+
+def test_ignored_pixels_take_no_part_in_the_scores(pairs: list[Pair]) -> None:
+    network = Model.create(Card(name="x", network=NETWORK)).network.eval()
+    mask = pairs[0].mask.copy()
+    mask[:, :12] = IGNORED
+    other = mask.copy()
+    masked = [replace(pairs[0], mask=mask)]
+    scores = validate_crops(network, masked, [0], 1)
+    assert scores.flaw_share == pytest.approx((other == FLAW).sum() / (other != IGNORED).sum())
+    everything = [replace(pairs[0], mask=np.full_like(mask, IGNORED))]
+    with pytest.raises(DatasetError, match="Every pixel of the crops that validate is ignored"):
+        validate_crops(network, everything, [0], 1)
+
+
+def test_named_films_validate(dataset: Path, pairs: list[Pair], tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"epochs": 1})
+    split = SplitSettings(kind="films", films=("film_0",))
+    short(dataset, tmp_path / "run", settings=settings, split=split)
+    chosen = Split.from_json((tmp_path / "run" / "splits.json").read_text())
+    assert {pairs[i].film for i in chosen.validation} == {"film_0"}
+
+
+# What is refused
+
+
+def test_a_folder_that_holds_a_run_is_not_trained_in_again(unbroken: Path, dataset: Path) -> None:
+    with pytest.raises(ModelError, match="holds a run already; resume it"):
+        short(dataset, unbroken)
+
+
+def test_a_network_that_is_not_the_models_is_refused(dataset: Path, tmp_path: Path, first: Model) -> None:
+    with pytest.raises(SettingsError, match="Model first is trained on as it is"):
+        train(dataset, tmp_path / "run", start_from=first, network=NetworkSettings(kind="fcn"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_crops_without_a_flaw_are_refused(pairs: list[Pair], tmp_path: Path) -> None:
+    clean = [replace(pair, mask=np.zeros_like(pair.mask)) for pair in pairs]
+    with pytest.raises(DatasetError, match="No mask has a flaw"):
+        short(clean, tmp_path / "run")
+
+
+def test_another_dataset_or_none_is_refused(unbroken: Path, pairs: list[Pair], tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="is not the dataset that"):
+        resume(unbroken, pairs[:-1])
+    short(pairs, tmp_path / "run", settings=SETTINGS.model_copy(update={"epochs": 1}))
+    with pytest.raises(DatasetError, match="was trained on crops in memory; give them"):
+        resume(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("settings.json", None, "is no run"),
+        ("settings.json", "{}", "is damaged"),
+        ("settings.json", "", "is damaged"),
+        ("splits.json", "[]", "is no split"),
+        ("splits.json", None, "is no run"),
+        ("environment.json", "7", "is damaged"),
+        ("history.csv", "epoch\nx\n", "is no history of a run"),
+        ("state/last.safetensors", "no state", "no state that this fit can resume from"),
+    ],
+)
+def test_a_damaged_run_is_a_sentence(
+    unbroken: Path, tmp_path: Path, name: str, text: str | None, sentence: str
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(unbroken, run)
+    if text is None:
+        (run / name).unlink()
+    else:
+        (run / name).write_text(text)
+    with pytest.raises(WeldFcnError, match=sentence) as fault:
+        resume(run)
+    assert Path(name).name in str(fault.value)
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WeldFcnError, match="cannot be made"):
+        short(dataset, tmp_path / "file" / "run")
