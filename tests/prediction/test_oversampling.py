@@ -45,11 +45,11 @@ def test_it_is_said_recorded_and_can_be_declined() -> None:
     film = np.clip(grain((96, 120), 3.0), 0, 255).astype(np.uint8)
     model = Model.load("default")
     shrunk = predict(film, model)
-    assert shrunk.record["planes"][0]["scales"] == (0.5,)
+    assert shrunk.record["planes"][0]["scales"] == [0.5]
     assert any("half its pixels" in warning for warning in shrunk.warnings)
     assert shrunk.probability.shape == film.shape
     kept = predict(film, model, PredictionSettings(oversampled="keep"))
-    assert kept.record["planes"][0]["scales"] == (1.0,)
+    assert kept.record["planes"][0]["scales"] == [1.0]
     assert not any("half its pixels" in warning for warning in kept.warnings)
 
 

@@ -32,13 +32,13 @@ def scores(image: Path, mask: Path, model: Model, quality: Quality) -> PixelScor
     return pixel_scores(marked(image, model, quality).labels, read(mask).pixels)
 
 
-@pytest.mark.parametrize(("quality", "reached"), [("fast", 0.76), ("careful", 0.79)])
+@pytest.mark.parametrize(("quality", "reached"), [("fast", 0.82), ("careful", 0.83)])
 def test_pores_of_film_1(real_data: Path, model: Model, quality: Quality, reached: float) -> None:
     folder = real_data / "pore_crop"
     assert scores(folder / "image.png", folder / "mask.png", model, quality).f1 >= reached
 
 
-@pytest.mark.parametrize(("quality", "reached"), [("fast", 0.63), ("careful", 0.63)])
+@pytest.mark.parametrize(("quality", "reached"), [("fast", 0.68), ("careful", 0.69)])
 def test_centres_of_five_films(real_data: Path, model: Model, quality: Quality, reached: float) -> None:
     films = real_data / "tiles" / "Welds"
     each = [
@@ -52,8 +52,8 @@ def test_centres_of_five_films(real_data: Path, model: Model, quality: Quality, 
 def test_clean_patches_stay_clean(real_data: Path, model: Model, quality: Quality) -> None:
     found = [marked(path, model, quality) for path in sorted((real_data / "riawelc").glob("nd_*.png"))]
     assert len(found) == 5
-    assert sum(int(prediction.labels.max()) for prediction in found) <= 2
-    assert max(float((prediction.labels > 0).mean()) for prediction in found) <= 0.002
+    assert sum(int(prediction.labels.max()) for prediction in found) <= 1
+    assert max(float((prediction.labels > 0).mean()) for prediction in found) <= 0.001
 
 
 #: Boxes of the pores, by hand: rows and columns in pixels, half open.

@@ -29,15 +29,15 @@ def test_a_model_is_made_and_a_finished_fit_gives_it_again(
     recipe = script.RECIPES[name]
     short = script.Recipe(
         recipe.network.model_copy(update={"width": 8}),
-        recipe.fit.model_copy(update={"steps": 2, "batch": 2, "validate_every": 1}),
+        recipe.fit.model_copy(update={"steps": 40, "batch": 4, "validate_every": 20, "warm_up": 2, "averaging": 0.5}),
         recipe.patches.model_copy(update={"rows": 64, "columns": 64}),
     )
     monkeypatch.setattr(script, "batches", _here(script))
-    first = script.make(name, short, tmp_path, seed=3, validations=2)
+    first = script.make(name, short, tmp_path, seed=3, validations=6)
     assert first.card.seed == 3
     assert set(first.card.thresholds) == {"f1", "false_calls"}
-    assert first.card.recipe["fit"]["steps"] == 2
-    again = script.make(name, short, tmp_path, seed=3, validations=2)
+    assert first.card.recipe["fit"]["steps"] == 40
+    again = script.make(name, short, tmp_path, seed=3, validations=6)
     assert again.sha256 == first.sha256
     kept = sorted((tmp_path / name).glob("step_*.safetensors"))
     assert [Model.load(path).card.network for path in kept] == [short.network] * 2

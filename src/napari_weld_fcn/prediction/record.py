@@ -171,4 +171,4 @@ def _input(radiograph: Radiograph) -> dict[str, Any]:
 
 
 def _plane(plane: PlaneRun) -> dict[str, Any]:
-    return asdict(plane) | {"tile": list(plane.tile)}
+    return asdict(plane) | {"tile": list(plane.tile), "scales": list(plane.scales)}
