@@ -29,7 +29,9 @@ def test_a_model_is_made_and_a_finished_fit_gives_it_again(
     recipe = script.RECIPES[name]
     short = script.Recipe(
         recipe.network.model_copy(update={"width": 8}),
-        recipe.fit.model_copy(update={"steps": 40, "batch": 4, "validate_every": 20, "warm_up": 2, "averaging": 0.5}),
+        recipe.fit.model_copy(
+            update={"steps": 40, "batch": 4, "validate_every": 20, "warm_up": 2, "averaging": 0.5}
+        ),
         recipe.patches.model_copy(update={"rows": 64, "columns": 64}),
     )
     monkeypatch.setattr(script, "batches", _here(script))
