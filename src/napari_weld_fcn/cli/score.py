@@ -16,9 +16,9 @@ from rich.table import Table
 
 from napari_weld_fcn.cli.terminal import DONE, Terminal
 from napari_weld_fcn.errors import RadiographError
+from napari_weld_fcn.evaluation.cases import numbered
 from napari_weld_fcn.evaluation.matches import match_flaws
 from napari_weld_fcn.evaluation.scores import pixel_scores
-from napari_weld_fcn.prediction import indications
 from napari_weld_fcn.radiograph.files import read
 
 #: Outlines by two people differ by about so much.
@@ -37,7 +37,7 @@ def run_score(terminal: Terminal, prediction: Path, truth: Path) -> int:
     values: dict[str, Any] = dict(pixel_scores(marked, flaw).as_dict())
     values["tolerant"] = {"tolerance_px": TOLERANCE_PX} | tolerant.as_dict()
     if marked.ndim == 2:
-        values["flaws"] = _flaw_figures(_numbered(marked), _numbered(flaw))
+        values["flaws"] = _flaw_figures(numbered(marked), numbered(flaw))
     terminal.result(values, lambda console: _show(console, values))
     return DONE
 
@@ -49,14 +49,6 @@ def _label_image(path: Path) -> NDArray[Any]:
             f"{path}: holds {pixels.dtype} numbers; give a label image or a mask, not a heatmap."
         )
     return pixels
-
-
-def _numbered(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Labels as they are; a mask, which has but one value beside 0, by its connected parts."""
-    highest = pixels.max()
-    if pixels.dtype != np.bool_ and np.any((pixels != 0) & (pixels != highest)):
-        return pixels
-    return indications.label((pixels != 0).astype(np.float32), 0.5, 0.0)
 
 
 def _flaw_figures(labels: NDArray[Any], instances: NDArray[Any]) -> dict[str, int]:

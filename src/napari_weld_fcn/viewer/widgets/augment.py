@@ -178,7 +178,7 @@ class AugmentWidget(QWidget):
 
     def _on_event(self, event: Event | Started) -> None:
         match event:
-            case Started():
+            case Started() if self.job is not None and not self.job.stopping:
                 self.jobs.show_busy("Opening the crops...")
             case TileDone(done=done):
                 self._done = done

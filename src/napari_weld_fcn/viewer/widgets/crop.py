@@ -215,7 +215,7 @@ class CropWidget(QWidget):
 
     def _on_event(self, event: Event | Started) -> None:
         match event:
-            case Started():
+            case Started() if self.job is not None and not self.job.stopping:
                 self.jobs.show_busy("Cropping...")
             case TileDone() if self.job is not None and not self.job.stopping:
                 self.jobs.show_progress(event, "Crop")

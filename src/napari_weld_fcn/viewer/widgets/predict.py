@@ -160,7 +160,7 @@ class PredictWidget(QWidget):
     def _on_event(self, event: Event | Started) -> None:
         name = self._film.name if self._film is not None else ""
         match event:
-            case Started():
+            case Started() if self.job is not None and not self.job.stopping:
                 self.jobs.show_busy(f"{name}: preparing the network...")
             case TileDone() if self.job is not None and not self.job.stopping:
                 self.jobs.show_progress(event, f"{name}: tile")
