@@ -9,6 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,27 @@ class Validated:
     loss: float | None = None
 
 
-Event = Message | TileDone | StepDone | Validated
+@dataclass(frozen=True, eq=False)
+class FilmPredicted:
+    """What the network says of a film that validates, after step `step`; told only where it is asked for.
+
+    Attributes
+    ----------
+    film
+        The film's name.
+    position
+        Its place among the films that were given, from 0.
+    probability
+        ``(rows, columns)`` float32 in [0, 1]; nobody changes it any more.
+    """
+
+    step: int
+    film: str
+    position: int
+    probability: NDArray[np.float32]
+
+
+Event = Message | TileDone | StepDone | Validated | FilmPredicted
 OnEvent = Callable[[Event], None]
 ShouldStop = Callable[[], bool]
 

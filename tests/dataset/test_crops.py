@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import napari_weld_fcn
-from napari_weld_fcn.dataset.crops import as_mask, crop, survey
+from napari_weld_fcn.dataset.crops import crop, survey
+from napari_weld_fcn.dataset.labels import mask_of
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED
 from napari_weld_fcn.dataset.plan import NO_BEAD, NO_FLAW, NO_RECTANGLE, NO_TRUTH, NOTHING_TO_CUT_AROUND
 from napari_weld_fcn.dataset.settings import PRESETS, CropSettings
@@ -190,12 +191,12 @@ def test_rectangles_of_one_plane_are_cropped_in_it_alone() -> None:
 
 @pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.int32])
 def test_dense_labels_are_flaws_by_any_number(dtype) -> None:
-    mask = as_mask(np.array([[0, 1, 5]]).astype(dtype))
+    mask = mask_of(np.array([[0, 1, 5]]).astype(dtype))
     assert mask.tolist() == [[BACKGROUND, FLAW, FLAW]]
 
 
 def test_sparse_labels_ignore_what_is_not_labelled() -> None:
-    assert as_mask(np.array([[0, 1, 2, 3]]), "sparse").tolist() == [[IGNORED, BACKGROUND, FLAW, FLAW]]
+    assert mask_of(np.array([[0, 1, 2, 3]]), "sparse").tolist() == [[IGNORED, BACKGROUND, FLAW, FLAW]]
     settings = CropSettings(rois="flaws", size=32, labels="sparse")
     scribbles = np.zeros((150, 400), np.uint8)
     scribbles[:40], scribbles[80, 200] = 1, 2

@@ -429,12 +429,17 @@ def test_crops_without_a_flaw_are_refused(pairs: list[Pair], tmp_path: Path) -> 
         short(clean, tmp_path / "run")
 
 
-def test_another_dataset_or_none_is_refused(unbroken: Path, pairs: list[Pair], tmp_path: Path) -> None:
+def test_another_dataset_is_refused(unbroken: Path, pairs: list[Pair]) -> None:
     with pytest.raises(DatasetError, match="is not the dataset that"):
         resume(unbroken, pairs[:-1])
-    short(pairs, tmp_path / "run", settings=SETTINGS.model_copy(update={"epochs": 1}))
-    with pytest.raises(DatasetError, match="was trained on crops in memory; give them"):
-        resume(tmp_path / "run")
+
+
+def test_crops_in_memory_are_copied_so_that_the_run_resumes_without_them(
+    unbroken: Path, pairs: list[Pair], tmp_path: Path
+) -> None:
+    short(pairs, tmp_path / "run", **stop_after(4, []))
+    resume(tmp_path / "run")
+    assert_equal_weights(unbroken / "last.safetensors", tmp_path / "run" / "last.safetensors")
 
 
 @pytest.mark.parametrize(

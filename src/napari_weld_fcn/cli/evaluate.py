@@ -10,8 +10,7 @@ from rich.table import Table
 
 from napari_weld_fcn.cli.predict import make_folder
 from napari_weld_fcn.cli.terminal import DONE, WRONG_INPUT, Terminal
-from napari_weld_fcn.dataset.store import Dataset, read_dataset
-from napari_weld_fcn.dataset.table import IMAGES, TABLE
+from napari_weld_fcn.dataset.store import Dataset, is_dataset, read_dataset
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.evaluation.evaluate import Evaluation, evaluate
 from napari_weld_fcn.evaluation.report import write_evaluation
@@ -42,7 +41,7 @@ def run_evaluate(
 
 
 def _films(terminal: Terminal, path: Path) -> Dataset | GDXraySeries:
-    if (path / TABLE).exists() or (path / IMAGES).is_dir():
+    if is_dataset(path):
         return read_dataset(path)
     series = open_series(path)
     if series.is_mask:

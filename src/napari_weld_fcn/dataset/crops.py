@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
+from napari_weld_fcn.dataset.labels import mask_of
+from napari_weld_fcn.dataset.pair import IGNORED, Pair
 from napari_weld_fcn.dataset.plan import Corners, Mask, Plan, corners, flaw_pixels, jitter_of, of_plane, plan
 from napari_weld_fcn.dataset.rois import Window
 from napari_weld_fcn.dataset.settings import CropSettings
@@ -121,29 +122,6 @@ def survey(
     return Survey(tuple(plans), flaw.size, int(np.count_nonzero(flaw)), float(flaw.sum() / pixels))
 
 
-def as_mask(truth: Any, labels: str = "dense") -> Mask:
-    """Turn labels into a mask.
-
-    Parameters
-    ----------
-    truth
-        ``(rows, columns)`` bool or integers.
-    labels
-        ``"dense"``: 0 is background, any other number a flaw. ``"sparse"``: 0 is not labelled, 1 background,
-        any other number a flaw.
-
-    Returns
-    -------
-    numpy.ndarray
-        Same shape, uint8: `BACKGROUND`, `IGNORED`, `FLAW`.
-    """
-    numbers = np.asarray(truth)
-    if labels == "dense":
-        return np.where(numbers != 0, np.uint8(FLAW), np.uint8(BACKGROUND))
-    labelled = np.where(numbers == 1, np.uint8(BACKGROUND), np.uint8(FLAW))
-    return np.where(numbers == 0, np.uint8(IGNORED), labelled)
-
-
 @dataclass(frozen=True)
 class _Plane:
     """One plane of a radiograph, as lazy as that is, with its mask."""
@@ -163,7 +141,7 @@ def _planes(radiograph: Radiograph, truth: Any, settings: CropSettings) -> Itera
     stack = len(radiograph.pixels.shape) == 3
     for index in range(radiograph.planes):
         labels = truth[index] if truth is not None and stack else truth
-        mask = as_mask(labels, settings.labels) if labels is not None else None
+        mask = mask_of(labels, settings.labels) if labels is not None else None
         suffix = f"_p{index:03d}" if stack else ""
         name, film = radiograph.name + suffix, radiograph.film + suffix
         yield _Plane(index, name, film, radiograph.plane(index), mask)

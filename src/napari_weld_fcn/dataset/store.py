@@ -86,6 +86,11 @@ def write_dataset(
     return len(writer.rows)
 
 
+def is_dataset(folder: str | Path) -> bool:
+    """Whether a folder looks like a dataset; `read_dataset` says what is wrong with one."""
+    return (Path(folder) / TABLE).exists() or (Path(folder) / IMAGES).is_dir()
+
+
 def read_dataset(folder: str | Path) -> Dataset:
     """Open a dataset folder; its files are read when a pair is asked for.
 

@@ -14,29 +14,18 @@ from pathlib import Path
 
 import torch
 
-from napari_weld_fcn.dataset.pair import Pair
 from napari_weld_fcn.dataset.settings import AugmentationSettings, SplitSettings
-from napari_weld_fcn.dataset.splits import split as split_of
-from napari_weld_fcn.dataset.store import Dataset
 from napari_weld_fcn.errors import DatasetError, SettingsError, Stopped
 from napari_weld_fcn.events import Message, OnEvent, ShouldStop, Validated, ignore, never
 from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction.device import choose_device
-from napari_weld_fcn.training.crop_validation import validate_crops
+from napari_weld_fcn.training.data import Data, Material, material_of, saved_material
 from napari_weld_fcn.training.fit import begin, fit
 from napari_weld_fcn.training.hardware import resolve_precision
 from napari_weld_fcn.training.run_card import card_of
 from napari_weld_fcn.training.run_folder import Row, RunFolder
 from napari_weld_fcn.training.settings import PRESETS, FitSettings, RunSettings, TrainSettings
-from napari_weld_fcn.training.sources import (
-    CropSource,
-    fingerprint,
-    pairs_of,
-    pixel_sizes_of,
-    places_of,
-    variants_of,
-)
 
 #: What `start_from` is where no model is trained further.
 NOTHING = "nothing"
@@ -65,7 +54,7 @@ class TrainResult:
 
 
 def train(
-    dataset: str | Path | Sequence[Pair],
+    data: Data,
     run: str | Path,
     settings: TrainSettings = TrainSettings(),
     *,
@@ -76,14 +65,17 @@ def train(
     on_event: OnEvent = ignore,
     should_stop: ShouldStop = never,
     should_pause: ShouldStop = never,
+    should_show: ShouldStop = never,
 ) -> TrainResult:
-    """Train a network on the crops of a dataset.
+    """Train a network on labelled films, or on the crops of a dataset.
 
     Parameters
     ----------
-    dataset
-        A dataset folder, or pairs in memory. Crops are varied anew in each epoch; a dataset that holds
-        variants already is shown as it is. Ignored pixels take no part.
+    data
+        Films with their masks (`dataset.films.LabelledFilm`) or a GDXray series that has masks: windows are
+        drawn from the films, and whole films validate. Or a dataset folder, or pairs: crops are varied anew
+        in each epoch, and crops validate; a dataset that holds variants already is shown as it is. Ignored
+        pixels take no part. What comes from memory is copied into the run's folder.
     run
         Folder for settings, split, history, models and state; must not hold a run.
     settings
@@ -103,11 +95,14 @@ def train(
         Asked after each step; the best model so far is kept and the run can be resumed.
     should_pause
         Asked after each step; while it says so the run waits.
+    should_show
+        Asked at each validation; while it says so, `on_event` is handed the `FilmPredicted` of each film that
+        validates.
 
     Returns
     -------
     TrainResult
-        With the best model by its pixel F1 on the held-out films, all their crops pooled.
+        With the best model by its pixel F1 on the held-out films, pooled.
 
     Raises
     ------
@@ -119,12 +114,8 @@ def train(
     SettingsError
         If `network` is not that of the model, or there is no such device.
     """
-    pairs = pairs_of(dataset)
-    divided = split_of(places_of(pairs), split)
-    if all(variants_of(pairs)[i] for i in divided.validation):
-        raise DatasetError(
-            "The films that validate have variants only; scores are taken on the crops themselves."
-        )
+    material = material_of(data, on_event)
+    divided = material.split(split)
     start = _start(start_from)
     given = PRESETS[settings.preset]
     if start is not None and network is not None and network != start.card.network:
@@ -137,26 +128,28 @@ def train(
         network=start.card.network if start else network or given.network,
         augmentation=augmentation or given.augmentation,
         split=split,
-        dataset=str(pairs.folder.absolute()) if isinstance(pairs, Dataset) else "",
-        pairs=len(pairs),
-        pairs_sha256=fingerprint(pairs),
+        kind=material.kind,
+        dataset=material.folder,
+        pairs=len(material),
+        pairs_sha256=material.sha256,
         start_from=(start.source or start.card.name) if start else NOTHING,
         start_sha256=start.sha256 if start else "",
     )
     folder = RunFolder(Path(run))
-    folder.begin(about, divided, start)
+    folder.begin(about, divided.to_json(), start, None if material.folder else material)
     if divided.note:
         on_event(Message(divided.note))
-    return _Run(folder, pairs).go_on(on_event, should_stop, should_pause)
+    return _Run(folder, material).go_on(on_event, should_stop, should_pause, should_show)
 
 
 def resume(
     run: str | Path,
-    dataset: str | Path | Sequence[Pair] | None = None,
+    data: Data | None = None,
     *,
     on_event: OnEvent = ignore,
     should_stop: ShouldStop = never,
     should_pause: ShouldStop = never,
+    should_show: ShouldStop = never,
 ) -> TrainResult:
     """Go on with a run that was stopped or killed; it ends with the weights that it would have had (CPU).
 
@@ -164,27 +157,29 @@ def resume(
     ----------
     run
         Its folder. A run that is at its end gives its result again.
-    dataset
-        Where the dataset lies now; None looks where it was. Pairs that were in memory must be given.
-    on_event, should_stop, should_pause
+    data
+        Where the dataset or series lies now; None looks where it was. What was in memory is in the run's
+        folder.
+    on_event, should_stop, should_pause, should_show
         As for `train`.
 
     Raises
     ------
     DatasetError
-        If the dataset is no longer the one that the run began with, or pairs in memory are not given.
+        If the data are no longer those that the run began with.
     ModelError
         If the folder holds no run, or one of its files is damaged.
     """
     folder = RunFolder(Path(run))
     about = folder.read_settings()
-    where = dataset if dataset is not None else about.dataset
-    if isinstance(where, str) and not where:
-        raise DatasetError(f"{run}: was trained on crops in memory; give them to resume it.")
-    pairs = pairs_of(where)
-    if fingerprint(pairs) != about.pairs_sha256:
-        raise DatasetError(f"{where}: is not the dataset that {run} began with; train anew.")
-    return _Run(folder, pairs).go_on(on_event, should_stop, should_pause)
+    if data is None and not about.dataset:
+        material = saved_material(folder.data, about.kind)
+    else:
+        material = material_of(about.dataset if data is None else data, on_event)
+    if material.kind != about.kind or material.sha256 != about.pairs_sha256:
+        what = f"{material.folder}:" if material.folder else "What was given"
+        raise DatasetError(f"{what} is not the dataset that {run} began with; train anew.")
+    return _Run(folder, material).go_on(on_event, should_stop, should_pause, should_show)
 
 
 def _start(start_from: str | Path | Model) -> Model | None:
@@ -196,36 +191,30 @@ def _start(start_from: str | Path | Model) -> Model | None:
 class _Run:
     """A run as its folder tells it."""
 
-    def __init__(self, folder: RunFolder, pairs: Sequence[Pair]) -> None:
-        self.folder, self.pairs = folder, pairs
+    def __init__(self, folder: RunFolder, material: Material) -> None:
+        self.folder, self.material = folder, material
         self.about = folder.read_settings()
-        self.split = folder.read_split()
-        variants = variants_of(pairs)
-        self.stored = any(variants)
-        self.held_out = [i for i in self.split.validation if variants[i] == 0]
-        self.source = CropSource(
-            pairs,
-            self.split.training,
-            places_of(pairs),
-            None if self.stored else self.about.augmentation,
-            batch=self.about.train.batch,
-            window=self.about.train.window,
-            seed=self.about.train.seed,
-        )
+        self.split = material.read_split(folder.split_text(), str(folder.splits_file))
+        self.lesson = material.lesson(self.about, self.split)
         self.start = Model.load(folder.start) if self.about.start_sha256 else None
         self.fit_settings = self._fit_settings()
+        self.on_event: OnEvent = ignore
+        self.should_show: ShouldStop = never
 
-    def go_on(self, on_event: OnEvent, should_stop: ShouldStop, should_pause: ShouldStop) -> TrainResult:
+    def go_on(
+        self, on_event: OnEvent, should_stop: ShouldStop, should_pause: ShouldStop, should_show: ShouldStop
+    ) -> TrainResult:
         """Fit up to the end, or until it is stopped."""
+        self.on_event, self.should_show = on_event, should_show
         device = choose_device(self.about.train.device)
         self.folder.add_session(str(device))
-        if self.stored:
-            on_event(Message("The dataset holds variants already; they are shown as they are."))
+        for note in self.material.notes(self.about):
+            on_event(Message(note))
         network = self._network()
         try:
             result = fit(
                 network,
-                self.source.batches,
+                self.lesson.batches,
                 self._validate,
                 self.fit_settings,
                 self.folder.state,
@@ -249,7 +238,7 @@ class _Run:
         return self._result(stopped=False)
 
     def _fit_settings(self) -> FitSettings:
-        train, each = self.about.train, self.source.steps_per_epoch
+        train, each = self.about.train, self.lesson.steps_per_epoch
         steps = train.epochs * each
         shared = train.model_dump(include=set(FitSettings.model_fields) - {"learning_rate", "warm_up"})
         return FitSettings(
@@ -266,7 +255,10 @@ class _Run:
         return Model.create(Card(name="new", network=self.about.network), seed=self.about.train.seed).network
 
     def _validate(self, averaged: torch.nn.Module, step: int) -> Validated:
-        return validate_crops(self._mixed(averaged), self.pairs, self.held_out, step)
+        network = self._mixed(averaged)
+        model = Model.create(Card(name="validated", network=self.about.network), network)
+        device = next(network.parameters()).device
+        return self.lesson.validate(model, device, step, self.on_event, self.should_show)
 
     def _keep(self, averaged: torch.nn.Module, scores: Validated) -> None:
         """Write a validated network as the last model, and as the best where it is."""
@@ -311,9 +303,8 @@ class _Run:
         return TrainResult(self.folder.path, self.folder.best, best, stopped)
 
     def _row(self, scores: Validated) -> Row:
-        return Row.of(scores, scores.step // self.source.steps_per_epoch)
+        return Row.of(scores, scores.step // self.lesson.steps_per_epoch)
 
     def _card(self, row: Row) -> Card:
         start = self.start.card if self.start else None
-        sizes = pixel_sizes_of(self.pairs)
-        return card_of(self.folder.path, self.about, self.split, row, start, sizes)
+        return card_of(self.folder.path, self.about, self.split, row, start, self.material.pixel_sizes_mm)

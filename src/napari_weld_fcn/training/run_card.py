@@ -9,14 +9,25 @@ from statistics import median
 from typing import Any
 
 from napari_weld_fcn import __version__
+from napari_weld_fcn.dataset.films import FilmSplit
 from napari_weld_fcn.dataset.splits import Split
 from napari_weld_fcn.network.card import Card, Quality
 from napari_weld_fcn.training.run_folder import Row
 from napari_weld_fcn.training.settings import RunSettings
 
+_PURPOSE = {
+    "crops": "largest pixel F1 on the crops of held-out films",
+    "films": "largest pixel F1 on held-out films",
+}
+
 
 def card_of(
-    run: Path, about: RunSettings, split: Split, row: Row, start: Card | None, pixel_sizes_mm: Sequence[float]
+    run: Path,
+    about: RunSettings,
+    split: Split | FilmSplit,
+    row: Row,
+    start: Card | None,
+    pixel_sizes_mm: Sequence[float],
 ) -> Card:
     """Describe the network of one validation.
 
@@ -25,13 +36,13 @@ def card_of(
     run
         The run's folder; its name becomes the model's.
     about, split
-        What the run was asked for, and which crops it learned from.
+        What the run was asked for, and which crops or films it learned from.
     row
         The validation, whose threshold the model marks at.
     start
         Card of the model that it was trained on from; how that is applied holds for this one too.
     pixel_sizes_mm
-        Of the crops, where known; the median is what the model is fitted for.
+        Of the crops or films, where known; the median is what the model is fitted for.
 
     Returns
     -------
@@ -49,10 +60,10 @@ def card_of(
         name=run.absolute().name or "run",
         network=about.network,
         threshold=row.threshold,
-        threshold_purpose="largest pixel F1 on the crops of held-out films",
-        scores={"validation": {**asdict(row), "crops": len(split.validation)}},
+        threshold_purpose=_PURPOSE[about.kind],
+        scores={"validation": {**asdict(row), about.kind: len(split.validation)}},
         recipe={**recipe, "run": run.absolute().name},
-        data=f"{len(split.training)} crops of dataset {Path(about.dataset).name or 'in memory'}",
+        data=f"{len(split.training)} {about.kind} of {Path(about.dataset).name or 'memory'}",
         seed=about.train.seed,
         version=__version__,
         licence="",

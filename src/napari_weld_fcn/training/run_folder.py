@@ -16,20 +16,22 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from pydantic import ValidationError
 
 import napari_weld_fcn
-from napari_weld_fcn.dataset.splits import Split
 from napari_weld_fcn.errors import ModelError
 from napari_weld_fcn.events import Validated
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.radiograph.output import write_text
 from napari_weld_fcn.training.settings import RunSettings
 from napari_weld_fcn.training.state import make_folder
+
+if TYPE_CHECKING:
+    from napari_weld_fcn.training.data import Material
 
 _COLUMNS = ("epoch", "step", "loss", "f1", "precision", "recall", "threshold")
 
@@ -90,8 +92,27 @@ class RunFolder:
         """Folder of the optimiser's and the generators' state."""
         return self.path / "state"
 
-    def begin(self, settings: RunSettings, split: Split, start: Model | None) -> None:
-        """Write what `read_settings` and `read_split` read.
+    @property
+    def data(self) -> Path:
+        """The run's own copy of films or crops that came from memory, a dataset folder."""
+        return self.path / "data"
+
+    @property
+    def splits_file(self) -> Path:
+        """Which crops or films train, and which validate."""
+        return self.path / "splits.json"
+
+    def begin(self, settings: RunSettings, split: str, start: Model | None, copied: Material | None) -> None:
+        """Write what a resumed run reads.
+
+        Parameters
+        ----------
+        settings, split
+            `split` is the text of `splits.json`.
+        start
+            The model that is trained further.
+        copied
+            What has no folder of its own.
 
         Raises
         ------
@@ -105,7 +126,9 @@ class RunFolder:
         make_folder(self.path)
         if start is not None:
             start.save(self.start)
-        write_text(self.path / "splits.json", split.to_json())
+        if copied is not None:
+            copied.save(self.data)
+        write_text(self.splits_file, split)
         write_text(self.settings_file, settings.model_dump_json(indent=1) + "\n")
 
     def read_settings(self) -> RunSettings:
@@ -124,18 +147,9 @@ class RunFolder:
             place = ".".join(map(str, first["loc"])) or "settings"
             raise ModelError(f"{self.settings_file}: is damaged ({place}: {first['msg']}).") from fault
 
-    def read_split(self) -> Split:
-        """Return which pairs train and which validate.
-
-        Raises
-        ------
-        ModelError
-            If the file is missing.
-        DatasetError
-            If it is damaged.
-        """
-        path = self.path / "splits.json"
-        return Split.from_json(self._text(path), str(path))
+    def split_text(self) -> str:
+        """Return the text of `splits.json`; ModelError if the file is missing."""
+        return self._text(self.splits_file)
 
     def add_session(self, device: str) -> None:
         """Add to `environment.json` where and with what this part of the run is computed."""

@@ -125,8 +125,11 @@ class RunSettings(Settings):
     network: NetworkSettings = setting(..., "Architecture")
     augmentation: AugmentationSettings = setting(..., "Variants of the crops")
     split: SplitSettings = setting(..., "Which films validate")
-    dataset: str = setting("", "Dataset folder; empty where the crops were in memory")
-    pairs: int = setting(..., "Pairs of the dataset", ge=1)
-    pairs_sha256: str = setting(..., "SHA-256 of what is listed of the pairs: names, films, places, variants")
+    kind: Literal["crops", "films"] = setting("crops", "Whether it learns from crops or from whole films")
+    dataset: str = setting("", "Dataset folder or GDXray series; empty where a copy lies in the run's folder")
+    pairs: int = setting(..., "Crops of the dataset, or films", ge=1)
+    pairs_sha256: str = setting(
+        ..., "SHA-256 of what is listed of the crops (names, films, places, variants), or of films and masks"
+    )
     start_from: str = setting("nothing", "The model that it started from, or nothing")
     start_sha256: str = setting("", "SHA-256 of that model's file")

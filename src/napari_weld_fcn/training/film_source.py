@@ -1,0 +1,199 @@
+"""Batches of windows drawn straight from labelled films, each a function of its step.
+
+Crops that are cut beforehand show a flaw in the same few places for ever, and a grid wastes most of them on
+clean bead. Here window j of step k is drawn anew from (seed, k, j): every third one around a flaw, each flaw
+having the same chance whatever its size, the others around any labelled pixel. It is varied as crop j in its
+variant k + 1 by `augment`. More than the window is cut and the middle kept, so that a rotated window shows
+film in its corners; what lies outside the film is reflected, and ignored in the mask.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_weld_fcn.dataset.augmentation import variant
+from napari_weld_fcn.dataset.films import LabelledFilm
+from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
+from napari_weld_fcn.dataset.settings import AugmentationSettings
+from napari_weld_fcn.radiograph.normalisation import full_scale, measure
+from napari_weld_fcn.training.patches import Batch
+
+#: Of so many windows one is drawn around a flaw.
+ONE_FLAWED_OF = 3
+#: Steps of an epoch, however little is labelled.
+LEAST_STEPS = 8
+#: Film around the labelled part that windows may show, pixels.
+MARGIN = 32
+_CONNECTED = np.ones((3, 3), bool)
+
+
+class FilmSource:
+    """The training films as batches.
+
+    Parameters
+    ----------
+    films
+        Those that train, each with some labels; what is `IGNORED` teaches nothing.
+    augmentation
+        Ranges of the transforms.
+    batch
+        Windows in a step.
+    window
+        Edge of a window, pixels; less where no film's labelled part has so much.
+    seed
+        Of places and variants.
+    """
+
+    def __init__(
+        self,
+        films: Sequence[LabelledFilm],
+        augmentation: AugmentationSettings,
+        *,
+        batch: int,
+        window: int,
+        seed: int,
+    ) -> None:
+        self.augmentation, self.batch, self.seed = augmentation, batch, seed
+        self._films = [_Drawn(film) for film in films if (film.mask != IGNORED).any()]
+        rows, columns = (min(window, max(film.extent[axis] for film in self._films)) for axis in (0, 1))
+        self.size = (rows, columns)
+        self._cut_size = tuple(edge + 2 * reach for edge, reach in zip(self.size, self._reach(), strict=True))
+        self._flaws = np.cumsum([film.flaws for film in self._films])
+        self._labelled = np.cumsum([film.labelled for film in self._films])
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which as many pixels are shown as are labelled, and no fewer than `LEAST_STEPS`."""
+        rows, columns = self.size
+        return max(LEAST_STEPS, math.ceil(int(self._labelled[-1]) / (self.batch * rows * columns)))
+
+    def batches(self, start: int, stop: int) -> Iterator[Batch]:
+        """Yield the batches of steps `start` to `stop`."""
+        for step in range(start, stop):
+            windows = [self.shown(step, number) for number in range(self.batch)]
+            masks = np.stack([mask for _, mask in windows])[:, None]
+            yield Batch(
+                pixels=np.stack([pixels for pixels, _ in windows])[:, None],
+                truth=(masks == FLAW).astype(np.float32),
+                ignored=masks == IGNORED,
+            )
+
+    def shown(self, step: int, number: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Normalised pixels and mask of window `number` of a step, both ``(rows, columns)`` of `size`."""
+        pair = variant(self.drawn(step, number), number, step + 1, self.augmentation, self.seed)
+        middle = tuple(
+            slice((whole - part) // 2, (whole - part) // 2 + part)
+            for whole, part in zip(pair.mask.shape, self.size, strict=True)
+        )
+        return pair.normalisation.apply(pair.pixels[middle]), pair.mask[middle]
+
+    def drawn(self, step: int, number: int) -> Pair:
+        """The piece of film, larger than the window, that is varied."""
+        rng = np.random.default_rng([self.seed, step, number, 0xF11A])
+        if number % ONE_FLAWED_OF == 0:
+            index, flaw = _place_in(self._flaws, rng)
+            centre = self._films[index].flaw_pixel(flaw, rng)
+        else:
+            index, pixel = _place_in(self._labelled, rng)
+            centre = self._films[index].labelled_pixel(pixel)
+        return self._films[index].cut(centre, self.size, self._cut_size)
+
+    def _reach(self) -> tuple[int, int]:
+        """Pixels beyond each edge that a variant can bring into the window."""
+        moved = math.ceil(self.augmentation.translation)
+        if not self.augmentation.rotation:
+            return moved, moved
+        diagonal = math.ceil(math.hypot(*self.size))
+        rows, columns = (math.ceil((diagonal - edge) / 2) + moved for edge in self.size)
+        return rows, columns
+
+
+def _place_in(sums: NDArray[np.intp], rng: np.random.Generator) -> tuple[int, int]:
+    """One of ``sums[-1]`` things, each with the same chance: which film has it, and its number there."""
+    drawn = int(rng.integers(0, sums[-1]))
+    film = int(np.searchsorted(sums, drawn, side="right"))
+    return film, drawn - (int(sums[film - 1]) if film else 0)
+
+
+class _Drawn:
+    """A film made ready for windows to be drawn from it."""
+
+    def __init__(self, film: LabelledFilm) -> None:
+        self.mask, self.radiograph = film.mask, film.radiograph
+        self.pixels = np.asarray(film.radiograph.pixels)
+        self.normalisation = measure(self.pixels)
+        self.full_scale = full_scale(self.pixels.dtype, float(self.pixels.max()))
+        labelled = self.mask != IGNORED
+        self._in_rows = np.cumsum(np.count_nonzero(labelled, axis=1))
+        self.labelled = int(self._in_rows[-1])
+        self._spans = [
+            _span(labelled.any(axis=axis), edge)
+            for axis, edge in ((1, labelled.shape[0]), (0, labelled.shape[1]))
+        ]
+        self.extent = tuple(last - first for first, last in self._spans)
+        self._order_flaws()
+
+    def _order_flaws(self) -> None:
+        """Sort the flaw pixels by flaw, so that those of one lie side by side."""
+        numbers, self.flaws = ndimage.label(self.mask == FLAW, _CONNECTED)
+        places = np.flatnonzero(numbers)
+        owners = numbers.reshape(-1)[places]
+        order = np.argsort(owners, kind="stable")
+        self._flaw_pixels = places[order]
+        self._first = np.searchsorted(owners[order], np.arange(1, self.flaws + 2))
+
+    def flaw_pixel(self, flaw: int, rng: np.random.Generator) -> tuple[int, int]:
+        """Row and column of a pixel of one flaw, counted from 0."""
+        at = int(self._flaw_pixels[rng.integers(self._first[flaw], self._first[flaw + 1])])
+        columns: int = self.mask.shape[1]
+        return at // columns, at % columns
+
+    def labelled_pixel(self, number: int) -> tuple[int, int]:
+        """Row and column of a labelled pixel, counted row by row from 0."""
+        row = int(np.searchsorted(self._in_rows, number, side="right"))
+        before = int(self._in_rows[row - 1]) if row else 0
+        return row, int(np.flatnonzero(self.mask[row] != IGNORED)[number - before])
+
+    def cut(self, centre: tuple[int, int], size: tuple[int, int], whole: tuple[int, ...]) -> Pair:
+        """Cut `whole` pixels around a window of `size` that lies about `centre`, as far inside as it can."""
+        places = []
+        for at, part, more, (first, last) in zip(centre, size, whole, self._spans, strict=True):
+            start = int(np.clip(at - part // 2, first, max(first, last - part)))
+            places.append(np.arange(more) + start - (more - part) // 2)
+        rows, columns = places
+        inside = np.ix_(
+            *(_reflected(place, edge) for place, edge in zip(places, self.mask.shape, strict=True))
+        )
+        mask = self.mask[inside]
+        mask[(rows < 0) | (rows >= self.mask.shape[0])] = IGNORED
+        mask[:, (columns < 0) | (columns >= self.mask.shape[1])] = IGNORED
+        return Pair(
+            name=self.radiograph.name,
+            pixels=self.pixels[inside],
+            mask=mask,
+            film=self.radiograph.film,
+            row=int(rows[0]),
+            column=int(columns[0]),
+            normalisation=self.normalisation,
+            full_scale=self.full_scale,
+            pixel_size_mm=self.radiograph.pixel_size_mm,
+        )
+
+
+def _span(labelled: NDArray[np.bool_], edge: int) -> tuple[int, int]:
+    """First and last (excluded) row or column that windows may show."""
+    there = np.flatnonzero(labelled)
+    return max(0, int(there[0]) - MARGIN), min(edge, int(there[-1]) + 1 + MARGIN)
+
+
+def _reflected(places: NDArray[np.intp], edge: int) -> NDArray[np.intp]:
+    """Places beyond the first or last pixel, mirrored at it."""
+    if edge == 1:
+        return np.zeros_like(places)
+    folded = np.abs(places) % (2 * (edge - 1))
+    return np.asarray(np.minimum(folded, 2 * (edge - 1) - folded))

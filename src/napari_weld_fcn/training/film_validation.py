@@ -1,0 +1,105 @@
+"""How a network is scored on films that are held out: whole, by exact tiles, as it will be applied.
+
+Crops show a network neither the letters at the end of a film nor the plate beside the bead, where false calls
+are made. Counts are pooled over the films, ignored pixels left out, and the threshold is that of the largest
+F1. The films are predicted anyway, so whoever wants to watch gets the probabilities for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_weld_fcn.dataset.films import FilmSplit, LabelledFilm, Part
+from napari_weld_fcn.dataset.pair import FLAW, IGNORED
+from napari_weld_fcn.errors import DatasetError
+from napari_weld_fcn.evaluation.scores import ThresholdCounts, threshold_counts
+from napari_weld_fcn.events import FilmPredicted, OnEvent, ShouldStop, Validated, ignore, never
+from napari_weld_fcn.network.card import Quality
+from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.prediction.engine import FLOAT32, engine_for
+from napari_weld_fcn.prediction.sweep import View, default_tile, sweep
+from napari_weld_fcn.prediction.tiles import Box
+from napari_weld_fcn.radiograph.normalisation import measure
+
+
+class FilmValidation:
+    """The films that validate, normalised once.
+
+    Parameters
+    ----------
+    films
+        All films.
+    split
+        Says which of them, or which part of one, validate.
+
+    Raises
+    ------
+    DatasetError
+        If every pixel that would validate is ignored.
+    """
+
+    def __init__(self, films: Sequence[LabelledFilm], split: FilmSplit) -> None:
+        self._parts = [(part, part.of(films)) for part in split.validation]
+        self._normalisations = [measure(film.radiograph.pixels) for _, film in self._parts]
+        if all((film.mask == IGNORED).all() for _, film in self._parts):
+            raise DatasetError("Every pixel of the films that validate is ignored.")
+
+    def validate(
+        self,
+        model: Model,
+        device: torch.device,
+        step: int,
+        *,
+        on_event: OnEvent = ignore,
+        should_show: ShouldStop = never,
+    ) -> Validated:
+        """Score a model at the threshold of its largest pooled pixel F1.
+
+        Parameters
+        ----------
+        model
+            Its card says the network alone.
+        device
+            Where it is applied.
+        step
+            Told with the scores.
+        on_event
+            Is handed a `FilmPredicted` for each film while `should_show` says so.
+        """
+        counts: ThresholdCounts | None = None
+        considered = 0
+        for index, (part, film) in enumerate(self._parts):
+            probability = self._predicted(index, model, device, _box(part))
+            labelled = film.mask != IGNORED
+            more = threshold_counts(probability[labelled], film.mask[labelled] == FLAW)
+            counts = more if counts is None else counts + more
+            considered += int(np.count_nonzero(labelled))
+            if should_show():
+                whole = Box(0, 0, *film.mask.shape)
+                if _box(part) != whole:
+                    probability = self._predicted(index, model, device, whole)
+                on_event(FilmPredicted(step, film.film, part.position, probability))
+        assert counts is not None
+        best = counts.best()
+        scores = best.scores
+        share = counts.flaws / considered
+        return Validated(step, scores.f1, scores.precision, scores.recall, best.threshold, share)
+
+    def _predicted(self, index: int, model: Model, device: torch.device, box: Box) -> NDArray[np.float32]:
+        """Probabilities inside a box of a film, 0 elsewhere."""
+        _, film = self._parts[index]
+        view = View(
+            film.radiograph.pixels, self._normalisations[index], False, Quality(), model.halo, model.stride
+        )
+        engine = engine_for(model, device, FLOAT32)
+        out = np.zeros(view.shape, np.float32)
+        sweep(view, engine, default_tile(view, engine), box, out, ignore, never)
+        return out
+
+
+def _box(part: Part) -> Box:
+    return Box(part.row, part.column, part.row + part.rows, part.column + part.columns)
