@@ -140,7 +140,7 @@ def crop_stalls(viewer: Viewer, form: CropWidget, films: int, film: np.ndarray) 
         crop_module.survey_all = spans.of("surveying", _survey_all)
         crop_module.crop_all = spans.of("cropping", _crop_all)
         try:
-            form.survey()
+            form.following.begin()
             _at_rest(form)
             form.run()
             _at_rest(form)
@@ -176,7 +176,7 @@ class Timed:
 
 def _at_rest(form: CropWidget) -> None:
     QTest.qWait(BEAT_MS)
-    while form.job is not None or form.surveying is not None:
+    while form.job is not None or form.following.busy:
         QTest.qWait(BEAT_MS)
     QTest.qWait(300)
 

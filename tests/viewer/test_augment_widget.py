@@ -45,9 +45,7 @@ def settled(qtbot: Any) -> Callable[[Any], None]:
 
     def wait(form: Any) -> None:
         qtbot.wait(2 * form_module.PREVIEW_DELAY)
-        qtbot.waitUntil(lambda: form.job is None and form.previewing is None, timeout=30_000)
-        if form._outdated:
-            wait(form)
+        qtbot.waitUntil(lambda: form.job is None and form.following.settled, timeout=30_000)
 
     return wait
 

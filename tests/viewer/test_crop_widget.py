@@ -64,8 +64,8 @@ def done(qtbot: Any) -> Any:
     """Wait until the form is at rest and says what its fields ask for."""
 
     def wait(form: Any) -> None:
-        form.survey()
-        qtbot.waitUntil(lambda: form.job is None and form.surveying is None and not form._outdated)
+        form.following.begin()
+        qtbot.waitUntil(lambda: form.job is None and form.following.settled)
 
     return wait
 

@@ -7,6 +7,10 @@ is one) into a mere warning. What the job says goes through a queue that a timer
 so a job that speaks a thousand times a second cannot flood the event loop and no thread but the main one
 touches a widget or a layer.
 
+Importing PyTorch takes seconds in which a job cannot ask whether to stop. So whoever comes first decides: the
+job, whose imports are done, begins its work; or Stop, which ends it there and then, while the import goes on
+alone and nothing follows it.
+
 A closed window stops the job and drops its outcome: nobody is left to be told. Whether it is closed is asked
 of Qt each time; a slot on `destroyed` is called while Python takes the widget apart, and crashes with PyQt6.
 """
@@ -16,8 +20,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
+from threading import Lock
 from typing import Any
 
 from napari.qt.threading import create_worker
@@ -80,6 +86,8 @@ class Job:
         What the activity dock calls it.
     on_event, on_end
         Called on the main thread with each event and, once, with the `Outcome`.
+    imports
+        A module to import in the thread before the work begins.
     quiet
         Whether it has no bar in the activity dock, as a job has that follows every change of a form.
     """
@@ -91,15 +99,19 @@ class Job:
         description: str,
         on_event: Callable[[Event | Started], None],
         on_end: Callable[[Outcome], None],
+        imports: str = "",
         quiet: bool = False,
     ) -> None:
         self._work = work
+        self._imports = imports
         self._quiet = quiet
         self._on_event = on_event
         self._on_end = on_end
         self._description = description
         self._events: SimpleQueue[Event | Started] = SimpleQueue()
         self._stop = Flag()
+        self._decided = Lock()
+        self._ended = False
         self._owner = owner
         self._draining = False
         self._bar: progress | None = None
@@ -116,8 +128,10 @@ class Job:
         self._worker.start()
 
     def stop(self) -> None:
-        """Ask the job to stop; its outcome arrives as soon as it has noticed."""
+        """Ask the job to stop; its outcome arrives as soon as it has noticed, at once if it has not begun."""
         self._stop.set()
+        if self._decided.acquire(blocking=False):
+            self._finish(Outcome(stopped=True))
 
     @property
     def stopping(self) -> bool:
@@ -127,7 +141,9 @@ class Job:
     def _run(self) -> Outcome:
         self._events.put(Started())
         try:
-            if self.stopping:
+            if self._imports and not self.stopping:
+                import_module(self._imports)
+            if self.stopping or not self._decided.acquire(blocking=False):
                 return Outcome(stopped=True)
             return Outcome(value=self._work(self._events.put, lambda: self.stopping))
         except Stopped:
@@ -170,6 +186,9 @@ class Job:
         self._bar.update(event.done - self._bar.n)
 
     def _finish(self, outcome: Outcome) -> None:
+        if self._ended:
+            return
+        self._ended = True
         if not isalive(self._owner):
             self._close_bar()
             return

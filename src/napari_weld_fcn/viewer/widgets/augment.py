@@ -6,27 +6,23 @@ second one makes the pairs. Whatever goes wrong ends in a notification and in a 
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import numpy as np
 from napari import Viewer
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QImage, QPixmap, QResizeEvent
-from qtpy.QtWidgets import QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
-from superqt.utils import QSignalDebouncer
+from qtpy.QtWidgets import QLabel, QSizePolicy
 
 from napari_weld_fcn.dataset.variants import counts, summary
-from napari_weld_fcn.errors import SettingsError, WeldFcnError
+from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.events import Event, OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.viewer.augmenting import Augmented, Preview, augment_all, holds_variants, preview
 from napari_weld_fcn.viewer.crops import is_crops, show_stacks
 from napari_weld_fcn.viewer.widgets.augment_inputs import AugmentInputs
-from napari_weld_fcn.viewer.widgets.job_panel import JobPanel
-from napari_weld_fcn.viewer.worker import Job, Outcome, Started, sentence
-
-logger = logging.getLogger(__name__)
+from napari_weld_fcn.viewer.widgets.job_widget import JobWidget, Task
+from napari_weld_fcn.viewer.worker import Outcome, Work, sentence
 
 NO_OUTPUT = "The pairs would go nowhere: choose a dataset folder, or add them as layers."
 #: What the layers of pairs are called.
@@ -36,7 +32,7 @@ NAME = "variants"
 PREVIEW_DELAY = 150
 
 
-class AugmentWidget(QWidget):
+class AugmentWidget(JobWidget):
     """Variants of the crops of one viewer, or of a dataset folder.
 
     Parameters
@@ -46,49 +42,23 @@ class AugmentWidget(QWidget):
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:
-        super().__init__()
-        self.viewer = napari_viewer
-        self.job: Job | None = None
-        self.previewing: Job | None = None
+        super().__init__(napari_viewer, {"Augment": self.run})
         self.crops = 0
-        self._outdated = False
         self._done = 0
-        self._preview_soon = QSignalDebouncer(parent=self)
-        self._preview_soon.setTimeout(PREVIEW_DELAY)
-        self._preview_soon.triggered.connect(self.preview)
-        self.inputs = AugmentInputs(napari_viewer, self._preview_soon.throttle, self.show_count)
+        self.following = self.follow("Gallery", PREVIEW_DELAY, self._preview, self._on_preview)
+        self.inputs = AugmentInputs(napari_viewer, self.following.soon, self.show_count)
         self.gallery = Gallery()
         self.count = QLabel()
         self.count.setWordWrap(True)
         self.count.setStyleSheet("font-weight: bold")
-        self.jobs = JobPanel({"Augment": self.run}, self.stop)
-        self._lay_out()
+        self.lay_out(self.inputs, self.gallery, self.count, self.jobs)
         napari_viewer.layers.events.inserted.connect(self._on_inserted)
-        self._preview_soon.throttle()
+        self.following.soon()
 
     def reset_choices(self, _: Any = None) -> None:
         """Offer the layers that there are now; napari calls it when layers change."""
         self.inputs.refresh()
-        self._preview_soon.throttle()
-
-    def preview(self) -> None:
-        """Draw the gallery and count the crops, in a job; a change meanwhile begins it anew."""
-        if self.job is not None or self.previewing is not None:
-            self._outdated = True
-            return
-        self._outdated = False
-        try:
-            settings, crops = self.inputs.settings(), self.inputs.crops()
-        except WeldFcnError as error:
-            self._show_fault(str(error))
-            return
-        seed, index = int(self.inputs.seed.value), int(self.inputs.shown.value)
-
-        def work(_: OnEvent, __: ShouldStop) -> Preview:
-            return preview(crops, index, settings, seed)
-
-        self.previewing = Job(work, self, "Gallery", lambda _: None, self._on_preview, quiet=True)
-        self.previewing.start()
+        self.following.soon()
 
     def show_count(self) -> None:
         """Say how many pairs the form asks for."""
@@ -103,16 +73,43 @@ class AugmentWidget(QWidget):
 
     def run(self) -> None:
         """Make all variants of all crops."""
-        if self.job is not None:
-            return
-        try:
-            settings, crops = self.inputs.settings(), self.inputs.crops()
-            keep, folder = bool(self.inputs.as_layers.value), self.inputs.dataset
-            if not (keep or folder):
-                raise SettingsError(NO_OUTPUT)
-        except WeldFcnError as error:
-            self._refuse(str(error))
-            return
+        self.begin(self._task)
+
+    def heard(self, event: Event) -> None:
+        """Keep how many pairs there are."""
+        if isinstance(event, TileDone):
+            self._done = event.done
+
+    def stopped(self) -> str:
+        """What is left of a job that was stopped."""
+        written = self._done and self.inputs.dataset is not None
+        return f"stopped. {self._done} pairs are in {self.inputs.dataset}." if written else "stopped."
+
+    def event(self, event: QEvent) -> bool:
+        """When the mouse comes in, look at the masks again.
+
+        What is painted in a layer is told by no signal that would not come with every stroke.
+        """
+        if event.type() == QEvent.Type.Enter:
+            self.following.soon()
+        return super().event(event)
+
+    def _preview(self) -> Work:
+        """Draw the gallery and count the crops."""
+        settings, crops = self.inputs.settings(), self.inputs.crops()
+        seed, index = int(self.inputs.seed.value), int(self.inputs.shown.value)
+
+        def work(_: OnEvent, __: ShouldStop) -> Preview:
+            return preview(crops, index, settings, seed)
+
+        return work
+
+    def _task(self) -> Task:
+        """Everything that the job needs, read off the form and the layers now."""
+        settings, crops = self.inputs.settings(), self.inputs.crops()
+        keep, folder = bool(self.inputs.as_layers.value), self.inputs.dataset
+        if not (keep or folder):
+            raise SettingsError(NO_OUTPUT)
         self.inputs.remember()
         numbers, seed = self.inputs.numbers(), int(self.inputs.seed.value)
 
@@ -129,28 +126,7 @@ class AugmentWidget(QWidget):
             )
 
         self._done = 0
-        self.job = Job(work, self, "Augment", self._on_event, self._on_end)
-        self.jobs.show_busy("Queued, another job is running...")
-        self.job.start()
-
-    def stop(self) -> None:
-        """Stop at the next pair."""
-        if self.job is not None:
-            self.job.stop()
-            self.jobs.show_busy("Stopping...")
-
-    def event(self, event: QEvent) -> bool:
-        """When the dock is closed stop the job and go; when the mouse comes in, look at the masks again.
-
-        What is painted in a layer is told by no signal that would not come with every stroke.
-        """
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.stop()
-            if self.job is None and self.previewing is None:
-                self.deleteLater()
-        if event.type() == QEvent.Type.Enter:
-            self._preview_soon.throttle()
-        return bool(super().event(event))
+        return Task(work, self._show_pairs, "Augment", "opening the crops...", "pair")
 
     def _on_inserted(self, event: Any) -> None:
         """Crops that were just cut are those that are meant."""
@@ -159,88 +135,26 @@ class AugmentWidget(QWidget):
             self.inputs.images.value = event.value
 
     def _on_preview(self, outcome: Outcome) -> None:
-        self.previewing = None
-        if self._gone():
-            return
         if outcome.error is not None:
             self._show_fault(sentence(outcome.error))
-        elif not outcome.stopped:
-            self.crops = outcome.value.crops
-            self.gallery.show_picture(outcome.value.picture)
-            self.show_count()
-        if self._outdated:
-            self._preview_soon.throttle()
+            return
+        self.crops = outcome.value.crops
+        self.gallery.show_picture(outcome.value.picture)
+        self.show_count()
 
     def _show_fault(self, text: str) -> None:
         self.crops = 0
         self.gallery.show_picture(None)
         self.count.setText(text)
 
-    def _on_event(self, event: Event | Started) -> None:
-        match event:
-            case Started() if self.job is not None and not self.job.stopping:
-                self.jobs.show_busy("Opening the crops...")
-            case TileDone(done=done):
-                self._done = done
-                if self.job is not None and not self.job.stopping:
-                    self.jobs.show_progress(event, "Pair")
-
-    def _on_end(self, outcome: Outcome) -> None:
-        self.job = None
-        if self._gone():
-            return
-        if outcome.error is not None:
-            self._refuse(sentence(outcome.error))
-        elif outcome.stopped:
-            written = self._done and self.inputs.dataset is not None
-            kept = f" {self._done} pairs are in {self.inputs.dataset}." if written else ""
-            self.jobs.show_idle(f"Stopped.{kept}")
-        else:
-            self._show(outcome.value)
-        if self._outdated:
-            self._preview_soon.throttle()
-
-    def _show(self, augmented: Augmented) -> None:
-        try:
-            if augmented.stacks is not None:
-                show_stacks(self.viewer, augmented.stacks, NAME)
-        except Exception as error:
-            logger.exception("The layers of variants could not be made")
-            self._refuse(sentence(error))
-            return
+    def _show_pairs(self, augmented: Augmented) -> None:
+        if augmented.stacks is not None:
+            show_stacks(self.viewer, augmented.stacks, NAME)
         text = f"{summary(augmented.crops, augmented.pairs)}: done."
         if self.inputs.dataset is not None:
             text = f"{summary(augmented.crops, augmented.pairs)} written to {self.inputs.dataset}."
             show_info(text)
         self.jobs.show_idle(text)
-
-    def _refuse(self, sentence: str) -> None:
-        """Tell it in napari and in the form, and let the form work again."""
-        self.jobs.show_idle(sentence)
-        show_error(sentence)
-
-    def _gone(self) -> bool:
-        """Whether the dock was closed; the widget goes with its last job."""
-        if self.window() is not self:
-            return False
-        if self.job is None and self.previewing is None:
-            self.deleteLater()
-        return True
-
-    def _lay_out(self) -> None:
-        content = QWidget()
-        layout = QVBoxLayout(content)
-        for part in (self.inputs, self.gallery, self.count, self.jobs):
-            layout.addWidget(part)
-        layout.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setWidget(content)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(area)
-        self.setMinimumWidth(360)
 
 
 class Gallery(QLabel):

@@ -7,26 +7,22 @@ notification and in a form that works again.
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from napari import Viewer
 from napari.layers import Image
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
-from superqt.utils import QSignalDebouncer
+from qtpy.QtWidgets import QLabel
 
-from napari_weld_fcn.errors import SettingsError, WeldFcnError
-from napari_weld_fcn.events import Event, OnEvent, ShouldStop, TileDone
+from napari_weld_fcn.errors import SettingsError
+from napari_weld_fcn.events import OnEvent, ShouldStop
 from napari_weld_fcn.viewer.cropping import Cropped, Surveyed, crop_all, survey_all
 from napari_weld_fcn.viewer.crops import show_stacks, show_windows
 from napari_weld_fcn.viewer.sources import Source, source_of
 from napari_weld_fcn.viewer.widgets.crop_inputs import CropInputs
-from napari_weld_fcn.viewer.widgets.job_panel import JobPanel
-from napari_weld_fcn.viewer.worker import Job, Outcome, Started, sentence
-
-logger = logging.getLogger(__name__)
+from napari_weld_fcn.viewer.widgets.job_widget import JobWidget, Task
+from napari_weld_fcn.viewer.worker import Outcome, Work, sentence
 
 NO_FILM = "There is no film to crop: open an image, and tick it in the table."
 NO_OUTPUT = "The crops would go nowhere: add them as layers, or choose a dataset folder."
@@ -40,7 +36,7 @@ MOST_DRAWN = 500
 NOTES_SHOWN = 6
 
 
-class CropWidget(QWidget):
+class CropWidget(JobWidget):
     """Crops of the films of one viewer.
 
     Parameters
@@ -50,72 +46,53 @@ class CropWidget(QWidget):
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:
-        super().__init__()
-        self.viewer = napari_viewer
-        self.job: Job | None = None
-        self.surveying: Job | None = None
+        super().__init__(napari_viewer, {"Crop": self.run})
         self.surveyed: list[tuple[Image, Surveyed]] = []
-        self._outdated = False
-        self._survey_soon = QSignalDebouncer(parent=self)
-        self._survey_soon.setTimeout(SURVEY_DELAY)
-        self._survey_soon.triggered.connect(self.survey)
-        self.inputs = CropInputs(napari_viewer, self._survey_soon.throttle)
+        self.following = self.follow("Survey", SURVEY_DELAY, self._survey, self._on_surveyed)
+        self.inputs = CropInputs(napari_viewer, self.following.soon)
         self.summary = _wrapped()
         self.summary.setStyleSheet("font-weight: bold")
         self.notes = _wrapped()
         self.notes.setStyleSheet("color: #e6a23c")
-        self.jobs = JobPanel({"Crop": self.run}, self.stop)
-        self._lay_out()
-        self._survey_soon.throttle()
+        self.lay_out(self.inputs, self.summary, self.notes, self.jobs)
+        self.following.soon()
 
     def reset_choices(self, _: Any = None) -> None:
         """Offer the layers that there are now; napari calls it when layers change."""
         self.inputs.refresh()
         self.inputs.films.show_surveyed(self.surveyed)
-        self._survey_soon.throttle()
-
-    def survey(self) -> None:
-        """Say what the form will cut, in a job; a change meanwhile begins it anew."""
-        if self.job is not None or self.surveying is not None:
-            self._outdated = True
-            if self.surveying is not None:
-                self.surveying.stop()
-            return
-        self._outdated = False
-        ticked = self.inputs.films.ticked()
-        try:
-            settings, sources = self.inputs.settings(), self._sources()
-        except WeldFcnError as error:
-            self._show_survey([], str(error))
-            return
-        seed = int(self.inputs.seed.value)
-
-        def work(_: OnEvent, should_stop: ShouldStop) -> list[Surveyed]:
-            return survey_all(sources, settings, seed, should_stop)
-
-        films = [film for film, _ in ticked]
-        self.surveying = Job(
-            work,
-            self,
-            "Survey",
-            lambda _: None,
-            lambda outcome: self._on_surveyed(films, outcome),
-            quiet=True,
-        )
-        self.surveying.start()
+        self.following.soon()
 
     def run(self) -> None:
         """Cut the crops of all films that are ticked."""
-        if self.job is not None:
-            return
-        try:
-            settings, sources = self.inputs.settings(), self._sources()
-            keep, folder = bool(self.inputs.as_layers.value), self.inputs.dataset
-            if not (keep or folder):
-                raise SettingsError(NO_OUTPUT)
-        except WeldFcnError as error:
-            self._refuse(str(error))
-            return
+        self.begin(self._task)
+
+    def event(self, event: QEvent) -> bool:
+        """When the mouse comes in, look at the layers again.
+
+        What is painted and drawn in the layers is told by no signal that would not come with every stroke.
+        """
+        if event.type() == QEvent.Type.Enter:
+            self.following.soon()
+        return super().event(event)
+
+    def _survey(self) -> Work:
+        """Say what the form will cut."""
+        films = [film for film, _ in self.inputs.films.ticked()]
+        settings, sources = self.inputs.settings(), self._sources()
+        seed = int(self.inputs.seed.value)
+
+        def work(_: OnEvent, should_stop: ShouldStop) -> list[tuple[Image, Surveyed]]:
+            return list(zip(films, survey_all(sources, settings, seed, should_stop), strict=True))
+
+        return work
+
+    def _task(self) -> Task:
+        """Everything that the job needs, read off the form and the layers now."""
+        settings, sources = self.inputs.settings(), self._sources()
+        keep, folder = bool(self.inputs.as_layers.value), self.inputs.dataset
+        if not (keep or folder):
+            raise SettingsError(NO_OUTPUT)
         self.inputs.remember()
         seed = int(self.inputs.seed.value)
         expected = sum(each.crops for _, each in self.surveyed)
@@ -132,30 +109,7 @@ class CropWidget(QWidget):
                 should_stop=should_stop,
             )
 
-        self.job = Job(work, self, "Crop ROIs", self._on_event, self._on_end)
-        self.jobs.show_busy("Queued, another job is running...")
-        self.job.start()
-
-    def stop(self) -> None:
-        """Stop at the next crop."""
-        if self.job is not None:
-            self.job.stop()
-            self.jobs.show_busy("Stopping...")
-
-    def event(self, event: QEvent) -> bool:
-        """When the dock is closed stop the jobs and go; when the mouse comes in, look at the layers again.
-
-        What is painted and drawn in the layers is told by no signal that would not come with every stroke.
-        """
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.stop()
-            if self.surveying is not None:
-                self.surveying.stop()
-            if self.job is None and self.surveying is None:
-                self.deleteLater()
-        if event.type() == QEvent.Type.Enter:
-            self._survey_soon.throttle()
-        return bool(super().event(event))
+        return Task(work, self._show_crops, "Crop ROIs", "cropping...", "crop")
 
     def _sources(self) -> list[Source]:
         """Everything that a job needs, read off the form and the layers now."""
@@ -169,16 +123,11 @@ class CropWidget(QWidget):
             raise SettingsError(NO_RECTANGLES)
         return [source_of(film, truth, shapes) for film, truth in ticked]
 
-    def _on_surveyed(self, films: list[Image], outcome: Outcome) -> None:
-        self.surveying = None
-        if self._gone():
-            return
+    def _on_surveyed(self, outcome: Outcome) -> None:
         if outcome.error is not None:
             self._show_survey([], sentence(outcome.error))
-        elif not outcome.stopped:
-            self._show_survey(list(zip(films, outcome.value, strict=True)))
-        if self._outdated:
-            self._survey_soon.throttle()
+        else:
+            self._show_survey(outcome.value)
 
     def _show_survey(self, found: list[tuple[Image, Surveyed]], fault: str = "") -> None:
         self.surveyed = [(film, each) for film, each in found if film in self.viewer.layers]
@@ -213,68 +162,15 @@ class CropWidget(QWidget):
             return []
         return [f"{film.name}: {sum(map(len, drawn))} of its {count} windows are drawn."]
 
-    def _on_event(self, event: Event | Started) -> None:
-        match event:
-            case Started() if self.job is not None and not self.job.stopping:
-                self.jobs.show_busy("Cropping...")
-            case TileDone() if self.job is not None and not self.job.stopping:
-                self.jobs.show_progress(event, "Crop")
-
-    def _on_end(self, outcome: Outcome) -> None:
-        self.job = None
-        if self._gone():
-            return
-        if outcome.error is not None:
-            self._refuse(sentence(outcome.error))
-        elif outcome.stopped:
-            self.jobs.show_idle("Stopped.")
-        else:
-            self._show(outcome.value)
-        if self._outdated:
-            self._survey_soon.throttle()
-
-    def _show(self, cropped: Cropped) -> None:
-        try:
-            if cropped.stacks is not None:
-                show_stacks(self.viewer, cropped.stacks)
-        except Exception as error:
-            logger.exception("The layers of crops could not be made")
-            self._refuse(sentence(error))
-            return
+    def _show_crops(self, cropped: Cropped) -> None:
+        if cropped.stacks is not None:
+            show_stacks(self.viewer, cropped.stacks)
         self._show_notes(list(cropped.notes))
         text = f"{cropped.pairs} crops cut."
         if self.inputs.dataset is not None:
             text = f"{cropped.pairs} crops cut and written to {self.inputs.dataset}."
             show_info(text)
         self.jobs.show_idle(text)
-
-    def _refuse(self, sentence: str) -> None:
-        """Tell it in napari and in the form, and let the form work again."""
-        self.jobs.show_idle(sentence)
-        show_error(sentence)
-
-    def _gone(self) -> bool:
-        """Whether the dock was closed; the widget goes with its last job."""
-        if self.window() is not self:
-            return False
-        if self.job is None and self.surveying is None:
-            self.deleteLater()
-        return True
-
-    def _lay_out(self) -> None:
-        content = QWidget()
-        layout = QVBoxLayout(content)
-        for part in (self.inputs, self.summary, self.notes, self.jobs):
-            layout.addWidget(part)
-        layout.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setWidget(content)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(area)
-        self.setMinimumWidth(360)
 
 
 def in_words(found: list[Surveyed]) -> str:

@@ -39,6 +39,11 @@ class JobPanel(QWidget):
         layout.addWidget(self.status)
         self.show_idle("")
 
+    @property
+    def busy(self) -> bool:
+        """Whether only Stop may be pressed."""
+        return bool(self.stop.isEnabled())
+
     def show_busy(self, text: str) -> None:
         """Only Stop may be pressed; the bar runs without an end."""
         self._enable(busy=True)

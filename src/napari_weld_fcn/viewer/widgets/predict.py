@@ -7,28 +7,21 @@ in a notification and in a form that works again.
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from napari import Viewer
 from napari.layers import Image
-from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
-from napari_weld_fcn.errors import ModelError, WeldFcnError
-from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop, TileDone
+from napari_weld_fcn.errors import ModelError
+from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop
 from napari_weld_fcn.viewer.card import show_card
 from napari_weld_fcn.viewer.film import radiograph_of, region_of
 from napari_weld_fcn.viewer.layers import films, is_output
 from napari_weld_fcn.viewer.preferences import preferences
 from napari_weld_fcn.viewer.session import Predicted
 from napari_weld_fcn.viewer.widgets.inputs import PredictInputs
-from napari_weld_fcn.viewer.widgets.job_panel import JobPanel
+from napari_weld_fcn.viewer.widgets.job_widget import JobWidget, Task
 from napari_weld_fcn.viewer.widgets.results import Results
-from napari_weld_fcn.viewer.worker import Job, Outcome, Started, Work, sentence
-
-logger = logging.getLogger(__name__)
 
 NO_FILM = "There is no radiograph to predict: open an image first, or choose File > Open Sample."
 NO_MODEL = "There is no model to predict with: import one with `weld-fcn models import FILE`."
@@ -41,7 +34,7 @@ def predict(*args: Any, **kwargs: Any) -> Any:
     return run(*args, **kwargs)
 
 
-class PredictWidget(QWidget):
+class PredictWidget(JobWidget):
     """Heatmap, indications and their table for the films of one viewer.
 
     Parameters
@@ -51,20 +44,16 @@ class PredictWidget(QWidget):
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:
-        super().__init__()
-        self.viewer = napari_viewer
-        self.job: Job | None = None
-        self._film: Image | None = None
+        super().__init__(napari_viewer, {"Run": self.run, "Run all layers": self.run_all})
         self._waiting: list[Image] = []
         self._model_fault = ""
         self.inputs = PredictInputs(napari_viewer, preferences())
-        self.jobs = JobPanel({"Run": self.run, "Run all layers": self.run_all}, self.stop)
         self.results = Results(napari_viewer, self.inputs)
-        self._lay_out()
+        self.lay_out(self.inputs, self.jobs, self.results, width=320)
         self.inputs.card.clicked.connect(self.show_card)
         self.inputs.model.changed.connect(self.show_model_state)
         napari_viewer.layers.events.inserted.connect(self._on_inserted)
-        napari_viewer.layers.events.removed.connect(self._on_removed)
+        napari_viewer.layers.events.removed.connect(self._forget)
         self.show_model_state()
 
     def reset_choices(self, _: Any = None) -> None:
@@ -98,25 +87,24 @@ class PredictWidget(QWidget):
     def stop(self) -> None:
         """Stop the job at its next tile, and do not begin those that wait."""
         self._waiting = []
-        if self.job is not None:
-            self.job.stop()
-            self.jobs.show_busy("Stopping...")
+        super().stop()
 
-    def event(self, event: QEvent) -> bool:
-        """When the dock is closed, which takes the widget out of its window, stop the job and go."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.stop()
-            if self.job is None:
-                self.deleteLater()
-        return bool(super().event(event))
+    def heard(self, event: Event) -> None:
+        """Show what the prediction warns of."""
+        if isinstance(event, Message):
+            self.results.panel.show_warnings([event.text])
+
+    def ended(self) -> None:
+        """Go on with the next film."""
+        self._next()
 
     def _start(self, films: list[Image]) -> None:
         if self.job is not None:
             return
         if not films:
-            self._refuse(NO_FILM)
+            self.refuse(NO_FILM)
         elif self.inputs.entry is None:
-            self._refuse(NO_MODEL)
+            self.refuse(NO_MODEL)
         else:
             self.inputs.remember()
             self._waiting = films
@@ -125,21 +113,12 @@ class PredictWidget(QWidget):
     def _next(self) -> None:
         """Begin with the next film that is still there."""
         self._waiting = [film for film in self._waiting if film in self.viewer.layers]
-        if not self._waiting:
-            return
-        film = self._waiting.pop(0)
-        try:
-            work = self._work(film)
-        except WeldFcnError as error:
-            self._refuse(str(error))
-            self._next()
-            return
-        self._film = film
-        self.job = Job(work, self, f"Predict {film.name}", self._on_event, self._on_end)
-        self.jobs.show_busy(f"{film.name}: queued, another job is running...")
-        self.job.start()
+        if self._waiting:
+            film = self._waiting.pop(0)
+            if not self.begin(lambda: self._task(film)):
+                self._next()
 
-    def _work(self, film: Image) -> Work:
+    def _task(self, film: Image) -> Task:
         """Everything that the job needs, read off the form and the layers now."""
         shapes, entry, settings = self.inputs.region.value, self.inputs.entry, self.inputs.settings()
         region = region_of(shapes, film) if shapes is not None else None
@@ -155,51 +134,22 @@ class PredictWidget(QWidget):
             )
             return Predicted(radiograph, prediction, settings, card)
 
-        return work
-
-    def _on_event(self, event: Event | Started) -> None:
-        name = self._film.name if self._film is not None else ""
-        match event:
-            case Started() if self.job is not None and not self.job.stopping:
-                self.jobs.show_busy(f"{name}: preparing the network...")
-            case TileDone() if self.job is not None and not self.job.stopping:
-                self.jobs.show_progress(event, f"{name}: tile")
-            case Message(text=text):
-                self.results.panel.show_warnings([text])
-
-    def _on_end(self, outcome: Outcome) -> None:
-        film, self._film, self.job = self._film, None, None
-        assert film is not None
-        if self.window() is self:  # the dock was closed
-            self.deleteLater()
-            return
-        if outcome.error is not None:
-            self._refuse(f"{film.name}: {sentence(outcome.error)}")
-        elif film not in self.viewer.layers:
-            self._refuse(f"{film.name} was removed from the viewer; nothing was predicted.")
-        elif outcome.stopped:
-            self.jobs.show_idle(f"{film.name}: stopped.")
-        else:
-            self._show(film, outcome.value)
-        self._next()
-
-    def _show(self, film: Image, predicted: Predicted) -> None:
-        try:
-            self._add(film, predicted)
-        except Exception as error:
-            logger.exception("%s: the layers could not be made", film.name)
-            self._refuse(f"{film.name}: {sentence(error)}")
+        return Task(
+            work,
+            lambda predicted: self._add(film, predicted),
+            f"Predict {film.name}",
+            "preparing the network...",
+            "tile",
+            subject=film.name,
+            layers=(film,),
+            imports="napari_weld_fcn.prediction.predict",
+        )
 
     def _add(self, film: Image, predicted: Predicted) -> None:
         self.results.add(film, predicted, preferences().colormap)
         self.inputs.image.value = film
         self.results.show_chosen()
         self.jobs.show_idle(f"{film.name}: done in {predicted.prediction.seconds:.1f} s.")
-
-    def _refuse(self, sentence: str) -> None:
-        """Tell it in napari and in the form, and let the form work again."""
-        self.jobs.show_idle(sentence)
-        show_error(sentence)
 
     def _on_inserted(self, event: Any) -> None:
         """A film that was just opened is the one that is meant."""
@@ -209,22 +159,5 @@ class PredictWidget(QWidget):
             if self.job is None:
                 self.inputs.image.value = layer
 
-    def _on_removed(self, event: Any) -> None:
+    def _forget(self, event: Any) -> None:
         self.results.forget(event.value)
-        if event.value == self._film and self.job is not None:
-            self.job.stop()
-
-    def _lay_out(self) -> None:
-        content = QWidget()
-        layout = QVBoxLayout(content)
-        for part in (self.inputs, self.jobs, self.results):
-            layout.addWidget(part)
-        layout.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setWidget(content)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(area)
-        self.setMinimumWidth(320)
