@@ -212,10 +212,9 @@ def _cut(films: Sequence[LabelledFilm], settings: SplitSettings) -> FilmSplit:
         )
     (position,) = with_flaws
     film = films[position]
-    tiles, extent = _tiles(film)
-    gap = min(settings.gap, int(extent * _GAP_SHARE))
+    tiles = _tiles(film)
     try:
-        sides = cut_in_two(tiles, settings.model_copy(update={"gap": gap}))
+        sides = cut_in_two(tiles, settings, _GAP_SHARE)
     except DatasetError as fault:
         raise DatasetError(
             f"{film.film} alone has flaws and cannot be cut in two parts that both have some; label more "
@@ -228,6 +227,7 @@ def _cut(films: Sequence[LabelledFilm], settings: SplitSettings) -> FilmSplit:
     along = "columns" if training.row == validation.row else "rows"
     first = validation.column if along == "columns" else validation.row
     last = first + getattr(validation, along) - 1
+    gap = _between(training, validation, along)
     note = (
         f"{film.film} alone has flaws and was cut in two: {along} {first} to {last} validate, a gap of {gap} "
         "pixels takes no part, and the score holds for this film only."
@@ -235,12 +235,18 @@ def _cut(films: Sequence[LabelledFilm], settings: SplitSettings) -> FilmSplit:
     return FilmSplit((training, *others), (validation,), note)
 
 
-def _tiles(film: LabelledFilm) -> tuple[list[Place], int]:
-    """Tiles over the labelled part that have labels, and the longer edge of that part."""
+def _between(one: Part, other: Part, along: str) -> int:
+    """Pixels that lie between two parts."""
+    start = along.removesuffix("s")
+    first, second = sorted((one, other), key=lambda part: int(getattr(part, start)))
+    return int(getattr(second, start) - getattr(first, start) - getattr(first, along))
+
+
+def _tiles(film: LabelledFilm) -> list[Place]:
+    """Tiles over the labelled part that have labels."""
     labelled = film.mask != IGNORED
     spans = [np.flatnonzero(labelled.any(axis=axis)) for axis in (1, 0)]
-    extent = max(int(span[-1] - span[0]) + 1 for span in spans)
-    edge = max(1, extent // _TILES)
+    edge = max(1, max(int(span[-1] - span[0]) + 1 for span in spans) // _TILES)
     tiles = []
     for row in range(int(spans[0][0]), int(spans[0][-1]) + 1, edge):
         for column in range(int(spans[1][0]), int(spans[1][-1]) + 1, edge):
@@ -248,7 +254,7 @@ def _tiles(film: LabelledFilm) -> tuple[list[Place], int]:
             counted = count(part)
             if counted.flaw or counted.background:
                 tiles.append(Place(film.film, row, column, *_shape(part), counted.flaw))
-    return tiles, extent
+    return tiles
 
 
 def _around(position: int, tiles: Sequence[Place]) -> Part:

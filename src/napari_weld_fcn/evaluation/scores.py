@@ -142,6 +142,10 @@ class ThresholdCounts:
         union = self.flaw + self.background + self.flaws + smoothing
         return np.where(union > 0, (2 * self.flaw + smoothing) / np.maximum(union, 1), 1.0)
 
+    def best_or_at(self, threshold: float) -> BestThreshold:
+        """Scores at a threshold, to 0.001; at that of the largest F1 where it is 0."""
+        return self.at(max(0, round(threshold * 1000) - 1)) if threshold else self.best()
+
     def at(self, index: int) -> BestThreshold:
         """``THRESHOLDS[index]`` and its scores."""
         return BestThreshold(threshold=(index + 1) / 1000, scores=self.scores(index))

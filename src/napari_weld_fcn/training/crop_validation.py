@@ -1,7 +1,7 @@
 """How a network is scored on crops that are held out.
 
 Each crop is shown as it is, whole, as its film's normalisation shows it; ignored pixels take no part. Counts
-are pooled over all crops, and the threshold is that of the largest F1.
+are pooled over all crops.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ from napari_weld_fcn.events import Validated
 
 
 def validate_crops(
-    network: torch.nn.Module, pairs: Sequence[Pair], positions: Sequence[int], step: int
+    network: torch.nn.Module,
+    pairs: Sequence[Pair],
+    positions: Sequence[int],
+    step: int,
+    threshold: float = 0.0,
 ) -> Validated:
-    """Score a network at the threshold of its largest pooled pixel F1.
+    """Score a network at a threshold.
 
     Parameters
     ----------
@@ -30,6 +34,8 @@ def validate_crops(
         The dataset, and which of its pairs validate.
     step
         Told with the scores.
+    threshold
+        0 takes that of the largest pooled pixel F1.
 
     Raises
     ------
@@ -44,7 +50,7 @@ def validate_crops(
         considered += truth.size
     if counts is None or not considered:
         raise DatasetError("Every pixel of the crops that validate is ignored.")
-    best = counts.best()
+    best = counts.best_or_at(threshold)
     scores = best.scores
     share = counts.flaws / considered
     return Validated(step, scores.f1, scores.precision, scores.recall, best.threshold, share)

@@ -182,7 +182,7 @@ class CropLesson:
 
     def __init__(self, pairs: Sequence[Pair], about: RunSettings, split: Split) -> None:
         variants = variants_of(pairs)
-        self.pairs = pairs
+        self.pairs, self.threshold = pairs, about.threshold
         self.held_out = [i for i in split.validation if variants[i] == 0]
         self.source = CropSource(
             pairs,
@@ -207,7 +207,7 @@ class CropLesson:
         self, model: Model, device: torch.device, step: int, on_event: OnEvent, should_show: ShouldStop
     ) -> Validated:
         """Score a model on the crops that are held out."""
-        return validate_crops(model.network, self.pairs, self.held_out, step)
+        return validate_crops(model.network, self.pairs, self.held_out, step, self.threshold)
 
 
 @dataclass(frozen=True)
@@ -264,7 +264,7 @@ class FilmLesson:
     """Windows drawn anew from the films that train; whole films are scored."""
 
     def __init__(self, films: Sequence[LabelledFilm], about: RunSettings, split: FilmSplit) -> None:
-        self.validation = FilmValidation(films, split)
+        self.validation = FilmValidation(films, split, about.threshold)
         self.source = FilmSource(
             [part.of(films) for part in split.training],
             about.augmentation,

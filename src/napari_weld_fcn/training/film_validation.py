@@ -1,8 +1,8 @@
 """How a network is scored on films that are held out: whole, by exact tiles, as it will be applied.
 
 Crops show a network neither the letters at the end of a film nor the plate beside the bead, where false calls
-are made. Counts are pooled over the films, ignored pixels left out, and the threshold is that of the largest
-F1. The films are predicted anyway, so whoever wants to watch gets the probabilities for nothing.
+are made. Counts are pooled over the films, ignored pixels left out. The films are predicted
+anyway, so whoever wants to watch gets the probabilities for nothing.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ class FilmValidation:
         All films.
     split
         Says which of them, or which part of one, validate.
+    threshold
+        Where they are scored; 0 takes that of the largest pooled pixel F1.
 
     Raises
     ------
@@ -42,7 +44,8 @@ class FilmValidation:
         If every pixel that would validate is ignored.
     """
 
-    def __init__(self, films: Sequence[LabelledFilm], split: FilmSplit) -> None:
+    def __init__(self, films: Sequence[LabelledFilm], split: FilmSplit, threshold: float = 0.0) -> None:
+        self._threshold = threshold
         self._parts = [(part, part.of(films)) for part in split.validation]
         self._normalisations = [measure(film.radiograph.pixels) for _, film in self._parts]
         if all((film.mask == IGNORED).all() for _, film in self._parts):
@@ -57,7 +60,7 @@ class FilmValidation:
         on_event: OnEvent = ignore,
         should_show: ShouldStop = never,
     ) -> Validated:
-        """Score a model at the threshold of its largest pooled pixel F1.
+        """Score a model on the parts that validate.
 
         Parameters
         ----------
@@ -84,7 +87,7 @@ class FilmValidation:
                     probability = self._predicted(index, model, device, whole)
                 on_event(FilmPredicted(step, film.film, part.position, probability))
         assert counts is not None
-        best = counts.best()
+        best = counts.best_or_at(self._threshold)
         scores = best.scores
         share = counts.flaws / considered
         return Validated(step, scores.f1, scores.precision, scores.recall, best.threshold, share)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,17 +21,17 @@ import torch
 
 from napari_weld_fcn.errors import ModelError, Stopped
 from napari_weld_fcn.events import OnEvent, ShouldStop, StepDone, Validated, ignore, never
+from napari_weld_fcn.training.choice import best_of
 from napari_weld_fcn.training.hardware import fabric_for
+from napari_weld_fcn.training.keeping import Keeping
 from napari_weld_fcn.training.objective import objective
-from napari_weld_fcn.training.patches import Batch
+from napari_weld_fcn.training.patches import Batch, Source
 from napari_weld_fcn.training.settings import FitSettings
 from napari_weld_fcn.training.state import STATE_FILE, FitState, make_folder
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-#: Gives the batches of steps `start` to `stop`.
-Source = Callable[[int, int], Iterator[Batch]]
 #: Scores the averaged network after a number of steps.
 Validate = Callable[[torch.nn.Module, int], Validated]
 #: Told of each validated network, to keep it as a model.
@@ -67,6 +67,7 @@ def fit(
     *,
     device: str = "cpu",
     freeze_statistics: bool = False,
+    keeping: Keeping | None = None,
     keep: Keep | None = None,
     enough: Enough = lambda history: False,
     on_event: OnEvent = ignore,
@@ -91,6 +92,8 @@ def fit(
         As `prediction.device.choose_device` takes it.
     freeze_statistics
         Whether the statistics of batch normalisation stay as they are.
+    keeping
+        Holds the network to what it said before on the patches that batches have `known`.
     keep
         Called with the averaged network after each validation, before the state is saved: after a kill in
         between it is called once more, with the same.
@@ -120,7 +123,7 @@ def fit(
     best = _Best(folder, state)
     pace = _Pace(state.step, settings.steps)
     for batch in () if enough(state.history) else source(state.step, settings.steps):
-        loss = _step(state, batch, settings, fabric, freeze_statistics)
+        loss = _step(state, batch, settings, fabric, freeze_statistics, keeping)
         state.step += 1
         state.losses.append(loss)
         on_event(StepDone(state.step, settings.steps, loss, pace.seconds_left(state.step)))
@@ -169,7 +172,12 @@ def begin(network: torch.nn.Module, settings: FitSettings) -> FitState:
 
 
 def _step(
-    state: FitState, batch: Batch, settings: FitSettings, fabric: Fabric, freeze_statistics: bool
+    state: FitState,
+    batch: Batch,
+    settings: FitSettings,
+    fabric: Fabric,
+    freeze_statistics: bool,
+    keeping: Keeping | None,
 ) -> float:
     """One step of the optimiser and of the average; the loss."""
     for group in state.optimiser.param_groups:
@@ -189,6 +197,9 @@ def _step(
         smoothing=settings.dice_smoothing,
         ignored=ignored,
     )
+    if keeping is not None and batch.known is not None:
+        with fabric.autocast():
+            loss = loss + keeping.loss(state.network, torch.from_numpy(batch.known).to(fabric.device))
     state.optimiser.zero_grad()
     fabric.backward(loss)
     norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), settings.gradient_limit)
@@ -229,7 +240,8 @@ class _Best:
         self.state = state
 
     def offer(self, scores: Validated) -> None:
-        if scores.f1 >= max(v.f1 for v in self.state.history):
+        f1 = [each.f1 for each in self.state.history]
+        if best_of(f1, self.state.settings.margin) == len(f1) - 1:
             make_folder(self.path)
             self.state.save(self.path)
 

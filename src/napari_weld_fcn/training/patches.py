@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -51,11 +51,19 @@ class Batch:
         ``(N, 1, rows, columns)`` float32; the truth is 0 or 1.
     ignored
         Bool of the same shape: pixels that take no part; None where all do.
+    known
+        ``(M, 1, rows, columns)`` float32: patches on which the network is to say what it said before
+        (`training.keeping`); None where there are none.
     """
 
     pixels: np.ndarray
     truth: np.ndarray
     ignored: np.ndarray | None = None
+    known: np.ndarray | None = None
+
+
+#: Gives the batches of steps `start` to `stop`.
+Source = Callable[[int, int], Iterator[Batch]]
 
 
 def patch(

@@ -20,9 +20,11 @@ from napari_weld_fcn.events import Message, OnEvent, ShouldStop, Validated, igno
 from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction.device import choose_device
+from napari_weld_fcn.training.choice import best_of
 from napari_weld_fcn.training.data import Data, Material, material_of, saved_material
 from napari_weld_fcn.training.fit import begin, fit
 from napari_weld_fcn.training.hardware import resolve_precision
+from napari_weld_fcn.training.keeping import Keeping
 from napari_weld_fcn.training.run_card import card_of
 from napari_weld_fcn.training.run_folder import Row, RunFolder
 from napari_weld_fcn.training.settings import PRESETS, FitSettings, RunSettings, TrainSettings
@@ -87,8 +89,8 @@ def train(
     split
         Which films validate. Of these the crops themselves are scored, never variants.
     start_from
-        A model, its name or its file, or ``"nothing"``. Its statistics of batch normalisation stay, and
-        `settings.keep` of its weights.
+        A model, its name or its file, or ``"nothing"``. Its statistics of batch normalisation stay, and it is
+        held to what it says of other films as far as `settings.keep` asks for.
     on_event
         Told of each step and each validation.
     should_stop
@@ -123,8 +125,9 @@ def train(
             f"Model {start.card.name} is trained on as it is; another network can start from nothing only."
         )
     precision = resolve_precision(settings.precision, settings.device)
+    chosen = settings.chosen(from_model=start is not None)
     about = RunSettings(
-        train=settings.model_copy(update={"precision": precision}),
+        train=chosen.model_copy(update={"precision": precision}),
         network=start.card.network if start else network or given.network,
         augmentation=augmentation or given.augmentation,
         split=split,
@@ -134,6 +137,7 @@ def train(
         pairs_sha256=material.sha256,
         start_from=(start.source or start.card.name) if start else NOTHING,
         start_sha256=start.sha256 if start else "",
+        threshold=start.card.threshold if start else 0.0,
     )
     folder = RunFolder(Path(run))
     folder.begin(about, divided.to_json(), start, None if material.folder else material)
@@ -210,16 +214,17 @@ class _Run:
         self.folder.add_session(str(device))
         for note in self.material.notes(self.about):
             on_event(Message(note))
-        network = self._network()
+        keeping = self._keeping()
         try:
             result = fit(
-                network,
-                self.lesson.batches,
+                self._network(),
+                keeping.beside(self.lesson.batches) if keeping else self.lesson.batches,
                 self._validate,
                 self.fit_settings,
                 self.folder.state,
                 device=device.type,
                 freeze_statistics=self.start is not None,
+                keeping=keeping,
                 keep=self._keep,
                 enough=self._enough,
                 on_event=on_event,
@@ -240,12 +245,11 @@ class _Run:
     def _fit_settings(self) -> FitSettings:
         train, each = self.about.train, self.lesson.steps_per_epoch
         steps = train.epochs * each
-        shared = train.model_dump(include=set(FitSettings.model_fields) - {"learning_rate", "warm_up"})
+        shared = train.model_dump(include=set(FitSettings.model_fields) - {"warm_up"})
         return FitSettings(
             **shared,
             steps=steps,
             validate_every=each,
-            learning_rate=train.rate(self.start is not None),
             warm_up=round(train.warm_up * steps),
         )
 
@@ -254,38 +258,36 @@ class _Run:
             return copy.deepcopy(self.start.network)
         return Model.create(Card(name="new", network=self.about.network), seed=self.about.train.seed).network
 
+    def _keeping(self) -> Keeping | None:
+        train = self.about.train
+        if self.start is None or not train.keep:
+            return None
+        return Keeping(
+            self.start.network,
+            train.keep,
+            train.seed,
+            dice_weight=train.dice_weight,
+            smoothing=train.dice_smoothing,
+        )
+
     def _validate(self, averaged: torch.nn.Module, step: int) -> Validated:
-        network = self._mixed(averaged)
-        model = Model.create(Card(name="validated", network=self.about.network), network)
-        device = next(network.parameters()).device
+        model = Model.create(Card(name="validated", network=self.about.network), averaged)
+        device = next(averaged.parameters()).device
         return self.lesson.validate(model, device, step, self.on_event, self.should_show)
 
     def _keep(self, averaged: torch.nn.Module, scores: Validated) -> None:
         """Write a validated network as the last model, and as the best where it is."""
         row = self._row(scores)
-        model = Model.create(self._card(row), self._mixed(averaged))
-        if self.folder.add(row):
+        model = Model.create(self._card(row), averaged)
+        if self.folder.add(row, self.about.train.margin):
             model.save(self.folder.best)
         model.save(self.folder.last)
-
-    def _mixed(self, averaged: torch.nn.Module) -> torch.nn.Module:
-        """Return the averaged network, drawn back to the one it started from by `keep`."""
-        share = self.about.train.keep
-        if self.start is None or not share:
-            return averaged
-        mixed = copy.deepcopy(averaged)
-        first = self.start.network.state_dict()
-        with torch.no_grad():
-            for name, weights in mixed.state_dict().items():
-                if weights.dtype.is_floating_point:
-                    weights.lerp_(first[name].to(weights.device), share)
-        return mixed
 
     def _enough(self, history: Sequence[Validated]) -> bool:
         patience = self.about.train.patience
         if not patience or not history:
             return False
-        best = max(range(len(history)), key=lambda index: (history[index].f1, index))
+        best = best_of([each.f1 for each in history], self.about.train.margin)
         return len(history) - 1 - best >= patience
 
     def _stopped(self) -> TrainResult:
@@ -294,12 +296,13 @@ class _Run:
             state = begin(self._network(), self.fit_settings)
             state.load(self.folder.state)
             row = self._row(self._validate(state.averaged, state.step))
-            Model.create(self._card(row), self._mixed(state.averaged)).save(self.folder.best)
+            Model.create(self._card(row), state.averaged).save(self.folder.best)
             return TrainResult(self.folder.path, self.folder.best, row, stopped=True)
         return self._result(stopped=True)
 
     def _result(self, *, stopped: bool) -> TrainResult:
-        best = max(self.folder.history(), key=lambda row: (row.f1, row.step))
+        history = self.folder.history()
+        best = history[best_of([row.f1 for row in history], self.about.train.margin)]
         return TrainResult(self.folder.path, self.folder.best, best, stopped)
 
     def _row(self, scores: Validated) -> Row:

@@ -27,6 +27,7 @@ from napari_weld_fcn.errors import ModelError
 from napari_weld_fcn.events import Validated
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.radiograph.output import write_text
+from napari_weld_fcn.training.choice import best_of
 from napari_weld_fcn.training.settings import RunSettings
 from napari_weld_fcn.training.state import make_folder
 
@@ -179,7 +180,7 @@ class RunFolder:
         except (KeyError, TypeError, ValueError) as fault:
             raise ModelError(f"{path}: is no history of a run ({fault}).") from fault
 
-    def add(self, row: Row) -> bool:
+    def add(self, row: Row, margin: float) -> bool:
         """Write a validation into `history.csv`, in place of any that is not before it.
 
         Returns
@@ -198,7 +199,7 @@ class RunFolder:
         writer.writerow(_COLUMNS)
         writer.writerows([getattr(each, name) for name in _COLUMNS] for each in (*rows, row))
         write_text(self.path / "history.csv", text.getvalue())
-        return row.f1 >= max((before.f1 for before in rows), default=0.0)
+        return best_of([each.f1 for each in (*rows, row)], margin) == len(rows)
 
     def _text(self, path: Path) -> str:
         try:

@@ -8,13 +8,18 @@ from napari_weld_fcn.dataset.settings import AugmentationSettings, SplitSettings
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.settings import Settings, setting
 
-#: Highest learning rates: of fresh weights, and of a model that is tuned further.
-RATE_FROM_NOTHING, RATE_FROM_MODEL = 2e-3, 3e-4
+#: Crops in a step, and the edge of a window: of fresh weights, and of a model that is tuned further. That is
+#: done with few labels, of which many small steps show more variants than few large ones.
+BATCH_FROM_NOTHING, BATCH_FROM_MODEL = 16, 4
+WINDOW_FROM_NOTHING, WINDOW_FROM_MODEL = 256, 160
 
 
 class Optimisation(Settings):
     """What every fit has: objective, decay, averaging, seed."""
 
+    learning_rate: float = setting(
+        2e-3, "Highest learning rate, reached after the warm-up", step=1e-4, gt=0, le=1
+    )
     final_rate: float = setting(
         0.01, "Share of the learning rate that the cosine ends at", step=0.01, ge=0, le=1, advanced=True
     )
@@ -29,6 +34,14 @@ class Optimisation(Settings):
     dice_smoothing: float = setting(
         50.0, "Pixels added to both sides of the Dice ratio", step=10, gt=0, advanced=True
     )
+    margin: float = setting(
+        0.02,
+        "A later network is taken if its validation F1 is lower by this at most",
+        step=0.01,
+        ge=0,
+        le=1,
+        advanced=True,
+    )
     seed: int = setting(0, "Seed of the weights and of everything that is drawn", step=1, ge=0)
 
 
@@ -37,9 +50,6 @@ class FitSettings(Optimisation):
 
     steps: int = setting(3000, "Steps of the optimiser", step=100, ge=1)
     batch: int = setting(16, "Patches in a step", unit="patches", step=1, ge=1)
-    learning_rate: float = setting(
-        RATE_FROM_NOTHING, "Highest learning rate, reached after the warm-up", step=1e-4, gt=0
-    )
     warm_up: int = setting(200, "Steps over which the rate rises", step=10, ge=0)
     validate_every: int = setting(300, "Steps between two validations and two saves", step=50, ge=1)
     precision: Literal["float32", "bfloat16"] = setting("bfloat16", "Arithmetic of the forward pass")
@@ -61,22 +71,23 @@ class TrainSettings(Optimisation):
         "recommended", "Network and augmentation where nothing else is said: the paper's, or what does better"
     )
     epochs: int = setting(40, "Times that every crop is seen, each time as another variant", step=5, ge=1)
-    batch: int = setting(16, "Crops in a step", unit="crops", step=1, ge=1, le=4096)
+    batch: int = setting(
+        0,
+        f"Crops in a step; 0 takes {BATCH_FROM_NOTHING} from nothing, {BATCH_FROM_MODEL} from a model",
+        unit="crops",
+        step=1,
+        ge=0,
+        le=4096,
+    )
     window: int = setting(
-        256,
-        "Edge of the window that is cut from each variant where crops are larger than this",
+        0,
+        "Edge of the window that is cut from each variant where crops are larger than this; "
+        f"0 takes {WINDOW_FROM_NOTHING} from nothing, {WINDOW_FROM_MODEL} from a model",
         unit="pixels",
         step=32,
-        ge=16,
+        ge=0,
         le=4096,
         advanced=True,
-    )
-    learning_rate: float = setting(
-        0.0,
-        f"Highest rate; 0 takes {RATE_FROM_NOTHING:g} from nothing, {RATE_FROM_MODEL:g} from a model",
-        step=1e-4,
-        ge=0,
-        le=1,
     )
     warm_up: float = setting(
         0.05, "Share of the steps over which the rate rises", step=0.01, ge=0, le=1, advanced=True
@@ -86,19 +97,22 @@ class TrainSettings(Optimisation):
     )
     keep: float = setting(
         0.3,
-        "How much of the model it starts from is kept: 0 learns the labels alone, 1 stays as it was",
+        "How much of what a model knows is kept: 0 learns the labels alone, near 1 it stays as it was",
         step=0.05,
         ge=0,
-        le=1,
+        lt=1,
     )
     precision: Literal["auto", "float32", "bfloat16"] = setting(
         "auto", "Arithmetic; auto is bfloat16 on a CUDA device that has it, else float32", advanced=True
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "Where the network is trained")
 
-    def rate(self, from_model: bool) -> float:
-        """Return the highest learning rate, chosen where none was given."""
-        return self.learning_rate or (RATE_FROM_MODEL if from_model else RATE_FROM_NOTHING)
+    def chosen(self, from_model: bool) -> TrainSettings:
+        """Return the same with everything chosen that was left open."""
+        batch, window = (
+            (BATCH_FROM_MODEL, WINDOW_FROM_MODEL) if from_model else (BATCH_FROM_NOTHING, WINDOW_FROM_NOTHING)
+        )
+        return self.model_copy(update={"batch": self.batch or batch, "window": self.window or window})
 
 
 class Preset(Settings):
@@ -133,3 +147,6 @@ class RunSettings(Settings):
     )
     start_from: str = setting("nothing", "The model that it started from, or nothing")
     start_sha256: str = setting("", "SHA-256 of that model's file")
+    threshold: float = setting(
+        0.0, "Threshold of that model, which stays; 0 is chosen on what validates", ge=0, lt=1
+    )
