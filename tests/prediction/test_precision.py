@@ -106,6 +106,13 @@ def test_float32_at_both_ends_is_nearer_than_bfloat16_throughout(name, scored):
     assert mixed < throughout
 
 
+def test_bfloat16_keeps_the_shipped_fcn_within_5e_3_on_simulated_films(scored):
+    model = Model.load("fcn")
+    for pixels in scored:
+        exact = probability(pixels, model, PredictionSettings(device="cpu"))
+        assert 0 < np.abs(probability(pixels, model, ROUNDED) - exact).max() < 5e-3
+
+
 def test_an_engine_is_made_once_for_a_model_and_goes_with_it():
     model = Model.create(Card(name="x", network=NetworkSettings(kind="fcn", width=4)))
     first = engine_for(model, CPU, FLOAT32)
