@@ -1,0 +1,91 @@
+"""What is labelled in each film, and what hinders a training with them, said before it starts.
+
+It follows the form and the brush, so it looks at masks alone; what a training refuses for its films, it
+refuses by the training's own check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from napari_weld_fcn.dataset.films import check
+from napari_weld_fcn.dataset.labels import count
+from napari_weld_fcn.errors import WeldFcnError
+from napari_weld_fcn.events import ShouldStop, never
+from napari_weld_fcn.viewer.labelled import Group, LabelledLayer, together, until_stopped
+
+NO_FILM = "There is no film to train with: open an image, label it, and choose both in a row."
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """What was found before a start.
+
+    Attributes
+    ----------
+    rows
+        A sentence for each row, and whether it hinders.
+    fault
+        What hinders the start; empty where nothing does.
+    notes
+        What will be done that a user ought to know.
+    """
+
+    rows: tuple[tuple[str, bool], ...]
+    fault: str
+    notes: tuple[str, ...]
+
+
+def survey(rows: Sequence[LabelledLayer | str], should_stop: ShouldStop = never) -> Surveyed:
+    """Say what is labelled in each row, and what hinders a start; pixels are not looked at.
+
+    Parameters
+    ----------
+    rows
+        A film's layers, or why they could not be taken.
+
+    Raises
+    ------
+    Stopped
+        If `should_stop` said so.
+    """
+    looked = [_looked_at(row, should_stop) for row in rows]
+    said = tuple(
+        (each if isinstance(each, str) else in_words(each), isinstance(each, str)) for each in looked
+    )
+    faults = [each for each in looked if isinstance(each, str)]
+    if faults or not rows:
+        return Surveyed(said, faults[0] if faults else NO_FILM, ())
+    try:
+        taken = together(looked)
+        return Surveyed(said, "", tuple(check(taken.films, taken.split)))
+    except WeldFcnError as fault:
+        return Surveyed(said, str(fault), ())
+
+
+def in_words(group: Group) -> str:
+    """Say in a sentence what is labelled in the films of one layer."""
+    counts = [count(film.mask) for _, film in group.films]
+    flaw, background = (sum(getattr(each, kind) for each in counts) for kind in ("flaw", "background"))
+    text = f"{_many(flaw)} px of flaw, {_many(background)} px of background"
+    if len(counts) > 1:
+        text = f"{len(counts)} films: {text}"
+    clean = sum(not each.flaw for each in counts)
+    if clean and flaw and group.layer.convention == "dense":
+        text += f"; {clean} of them without a flaw, taken as free of flaws"
+    return f"{text}."
+
+
+def _looked_at(row: LabelledLayer | str, should_stop: ShouldStop) -> Group | str:
+    """What a row holds, or why it cannot be trained with."""
+    if isinstance(row, str):
+        return row
+    try:
+        return Group(row, until_stopped(row.sketches(), should_stop))
+    except WeldFcnError as fault:
+        return str(fault)
+
+
+def _many(pixels: int) -> str:
+    return f"{pixels:,}".replace(",", "\u202f")

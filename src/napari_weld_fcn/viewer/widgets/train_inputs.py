@@ -1,0 +1,273 @@
+"""The Train form's inputs: what to learn from, what to start from, for how long, and where the run goes.
+
+It only gathers values. What the fields mean for this run is said beside them in words: what the numbers in
+the labels are, and what `keep` trades.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from magicgui.types import FileDialogMode
+from magicgui.widgets import CheckBox, ComboBox, FileEdit, LineEdit
+from napari import Viewer
+from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from napari_weld_fcn.errors import SettingsError
+from napari_weld_fcn.network.library import listing
+from napari_weld_fcn.network.settings import NetworkSettings
+from napari_weld_fcn.training.settings import PRESETS, TrainSettings
+from napari_weld_fcn.viewer.form import SettingsForm, rows
+from napari_weld_fcn.viewer.remembered import remember, remembered
+from napari_weld_fcn.viewer.settings import TrainFormSettings
+from napari_weld_fcn.viewer.training import free_name, runs_folder
+from napari_weld_fcn.viewer.widgets.film_rows import FilmRows
+
+FORM, OWN = "train", "train form"
+#: Width of the number beside a slider, in pixels of the screen.
+READOUT = 52
+#: What `start_from` is where no model is trained further, and where a file is chosen.
+NOTHING, FILE = "nothing", "a file..."
+FOLDED = ("batch", "learning_rate", "device", "precision", "window", "patience", "seed")
+LABELS = {"keep": "Keep", "learning_rate": "Rate", "window": "Window", "patience": "Patience"}
+ZERO = {"learning_rate": "chosen by the program", "patience": "never ends early"}
+SOURCES = {"layers": "layers of this viewer", "folder": "a folder"}
+CONVENTIONS = {"dense": "dense: all was looked at", "sparse": "sparse: scribbles"}
+MEANINGS = {
+    "dense": "0 is background, every other number a flaw. What was not looked at is left out by rectangles.",
+    "sparse": "0 is not labelled, 1 is background, every other number a flaw.",
+}
+OF_PRESET = "the preset's"
+NETWORKS = {"preset": OF_PRESET, "fcn": "fcn, the paper's", "autoencoder": "autoencoder"}
+ACTIVATIONS = {"preset": OF_PRESET, "selu": "SELU", "elu": "ELU", "relu": "ReLU"}
+#: Up to which share of `keep` each sentence holds.
+TRADES = (
+    (0.05, "Learns these labels alone; what the model knew of other films is soon forgotten."),
+    (0.5, "Leans to these labels; other films may lose a little."),
+    (0.95, "Leans to what the model knew; these labels count less."),
+    (1.0, "Stays as it was; these labels hardly count."),
+)
+
+
+class TrainInputs(QWidget):
+    """Widgets for one training.
+
+    Parameters
+    ----------
+    viewer
+        Whose layers are offered.
+    changed
+        Called when the films, or what their labels mean, would be others.
+    """
+
+    def __init__(self, viewer: Viewer, changed: Callable[[], object]) -> None:
+        super().__init__()
+        self._suggested = ""
+        own = TrainFormSettings(**remembered(OWN, TrainFormSettings))
+        self.form = SettingsForm(
+            TrainSettings,
+            ("preset", "epochs", "keep", *FOLDED),
+            remembered(FORM, TrainSettings),
+            LABELS,
+            ZERO,
+            sliders=("keep",),
+        )
+        self.source = _choice("Learn from", SOURCES, own.source, "Layers that are open, or files")
+        self.films = FilmRows(viewer, changed)
+        self.folder = _folder("Folder", "A dataset that Crop ROIs wrote, or a GDXray series that has masks")
+        self.convention = _choice("Labels are", CONVENTIONS, own.labels, "What the numbers in them mean")
+        self.start_from = ComboBox(
+            label="Start from", choices=_models, tooltip="A model that is trained further, or nothing"
+        )
+        self.file = FileEdit(label="Model file", filter="*.safetensors", nullable=True)
+        self.network = _choice(
+            "Network", NETWORKS, own.network, "What is built where nothing is trained further"
+        )
+        self.activation = _choice("Activation", ACTIVATIONS, own.activation, "After each convolution")
+        self.name = LineEdit(label="Model name", tooltip="What the model is called in Predict")
+        self.run = _folder("Run folder", "Settings, history, models and state; a run is resumed from it")
+        self.watch = CheckBox(
+            text="Show the prediction of a film that validates, after each epoch", value=own.watch
+        )
+        self.meaning, self.trade = _wrapped(), _wrapped()
+        self.form.widgets["keep"].native.findChild(QDoubleSpinBox).setFixedWidth(READOUT)
+        self._lay_out()
+        if own.start_from in self.start_from.choices:
+            self.start_from.value = own.start_from
+        self._show_fields()
+        self.suggest()
+        for box in (self.source, self.convention, self.folder):
+            box.changed.connect(lambda _: changed())
+        for box in (self.source, self.convention, self.start_from, self.form.widgets["keep"]):
+            box.changed.connect(lambda _: self._show_fields())
+        self.name.changed.connect(self._on_name)
+
+    def settings(self) -> TrainSettings:
+        """What the form asks for.
+
+        Raises
+        ------
+        SettingsError
+            In one sentence with the name of the field.
+        """
+        settings = self.form.read()
+        assert isinstance(settings, TrainSettings)
+        return settings
+
+    def network_settings(self) -> NetworkSettings | None:
+        """The network to build; None where a model is trained further as it is."""
+        if self.start_from.value != NOTHING:
+            return None
+        given = PRESETS[self.form.widgets["preset"].value].network.model_dump()
+        chosen = {"kind": self.network.value, "activation": self.activation.value}
+        return NetworkSettings(**{**given, **{name: v for name, v in chosen.items() if v != "preset"}})
+
+    def start(self) -> str:
+        """The model to train further, its name or its file, or ``"nothing"``.
+
+        Raises
+        ------
+        SettingsError
+            If a file is to be chosen and none is.
+        """
+        if self.start_from.value != FILE:
+            return str(self.start_from.value)
+        path = _path(self.file)
+        if path is None:
+            raise SettingsError("Choose the model file to start from, or start from another model.")
+        return str(path)
+
+    def dataset(self) -> Path:
+        """The folder to learn from.
+
+        Raises
+        ------
+        SettingsError
+            If none is chosen.
+        """
+        path = _path(self.folder)
+        if path is None:
+            raise SettingsError("Choose the folder to learn from: a dataset, or a GDXray series with masks.")
+        return path
+
+    def run_folder(self) -> Path:
+        """Where the run goes."""
+        return _path(self.run) or runs_folder() / str(self.name.value)
+
+    def suggest(self) -> None:
+        """Name model and run by film and date, unless the user has named them."""
+        if self.name.value not in ("", self._suggested):
+            return
+        rows = self.films.values()
+        folder = _path(self.folder)
+        if self.source.value == "folder":
+            subject = folder.name if folder else ""
+        else:
+            subject = rows[0].film.name if rows else ""
+        self.name.value = free_name(subject, f"{datetime.now():%Y-%m-%d}")
+        self._suggested = self.name.value
+
+    def refresh(self) -> None:
+        """Bring layers and models up to date, keeping what is chosen."""
+        self.films.refresh()
+        self.start_from.reset_choices()
+        self.suggest()
+
+    def remember(self) -> None:
+        """Keep what the form holds for the next session."""
+        remember(FORM, self.form.values())
+        start = self.start_from.value if self.start_from.value != FILE else NOTHING
+        own = TrainFormSettings(
+            labels=self.convention.value,
+            source=self.source.value,
+            start_from=start,
+            network=self.network.value,
+            activation=self.activation.value,
+            watch=self.watch.value,
+        )
+        remember(OWN, own.model_dump())
+
+    def _on_name(self, name: str) -> None:
+        """The run's folder is called as the model, as long as it lies among the runs."""
+        run = _path(self.run)
+        if run is None or run.parent == runs_folder():
+            self.run.value = runs_folder() / name
+            self.run.line_edit.native.setToolTip(str(self.run.value))
+
+    def _show_fields(self) -> None:
+        """Only what the other fields leave to be chosen can be chosen, and what it means is said."""
+        layers, start = self.source.value == "layers", self.start_from.value
+        self._of_layers.setVisible(layers)
+        self._of_folder.setVisible(not layers)
+        self._of_file.setVisible(start == FILE)
+        self._of_model.setVisible(start != NOTHING)
+        for box in (self.network, self.activation):
+            box.enabled = start == NOTHING
+        self.meaning.setText(MEANINGS[self.convention.value])
+        keep = self.form.widgets["keep"].value
+        self.trade.setText(next(text for limit, text in TRADES if keep <= limit))
+
+    def _lay_out(self) -> None:
+        field = self.form.widgets
+        self._of_layers = _stacked(self.films, rows(self.convention), self.meaning)
+        self._of_folder = rows(self.folder)
+        self._of_file = rows(self.file)
+        self._of_model = _stacked(rows(field["keep"]), self.trade)
+        folded = QCollapsible("More settings")
+        folded.setContent(rows(self.network, self.activation, *(field[name] for name in FOLDED)))
+        folded.content().layout().setContentsMargins(0, 0, 0, 0)
+        folded.layout().setContentsMargins(0, 0, 0, 0)
+        folded.collapse(animate=False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for part in (
+            rows(self.source),
+            self._of_layers,
+            self._of_folder,
+            rows(self.start_from),
+            self._of_file,
+            self._of_model,
+            rows(field["preset"], field["epochs"]),
+            folded,
+            rows(self.name, self.run),
+            self.watch.native,
+        ):
+            layout.addWidget(part)
+
+
+def _models(_: Any) -> list[str]:
+    return [NOTHING, *(entry.name for entry in listing() if entry.card is not None), FILE]
+
+
+def _choice(label: str, texts: dict[str, str], value: str, tooltip: str) -> ComboBox:
+    return ComboBox(
+        label=label, choices=[(text, key) for key, text in texts.items()], value=value, tooltip=tooltip
+    )
+
+
+def _folder(label: str, tooltip: str) -> FileEdit:
+    return FileEdit(label=label, mode=FileDialogMode.EXISTING_DIRECTORY, nullable=True, tooltip=tooltip)
+
+
+def _path(edit: FileEdit) -> Path | None:
+    chosen = str(edit.value or "")
+    return Path(chosen) if chosen not in ("", ".") else None
+
+
+def _wrapped() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    return label
+
+
+def _stacked(*parts: QWidget) -> QWidget:
+    page = QWidget()
+    layout = QVBoxLayout(page)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for part in parts:
+        layout.addWidget(part)
+    return page
