@@ -131,7 +131,7 @@ def import_model(path: str | Path, name: str | None = None, *, again: bool = Fal
 
 
 def own_of_run(path: str | Path) -> str | None:
-    """Return the name of the own model that comes from the same run as the model file `path`, if there is one."""
+    """Return the name of the own model that comes from the same run as the file `path`; None if none does."""
     return next((name for name, present in own().items() if _of_one_run(Path(path), present)), None)
 
 

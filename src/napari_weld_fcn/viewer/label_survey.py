@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from napari_weld_fcn.dataset.films import check
 from napari_weld_fcn.dataset.labels import count
-from napari_weld_fcn.errors import WeldFcnError
+from napari_weld_fcn.dataset.settings import SplitSettings
+from napari_weld_fcn.dataset.splits import split
+from napari_weld_fcn.dataset.store import is_dataset, read_dataset
+from napari_weld_fcn.errors import DatasetError, RadiographError, WeldFcnError
 from napari_weld_fcn.events import ShouldStop, never
+from napari_weld_fcn.radiograph.gdxray import open_series
 from napari_weld_fcn.viewer.labelled import Group, LabelledLayer, together, until_stopped
 
 NO_FILM = "There is no film to train with: open an image, label it, and choose both in a row."
@@ -62,6 +67,35 @@ def survey(rows: Sequence[LabelledLayer | str], should_stop: ShouldStop = never)
         return Surveyed(said, "", tuple(check(taken.films, taken.split)))
     except WeldFcnError as fault:
         return Surveyed(said, str(fault), ())
+
+
+def survey_folder(path: Path) -> Surveyed:
+    """Say what a dataset folder, or a GDXray series, would give, as far as it is listed.
+
+    Raises
+    ------
+    DatasetError
+        If it is neither, or cannot be trained with.
+    """
+    if not is_dataset(path):
+        return Surveyed((), "", (_series_in_words(path),))
+    places = read_dataset(path).places()
+    note = split(places, SplitSettings()).note
+    flaw = sum(place.flaw_pixels for place in places)
+    films = len({place.film for place in places})
+    said = f"{len(places)} crops of {films} film{'s' * (films != 1)}, {_many(flaw)} px of flaw."
+    return Surveyed((), "", tuple(filter(None, (said, note))))
+
+
+def _series_in_words(path: Path) -> str:
+    try:
+        series = open_series(path)
+    except RadiographError as fault:
+        raise DatasetError(f"{path}: is neither a dataset nor a GDXray series ({fault})") from fault
+    with_mask = sum(film.has_mask for film in series)
+    if series.is_mask or not with_mask:
+        raise DatasetError(f"{path}: is no series of films with masks.")
+    return f"{with_mask} films with masks; the program chooses which of them validate."
 
 
 def in_words(group: Group) -> str:

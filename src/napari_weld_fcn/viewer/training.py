@@ -18,7 +18,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from napari_weld_fcn.errors import ModelError, WeldFcnError
-from napari_weld_fcn.events import FilmPredicted, OnEvent, ShouldStop
+from napari_weld_fcn.events import FilmPredicted, ShouldStop, StepDone, Validated
 from napari_weld_fcn.network import library
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.training.settings import TrainSettings
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Environment variable with the folder that holds the runs.
 FOLDER_VARIABLE = "WELD_FCN_RUNS"
+#: Is told what a run says, and `Begun`, `EpochDone` and `Glimpse` besides.
+Listener = Callable[[Any], None]
 #: Letters of the film's name that its model's name takes.
 _LONGEST = 36
 #: Pixels of a prediction that is shown while the network learns.
@@ -60,10 +62,18 @@ class Plan:
 
 @dataclass(frozen=True)
 class Begun:
-    """How many epochs the run has, and its validations before this session."""
+    """How many epochs the run may have, and its validations before this session."""
 
     epochs: int
     history: tuple[Row, ...] = ()
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """The validation after epoch `number`, counted from 1."""
+
+    number: int
+    scores: Validated
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +112,7 @@ def train(*args: Any, **kwargs: Any) -> TrainResult:
 
 def train_as(
     plan: Plan,
-    on_event: Callable[[Any], None],
+    on_event: Listener,
     should_stop: ShouldStop,
     should_pause: ShouldStop,
     should_show: ShouldStop,
@@ -116,7 +126,8 @@ def train_as(
     Stopped
         If `should_stop` said so before there was anything to keep.
     """
-    on_event(Begun(plan.settings.epochs))
+    epochs = plan.settings.epochs
+    on_event(Begun(epochs))
     places: list[tuple[int, int]] = []
     more: dict[str, Any] = {}
     data: Any = plan.data
@@ -129,7 +140,7 @@ def train_as(
         plan.settings,
         network=plan.network,
         start_from=plan.start_from,
-        on_event=_glimpsing(on_event, places),
+        on_event=_Told(on_event, epochs, places),
         should_stop=should_stop,
         should_pause=should_pause,
         should_show=should_show if places else lambda: False,
@@ -138,9 +149,7 @@ def train_as(
     return adopted(result, plan.name)
 
 
-def resume_as(
-    run: Path, on_event: Callable[[Any], None], should_stop: ShouldStop, should_pause: ShouldStop
-) -> Trained:
+def resume_as(run: Path, on_event: Listener, should_stop: ShouldStop, should_pause: ShouldStop) -> Trained:
     """Go on with the run in a folder; its model keeps the name that it has among the user's own.
 
     Raises
@@ -152,8 +161,10 @@ def resume_as(
     from napari_weld_fcn.training.run_folder import RunFolder
 
     folder = RunFolder(run)
-    on_event(Begun(folder.read_settings().train.epochs, tuple(folder.history())))
-    result = resume(run, on_event=on_event, should_stop=should_stop, should_pause=should_pause)
+    epochs = folder.read_settings().train.epochs
+    on_event(Begun(epochs, tuple(folder.history())))
+    told = _Told(on_event, epochs)
+    result = resume(run, on_event=told, should_stop=should_stop, should_pause=should_pause)
     name = library.own_of_run(result.model)
     return adopted(result, name or free_name(run.absolute().name))
 
@@ -175,7 +186,7 @@ def runs_folder() -> Path:
 
 
 def free_name(subject: str, date: str = "") -> str:
-    """Return a name that no own model has, and with a date no run: the subject, the date, a number if need be.
+    """Return a name that no own model has, and with a date no run, made of both.
 
     Parameters
     ----------
@@ -233,16 +244,34 @@ def reduced(probability: NDArray[np.float32], most: int = MOST_SHOWN) -> tuple[N
     return blocks.max(axis=(1, 3)), factor
 
 
-def _glimpsing(on_event: Callable[[Any], None], places: Sequence[tuple[int, int]]) -> OnEvent:
-    """Hand the first prediction after each step on as a `Glimpse`, and no other."""
-    last = -1
+class _Told:
+    """Hands events on as a form wants them: validations by epoch, and one small prediction with each.
 
-    def listen(event: Any) -> None:
-        nonlocal last
-        if not isinstance(event, FilmPredicted):
-            on_event(event)
-        elif event.step != last:
-            last = event.step
-            on_event(Glimpse(*places[event.position], *reduced(event.probability)))
+    Parameters
+    ----------
+    on_event
+        Who is told.
+    epochs
+        Of the run.
+    places
+        For each film its row and plane; empty where no film is in a viewer.
+    """
 
-    return listen
+    def __init__(self, on_event: Listener, epochs: int, places: Sequence[tuple[int, int]] = ()) -> None:
+        self._on_event, self._epochs, self._places = on_event, epochs, places
+        self._each, self._shown = 1, -1
+
+    def __call__(self, event: Any) -> None:
+        match event:
+            case StepDone():
+                self._each = max(event.total // self._epochs, 1)
+                self._on_event(event)
+            case Validated():
+                self._on_event(EpochDone(event.step // self._each, event))
+            case FilmPredicted() if event.step != self._shown and self._places:
+                self._shown = event.step
+                self._on_event(Glimpse(*self._places[event.position], *reduced(event.probability)))
+            case FilmPredicted():
+                pass
+            case _:
+                self._on_event(event)

@@ -23,6 +23,8 @@ MOST_DOTS = 50
 HEIGHT = 150
 #: Room for the numbers beside the plots, pixels of the screen, the same in both.
 AXIS_WIDTH = 44
+#: Height of the axis of epochs with its label, pixels of the screen.
+LABELLED_AXIS = 42
 
 #: Colours of Okabe and Ito, which all eyes tell apart, on dark and on light.
 COLOURS = {"loss": "#999999", "F1": "#56b4e9", "precision": "#e69f00", "recall": "#009e73"}
@@ -81,8 +83,10 @@ class Curves(QWidget):
         self.score_text.setWordWrap(True)
         self.loss_plot, self.score_plot = _plot(), _plot()
         self.score_plot.setXLink(self.loss_plot)
-        self.score_plot.setYRange(0, 1)
+        self.score_plot.setYRange(0, 1, padding=0.03)
         self.score_plot.setLabel("bottom", "epoch")
+        self.score_plot.getAxis("bottom").setHeight(LABELLED_AXIS)
+        self.score_plot.setFixedHeight(HEIGHT + LABELLED_AXIS // 2)
         self._lines = {
             name: (self.score_plot if name in SCORES else self.loss_plot).plot(
                 pen=pyqtgraph.mkPen(COLOURS[name], width=2 if name == "F1" else 1),

@@ -1,4 +1,4 @@
-"""The films to train with: rows of an image layer, its labels, what was looked at, and whether it validates."""
+"""The films to train with: each an image layer, its labels, what was looked at, and whether it validates."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ the labels are, and what `keep` trades.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from magicgui.types import FileDialogMode
 from magicgui.widgets import CheckBox, ComboBox, FileEdit, LineEdit
 from napari import Viewer
-from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_weld_fcn.errors import SettingsError
@@ -99,12 +99,12 @@ class TrainInputs(QWidget):
         if own.start_from in self.start_from.choices:
             self.start_from.value = own.start_from
         self._show_fields()
+        self.name.changed.connect(self._on_name)
         self.suggest()
         for box in (self.source, self.convention, self.folder):
             box.changed.connect(lambda _: changed())
         for box in (self.source, self.convention, self.start_from, self.form.widgets["keep"]):
             box.changed.connect(lambda _: self._show_fields())
-        self.name.changed.connect(self._on_name)
 
     def settings(self) -> TrainSettings:
         """What the form asks for.
@@ -175,7 +175,6 @@ class TrainInputs(QWidget):
         """Bring layers and models up to date, keeping what is chosen."""
         self.films.refresh()
         self.start_from.reset_choices()
-        self.suggest()
 
     def remember(self) -> None:
         """Keep what the form holds for the next session."""
@@ -237,6 +236,7 @@ class TrainInputs(QWidget):
             self.watch.native,
         ):
             layout.addWidget(part)
+        _align(self.findChildren(QFormLayout))
 
 
 def _models(_: Any) -> list[str]:
@@ -262,6 +262,15 @@ def _wrapped() -> QLabel:
     label = QLabel()
     label.setWordWrap(True)
     return label
+
+
+def _align(forms: Iterable[QFormLayout]) -> None:
+    """Give the labels of all forms one width, so that their fields stand below each other."""
+    label = QFormLayout.ItemRole.LabelRole
+    labels = [form.itemAt(row, label).widget() for form in forms for row in range(form.rowCount())]
+    width = max(each.sizeHint().width() for each in labels)
+    for each in labels:
+        each.setMinimumWidth(width)
 
 
 def _stacked(*parts: QWidget) -> QWidget:

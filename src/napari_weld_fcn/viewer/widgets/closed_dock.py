@@ -1,0 +1,53 @@
+"""A dock that was closed while its job runs: asked about, because napari closes it without a word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qtpy.compat import isalive
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMessageBox, QWidget
+
+from napari_weld_fcn.viewer.widgets.job_widget import JobWidget
+
+QUESTION = "The form was closed while it trains."
+STOP, GO_ON = "Stop and keep the best", "Go on training"
+
+
+@dataclass(frozen=True)
+class Dock:
+    """Where a widget was: the name of its dock, and the main window."""
+
+    name: str
+    window: QWidget | None
+
+
+def dock_of(widget: QWidget) -> Dock:
+    """Return the dock that a widget is still in."""
+    dock = widget.parentWidget()
+    assert dock is not None
+    return Dock(dock.windowTitle(), dock.parentWidget())
+
+
+def ask_about(widget: JobWidget, dock: Dock) -> QMessageBox:
+    """Ask whether the job of a widget whose `dock` was closed shall stop; if not, it gets a dock again.
+
+    The job goes on until there is an answer.
+    """
+    box = QMessageBox(dock.window)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle("Train")
+    box.setText(QUESTION)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    stop = box.addButton(STOP, QMessageBox.ButtonRole.DestructiveRole)
+    go_on = box.addButton(GO_ON, QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(go_on)
+    box.setEscapeButton(go_on)
+    stop.clicked.connect(lambda: isalive(widget) and widget.stop())
+    go_on.clicked.connect(lambda: isalive(widget) and _dock_again(widget, dock.name))
+    box.open()
+    return box
+
+
+def _dock_again(widget: JobWidget, name: str) -> None:
+    widget.viewer.window.add_dock_widget(widget, name=name, area="right")
