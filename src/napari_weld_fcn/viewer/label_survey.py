@@ -63,7 +63,7 @@ def survey(rows: Sequence[LabelledLayer | str], should_stop: ShouldStop = never)
     if faults or not rows:
         return Surveyed(said, faults[0] if faults else NO_FILM, ())
     try:
-        taken = together(looked)
+        taken = together([each for each in looked if isinstance(each, Group)])
         return Surveyed(said, "", tuple(check(taken.films, taken.split)))
     except WeldFcnError as fault:
         return Surveyed(said, str(fault), ())

@@ -7,33 +7,28 @@ meanwhile is made small here, in the job's thread, so that showing it costs the 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
-from napari_weld_fcn.errors import ModelError, WeldFcnError
+from napari_weld_fcn.errors import WeldFcnError
 from napari_weld_fcn.events import FilmPredicted, ShouldStop, StepDone, Validated
 from napari_weld_fcn.network import library
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.training.settings import TrainSettings
 from napari_weld_fcn.viewer.labelled import LabelledLayer, read
+from napari_weld_fcn.viewer.own_runs import free_name
 
 if TYPE_CHECKING:
     from napari_weld_fcn.training.run import TrainResult
     from napari_weld_fcn.training.run_folder import Row
 
-#: Environment variable with the folder that holds the runs.
-FOLDER_VARIABLE = "WELD_FCN_RUNS"
 #: Is told what a run says, and `Begun`, `EpochDone` and `Glimpse` besides.
 Listener = Callable[[Any], None]
-#: Letters of the film's name that its model's name takes.
-_LONGEST = 36
 #: Pixels of a prediction that is shown while the network learns.
 MOST_SHOWN = 1 << 20
 
@@ -176,47 +171,6 @@ def adopted(result: TrainResult, name: str) -> Trained:
     except WeldFcnError as fault:
         return Trained(result, name, str(fault))
     return Trained(result, name)
-
-
-def runs_folder() -> Path:
-    """Return the folder that holds the runs, which need not exist yet."""
-    if override := os.environ.get(FOLDER_VARIABLE):
-        return Path(override)
-    return Path(platformdirs.user_data_dir("napari-weld-fcn", appauthor=False)) / "runs"
-
-
-def free_name(subject: str, date: str = "") -> str:
-    """Return a name that no own model has, and with a date no run, made of both.
-
-    Parameters
-    ----------
-    subject
-        A film, or a run; what no model may be called becomes an underscore.
-    date
-        Of the run that is to begin; empty for a run that is there.
-    """
-    plain = "".join(letter if letter.isalnum() or letter in " ._-" else "_" for letter in subject)
-    stem = f"{plain.strip(' ._-')[:_LONGEST] or 'film'} {date}".strip()
-    taken = {name.casefold() for name in library.own()}
-    number, name = 1, stem
-    while name.casefold() in taken or (date and (runs_folder() / name).exists()):
-        number += 1
-        name = f"{stem} {number}"
-    return name
-
-
-def check_name(name: str) -> None:
-    """Refuse a name that an own model cannot have, or has.
-
-    Raises
-    ------
-    ModelError
-        In one sentence.
-    """
-    if fault := library.name_fault(name):
-        raise ModelError(f"The model cannot be called {name!r}: {fault}.")
-    if name.casefold() in {taken.casefold() for taken in library.own()}:
-        raise ModelError(f"A model called {name!r} is there already; choose another name.")
 
 
 def reduced(probability: NDArray[np.float32], most: int = MOST_SHOWN) -> tuple[NDArray[np.float32], int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from qtpy.compat import isalive
@@ -43,10 +44,16 @@ def ask_about(widget: JobWidget, dock: Dock) -> QMessageBox:
     go_on = box.addButton(GO_ON, QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(go_on)
     box.setEscapeButton(go_on)
-    stop.clicked.connect(lambda: isalive(widget) and widget.stop())
-    go_on.clicked.connect(lambda: isalive(widget) and _dock_again(widget, dock.name))
+    stop.clicked.connect(lambda: _answered(widget, widget.stop))
+    go_on.clicked.connect(lambda: _answered(widget, lambda: _dock_again(widget, dock.name)))
     box.open()
     return box
+
+
+def _answered(widget: JobWidget, do: Callable[[], object]) -> None:
+    """Do what was answered, unless the job has ended meanwhile and the widget with it."""
+    if isalive(widget):
+        do()
 
 
 def _dock_again(widget: JobWidget, name: str) -> None:

@@ -9,8 +9,8 @@ would hide how it began, or its peaks.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from statistics import fmean
 
-import numpy as np
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 import pyqtgraph  # isort: skip  (takes the binding that qtpy chose)
@@ -45,7 +45,7 @@ class Trace:
         self._waiting.append((x, y))
         if len(self._waiting) < self._share:
             return
-        mean_x, mean_y = np.mean(self._waiting, axis=0).tolist()
+        mean_x, mean_y = (fmean(values) for values in zip(*self._waiting, strict=True))
         self._waiting.clear()
         self.x.append(mean_x)
         self.y.append(mean_y)
@@ -59,7 +59,7 @@ class Trace:
 
 
 def _halved(values: list[float]) -> list[float]:
-    return np.reshape(values[: len(values) // 2 * 2], (-1, 2)).mean(axis=1).tolist()
+    return [(one + other) / 2 for one, other in zip(values[::2], values[1::2], strict=False)]
 
 
 class Curves(QWidget):

@@ -20,6 +20,7 @@ from napari_weld_fcn.errors import SettingsError, WeldFcnError
 from napari_weld_fcn.events import Message, OnEvent, ShouldStop, StepDone
 from napari_weld_fcn.viewer.label_survey import NO_FILM, Surveyed, survey, survey_folder
 from napari_weld_fcn.viewer.labelled import LabelledLayer, Row, take
+from napari_weld_fcn.viewer.own_runs import check_name, runs_folder
 from napari_weld_fcn.viewer.preferences import preferences
 from napari_weld_fcn.viewer.training import (
     Begun,
@@ -27,15 +28,13 @@ from napari_weld_fcn.viewer.training import (
     Glimpse,
     Plan,
     Trained,
-    check_name,
     resume_as,
-    runs_folder,
     train_as,
 )
 from napari_weld_fcn.viewer.watching import Watching
 from napari_weld_fcn.viewer.widgets.closed_dock import Dock, ask_about, dock_of
 from napari_weld_fcn.viewer.widgets.curves import Curves
-from napari_weld_fcn.viewer.widgets.film_rows import FAULT_COLOUR
+from napari_weld_fcn.viewer.widgets.film_row import FAULT_COLOUR
 from napari_weld_fcn.viewer.widgets.job_panel import time_left
 from napari_weld_fcn.viewer.widgets.job_widget import JobWidget, Task
 from napari_weld_fcn.viewer.widgets.predict import PredictWidget

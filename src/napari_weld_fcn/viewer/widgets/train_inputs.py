@@ -6,7 +6,7 @@ the labels are, and what `keep` trades.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,10 @@ from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.network.library import listing
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.training.settings import PRESETS, TrainSettings
-from napari_weld_fcn.viewer.form import SettingsForm, rows
+from napari_weld_fcn.viewer.form import SettingsForm, align, rows, stacked
+from napari_weld_fcn.viewer.own_runs import free_name, runs_folder
 from napari_weld_fcn.viewer.remembered import remember, remembered
 from napari_weld_fcn.viewer.settings import TrainFormSettings
-from napari_weld_fcn.viewer.training import free_name, runs_folder
 from napari_weld_fcn.viewer.widgets.film_rows import FilmRows
 
 FORM, OWN = "train", "train form"
@@ -212,10 +212,10 @@ class TrainInputs(QWidget):
 
     def _lay_out(self) -> None:
         field = self.form.widgets
-        self._of_layers = _stacked(self.films, rows(self.convention), self.meaning)
+        self._of_layers = stacked(self.films, rows(self.convention), self.meaning)
         self._of_folder = rows(self.folder)
         self._of_file = rows(self.file)
-        self._of_model = _stacked(rows(field["keep"]), self.trade)
+        self._of_model = stacked(rows(field["keep"]), self.trade)
         folded = QCollapsible("More settings")
         folded.setContent(rows(self.network, self.activation, *(field[name] for name in FOLDED)))
         folded.content().layout().setContentsMargins(0, 0, 0, 0)
@@ -236,7 +236,7 @@ class TrainInputs(QWidget):
             self.watch.native,
         ):
             layout.addWidget(part)
-        _align(self.findChildren(QFormLayout))
+        align(self.findChildren(QFormLayout))
 
 
 def _models(_: Any) -> list[str]:
@@ -262,21 +262,3 @@ def _wrapped() -> QLabel:
     label = QLabel()
     label.setWordWrap(True)
     return label
-
-
-def _align(forms: Iterable[QFormLayout]) -> None:
-    """Give the labels of all forms one width, so that their fields stand below each other."""
-    label = QFormLayout.ItemRole.LabelRole
-    labels = [form.itemAt(row, label).widget() for form in forms for row in range(form.rowCount())]
-    width = max(each.sizeHint().width() for each in labels)
-    for each in labels:
-        each.setMinimumWidth(width)
-
-
-def _stacked(*parts: QWidget) -> QWidget:
-    page = QWidget()
-    layout = QVBoxLayout(page)
-    layout.setContentsMargins(0, 0, 0, 0)
-    for part in parts:
-        layout.addWidget(part)
-    return page
