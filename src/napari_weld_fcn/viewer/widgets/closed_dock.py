@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QMessageBox, QWidget
+from qtpy.QtWidgets import QDockWidget, QMessageBox
 
 from napari_weld_fcn.viewer.widgets.job_widget import JobWidget
 
@@ -15,27 +14,20 @@ QUESTION = "The form was closed while it trains."
 STOP, GO_ON = "Stop and keep the best", "Go on training"
 
 
-@dataclass(frozen=True)
-class Dock:
-    """Where a widget was: the name of its dock, and the main window."""
-
-    name: str
-    window: QWidget | None
-
-
-def dock_of(widget: QWidget) -> Dock:
-    """Return the dock that a widget is still in."""
-    dock = widget.parentWidget()
-    assert dock is not None
-    return Dock(dock.windowTitle(), dock.parentWidget())
-
-
-def ask_about(widget: JobWidget, dock: Dock) -> QMessageBox:
-    """Ask whether the job of a widget whose `dock` was closed shall stop; if not, it gets a dock again.
+def ask_about(widget: JobWidget, dock: QDockWidget) -> QMessageBox:
+    """Ask whether the job of a widget shall stop; if not, it gets a dock again.
 
     The job goes on until there is an answer.
+
+    Parameters
+    ----------
+    widget
+        Which has no parent any more.
+    dock
+        The dock that it was in, which is about to be closed.
     """
-    box = QMessageBox(dock.window)
+    name = dock.windowTitle()
+    box = QMessageBox(dock.parentWidget())
     box.setIcon(QMessageBox.Icon.Question)
     box.setWindowTitle("Train")
     box.setText(QUESTION)
@@ -45,7 +37,7 @@ def ask_about(widget: JobWidget, dock: Dock) -> QMessageBox:
     box.setDefaultButton(go_on)
     box.setEscapeButton(go_on)
     stop.clicked.connect(lambda: _answered(widget, widget.stop))
-    go_on.clicked.connect(lambda: _answered(widget, lambda: _dock_again(widget, dock.name)))
+    go_on.clicked.connect(lambda: _answered(widget, lambda: _dock_again(widget, name)))
     box.open()
     return box
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from napari import Viewer
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QLabel, QPushButton, QWidget
 
 from napari_weld_fcn.errors import SettingsError, WeldFcnError
@@ -32,7 +32,7 @@ from napari_weld_fcn.viewer.training import (
     train_as,
 )
 from napari_weld_fcn.viewer.watching import Watching
-from napari_weld_fcn.viewer.widgets.closed_dock import Dock, ask_about, dock_of
+from napari_weld_fcn.viewer.widgets.closed_dock import ask_about
 from napari_weld_fcn.viewer.widgets.curves import Curves
 from napari_weld_fcn.viewer.widgets.film_row import FAULT_COLOUR
 from napari_weld_fcn.viewer.widgets.job_panel import time_left
@@ -72,7 +72,7 @@ class TrainWidget(JobWidget):
         )
         self.trained: Trained | None = None
         self._epochs, self._epoch = 1, 0.0
-        self._dock: Dock | None = None
+        self._dock: QObject | None = None
         self._paused, self._watched = Flag(), Flag()
         self._watching: Watching | None = None
         self._films: list[Any] = []
@@ -120,9 +120,7 @@ class TrainWidget(JobWidget):
         paused = not self._paused.is_set()
         (self._paused.set if paused else self._paused.clear)()
         self.jobs.meanwhile["Pause"].setText("Resume" if paused else "Pause")
-        self.jobs.status.setText(
-            f"Paused in epoch {self._number} of {self._epochs}." if paused else "Going on..."
-        )
+        self.jobs.status.setText(self._paused_text() if paused else "Going on...")
 
     def predict_with_it(self) -> None:
         """Open Predict with the model that was trained last, and mark the first film with it."""
@@ -138,12 +136,11 @@ class TrainWidget(JobWidget):
 
     def event(self, event: QEvent) -> bool:
         """When the dock is closed while it trains, ask; else stop and go."""
-        if event.type() == QEvent.Type.ParentAboutToChange and isinstance(self.parent(), QDockWidget):
-            self._dock = dock_of(self)
-        closed = event.type() == QEvent.Type.ParentChange and self.parent() is None
-        if closed and self.job is not None and not self.job.stopping and self._dock is not None:
-            ask_about(self, self._dock)
-            return bool(QWidget.event(self, event))
+        if event.type() == QEvent.Type.ParentChange:
+            dock, self._dock = self._dock, self.parent()
+            if self._dock is None and isinstance(dock, QDockWidget) and self._trains():
+                ask_about(self, dock)
+                return bool(QWidget.event(self, event))
         if event.type() == QEvent.Type.Enter:
             self.following.soon()
         return super().event(event)
@@ -252,9 +249,16 @@ class TrainWidget(JobWidget):
         return min(int(self._epoch) + 1, self._epochs)
 
     def _say_progress(self, event: StepDone) -> None:
-        if self.job is None or self.job.stopping or self._paused.is_set():
+        if not self._trains():
             return
-        self.jobs.status.setText(f"Epoch {self._number} of {self._epochs}{time_left(event.seconds_left)}")
+        going = f"Epoch {self._number} of {self._epochs}{time_left(event.seconds_left)}"
+        self.jobs.status.setText(self._paused_text() if self._paused.is_set() else going)
+
+    def _trains(self) -> bool:
+        return self.job is not None and not self.job.stopping
+
+    def _paused_text(self) -> str:
+        return f"Paused in epoch {self._number} of {self._epochs}."
 
     def _note(self, text: str) -> None:
         """Keep a sentence of the run in sight, unless it was said before the start."""
