@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QMessageBox
 
-from napari_weld_fcn.dataset.store import read_dataset
+from napari_weld_fcn.dataset.pair import FLAW, Pair
+from napari_weld_fcn.dataset.store import read_dataset, write_dataset
+from napari_weld_fcn.events import Message
 from napari_weld_fcn.network import library
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.radiograph.normalisation import measure
+from napari_weld_fcn.radiograph.radiograph import to_luminance
 from napari_weld_fcn.training.run_folder import RunFolder
 from napari_weld_fcn.viewer.widgets.closed_dock import GO_ON, STOP
 from napari_weld_fcn.viewer.widgets.train import TrainWidget
@@ -290,7 +294,7 @@ def test_sparse_scribbles_train(viewer, train, finish, film, qtbot) -> None:
     train.inputs.form.widgets["epochs"].value = 5
     assert "0 is not labelled" in train.inputs.meaning.text()
     settled(train, qtbot)
-    background = int((scribbles == 1).sum())
+    background = f"{int((scribbles == 1).sum()):,}".replace(",", "\u202f")
     assert f"{background} px of background" in train.inputs.films.rows[1].said.text()
     press(train, "Train")
     finish(train)
@@ -329,6 +333,121 @@ def test_settings_are_remembered(make_napari_viewer, viewer, train, finish, film
     held = other.inputs
     assert held.form.values()["keep"] == 0.7 and held.form.values()["window"] == 32
     assert held.start_from.value == "tiny" and held.watch.value is False
+
+
+def test_stack_gives_a_film_for_each_plane_that_was_looked_at(viewer, train, finish, film, qtbot) -> None:
+    films = [with_flaws(film, seed) for seed in range(3)]
+    viewer.add_image(np.stack([pixels for pixels, _ in films]), name="stack")
+    viewer.add_labels(np.stack([mask for _, mask in films]), name="stack mask")
+    corners = np.array([[0, 0], [0, 159], [95, 159], [95, 0]])
+    boxes = [np.column_stack([np.full(4, plane), corners]) for plane in (0, 2)]
+    row = train.inputs.films.rows[0]
+    row.looked_at.value = viewer.add_shapes(boxes, name="looked at")
+    settled(train, qtbot)
+    assert row.said.text().startswith("2 films: ")
+    press(train, "Train")
+    finish(train)
+    pairs = {pair.film: pair for pair in read_dataset(RunFolder(train.trained.result.run).data)}
+    assert sorted(pairs) == ["stack_p000", "stack_p002"]
+    np.testing.assert_array_equal(pairs["stack_p002"].pixels, films[2][0])
+    shown = viewer.layers["stack in training"]
+    assert shown.data.shape == (1, *film.shape) and shown.translate[0] in (0, 2)
+
+
+def test_what_lies_outside_the_rectangles_takes_no_part(viewer, train, film, qtbot) -> None:
+    add_films(viewer, film, count=1)
+    corners = np.array([[0, 0], [0, 9], [9, 9], [9, 0]])
+    mask = viewer.layers["weld 0 mask"].data
+    mask[:] = 0
+    mask[2:4, 2:4] = 1
+    row = train.inputs.films.rows[0]
+    row.looked_at.value = viewer.add_shapes([corners], name="looked at")
+    settled(train, qtbot)
+    assert row.said.text() == "4 px of flaw, 96 px of background."
+    row.looked_at.value = viewer.add_shapes(name="empty", ndim=2)
+    settled(train, qtbot)
+    assert "no rectangle" in row.said.text()
+
+
+def test_colour_is_trained_on_as_its_luminance(viewer, train, finish, film) -> None:
+    pixels, mask = with_flaws(film, 0)
+    colour = np.stack([pixels, pixels[::-1], pixels], axis=-1)
+    viewer.add_image(colour, name="colour", rgb=True)
+    viewer.add_labels(mask, name="colour mask")
+    press(train, "Train")
+    finish(train)
+    (pair,) = read_dataset(RunFolder(train.trained.result.run).data)
+    np.testing.assert_array_equal(pair.pixels, to_luminance(colour))
+
+
+def test_a_dataset_folder_trains_without_layers(train, finish, film, tmp_path, qtbot) -> None:
+    pairs = []
+    for number in range(2):
+        pixels, mask = with_flaws(film, number)
+        name = f"weld_{number}"
+        pairs.append(Pair(name, pixels, mask * np.uint8(FLAW), name, 0, 0, measure(pixels), full_scale=255))
+    write_dataset(pairs, tmp_path / "crops")
+    train.inputs.source.value = "folder"
+    settled(train, qtbot)
+    assert "Choose the folder" in train.summary.text()
+    train.inputs.folder.value = tmp_path
+    settled(train, qtbot)
+    assert "neither a dataset nor a GDXray series" in train.summary.text()
+    train.inputs.folder.value = tmp_path / "crops"
+    settled(train, qtbot)
+    assert "2 crops of 2 films" in train.summary.text()
+    press(train, "Train")
+    finish(train)
+    assert "Trained" in train.jobs.status.text() and train.trained.name.startswith("crops")
+
+
+def test_a_network_can_be_built_from_nothing(viewer, train, finish, film) -> None:
+    add_films(viewer, film)
+    add_rows(train)
+    train.inputs.start_from.value = "nothing"
+    train.inputs.network.value, train.inputs.activation.value = "fcn", "elu"
+    assert not train.inputs.trade.isVisibleTo(train)
+    assert train.inputs.network_settings().kind == "fcn"
+    train.inputs.form.widgets["learning_rate"].value = 0.01
+    train.inputs.form.widgets["epochs"].value = 3
+    press(train, "Train")
+    finish(train)
+    assert Model.load(train.trained.name).card.network.activation == "elu"
+
+
+def test_a_name_that_is_taken_or_impossible_is_refused(viewer, train, film, messages) -> None:
+    add_films(viewer, film, count=1)
+    for name, part in (("tiny", "there already"), ("a/b", "contains '/'")):
+        train.inputs.name.value = name
+        press(train, "Train")
+        assert train.job is None and part in messages[-1]
+
+
+def test_a_folder_that_holds_no_run_is_refused(train, finish, tmp_path, messages) -> None:
+    train.resume(tmp_path)
+    finish(train)
+    assert "no run" in messages[-1]
+
+
+def test_what_the_run_says_meanwhile_stays_in_sight(train) -> None:
+    train.heard(Message("The batch was halved to 8 for lack of memory."))
+    train.heard(Message("Another sentence."))
+    assert train.notes.text().splitlines() == [
+        "The batch was halved to 8 for lack of memory.",
+        "Another sentence.",
+    ]
+
+
+def test_rows_come_and_go_with_their_films(viewer, train, film) -> None:
+    add_films(viewer, film, count=3)
+    add_rows(train, 3)
+    assert len({row.film.value.name for row in train.inputs.films.rows}) == 3
+    assert not train.inputs.films.more.isEnabled()
+    viewer.layers.remove("weld 1")
+    assert "weld 1" not in [row.film.value.name for row in train.inputs.films.rows]
+    assert len(train.inputs.films.rows) == 2
+    train.inputs.films.rows[0].away.click()
+    assert len(train.inputs.films.rows) == 1 and not train.inputs.films.rows[0].away.isEnabled()
 
 
 def dialog(train: TrainWidget, viewer: Any, qtbot: Any) -> QMessageBox:

@@ -94,6 +94,8 @@ class TrainWidget(JobWidget):
     def reset_choices(self, _: Any = None) -> None:
         """Offer the layers and models that there are now; napari calls it when layers change."""
         self.inputs.refresh()
+        if self.job is None:
+            self.inputs.suggest()
         self.following.soon()
 
     def run(self) -> None:
@@ -195,6 +197,7 @@ class TrainWidget(JobWidget):
     def _task(self) -> Task:
         """Everything that the run needs, read off the form and the layers now."""
         inputs = self.inputs
+        inputs.suggest()
         name, films = str(inputs.name.value).strip(), []
         if inputs.source.value == "folder":
             data: Any = inputs.dataset()
