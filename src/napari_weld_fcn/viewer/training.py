@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_weld_fcn.errors import WeldFcnError
-from napari_weld_fcn.events import FilmPredicted, ShouldStop, StepDone, Validated
+from napari_weld_fcn.events import FilmPredicted, ShouldStop
 from napari_weld_fcn.network import library
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.training.settings import TrainSettings
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_weld_fcn.training.run import TrainResult
     from napari_weld_fcn.training.run_folder import Row
 
-#: Is told what a run says, and `Begun`, `EpochDone` and `Glimpse` besides.
+#: Is told what a run says, and `Begun` and `Glimpse` besides.
 Listener = Callable[[Any], None]
 #: Pixels of a prediction that is shown while the network learns.
 MOST_SHOWN = 1 << 20
@@ -57,18 +57,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Begun:
-    """How many epochs the run may have, and its validations before this session."""
+    """What the run was asked for, and its validations before this session."""
 
-    epochs: int
+    settings: TrainSettings
     history: tuple[Row, ...] = ()
-
-
-@dataclass(frozen=True)
-class EpochDone:
-    """The validation after epoch `number`, counted from 1."""
-
-    number: int
-    scores: Validated
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +113,7 @@ def train_as(
     Stopped
         If `should_stop` said so before there was anything to keep.
     """
-    epochs = plan.settings.epochs
-    on_event(Begun(epochs))
+    on_event(Begun(plan.settings))
     places: list[tuple[int, int]] = []
     more: dict[str, Any] = {}
     data: Any = plan.data
@@ -135,7 +126,7 @@ def train_as(
         plan.settings,
         network=plan.network,
         start_from=plan.start_from,
-        on_event=_Told(on_event, epochs, places),
+        on_event=_glimpsing(on_event, places),
         should_stop=should_stop,
         should_pause=should_pause,
         should_show=should_show if places else lambda: False,
@@ -156,10 +147,8 @@ def resume_as(run: Path, on_event: Listener, should_stop: ShouldStop, should_pau
     from napari_weld_fcn.training.run_folder import RunFolder
 
     folder = RunFolder(run)
-    epochs = folder.read_settings().train.epochs
-    on_event(Begun(epochs, tuple(folder.history())))
-    told = _Told(on_event, epochs)
-    result = resume(run, on_event=told, should_stop=should_stop, should_pause=should_pause)
+    on_event(Begun(folder.read_settings().train, tuple(folder.history())))
+    result = resume(run, on_event=on_event, should_stop=should_stop, should_pause=should_pause)
     name = library.own_of_run(result.model)
     return adopted(result, name or free_name(run.absolute().name))
 
@@ -198,34 +187,16 @@ def reduced(probability: NDArray[np.float32], most: int = MOST_SHOWN) -> tuple[N
     return blocks.max(axis=(1, 3)), factor
 
 
-class _Told:
-    """Hands events on as a form wants them: validations by epoch, and one small prediction with each.
+def _glimpsing(on_event: Listener, places: Sequence[tuple[int, int]]) -> Listener:
+    """Make the first prediction after each epoch a `Glimpse`, and leave out the others."""
+    last = -1
 
-    Parameters
-    ----------
-    on_event
-        Who is told.
-    epochs
-        Of the run.
-    places
-        For each film its row and plane; empty where no film is in a viewer.
-    """
+    def listen(event: Any) -> None:
+        nonlocal last
+        if not isinstance(event, FilmPredicted):
+            on_event(event)
+        elif event.step != last:
+            last = event.step
+            on_event(Glimpse(*places[event.position], *reduced(event.probability)))
 
-    def __init__(self, on_event: Listener, epochs: int, places: Sequence[tuple[int, int]] = ()) -> None:
-        self._on_event, self._epochs, self._places = on_event, epochs, places
-        self._each, self._shown = 1, -1
-
-    def __call__(self, event: Any) -> None:
-        match event:
-            case StepDone():
-                self._each = max(event.total // self._epochs, 1)
-                self._on_event(event)
-            case Validated():
-                self._on_event(EpochDone(event.step // self._each, event))
-            case FilmPredicted() if event.step != self._shown and self._places:
-                self._shown = event.step
-                self._on_event(Glimpse(*self._places[event.position], *reduced(event.probability)))
-            case FilmPredicted():
-                pass
-            case _:
-                self._on_event(event)
+    return listen

@@ -23,8 +23,6 @@ MOST_DOTS = 50
 HEIGHT = 150
 #: Room for the numbers beside the plots, pixels of the screen, the same in both.
 AXIS_WIDTH = 44
-#: Height of the axis of epochs with its label, pixels of the screen.
-LABELLED_AXIS = 42
 
 #: Colours of Okabe and Ito, which all eyes tell apart, on dark and on light.
 COLOURS = {"loss": "#999999", "F1": "#56b4e9", "precision": "#e69f00", "recall": "#009e73"}
@@ -63,7 +61,7 @@ def _halved(values: list[float]) -> list[float]:
 
 
 class Curves(QWidget):
-    """Two plots over the epochs: the loss, and F1 with its best (★), precision and recall.
+    """Two plots over the steps: the loss, and F1 with its best (★), precision and recall.
 
     The newest figures stand above them, in the colours of the lines.
 
@@ -72,7 +70,7 @@ class Curves(QWidget):
     traces
         What was taken up, by name.
     best
-        Epoch and F1 of the best validation; None before the first.
+        Step and F1 of the best validation; None before the first.
     """
 
     def __init__(self) -> None:
@@ -84,9 +82,6 @@ class Curves(QWidget):
         self.loss_plot, self.score_plot = _plot(), _plot()
         self.score_plot.setXLink(self.loss_plot)
         self.score_plot.setYRange(0, 1, padding=0.03)
-        self.score_plot.setLabel("bottom", "epoch")
-        self.score_plot.getAxis("bottom").setHeight(LABELLED_AXIS)
-        self.score_plot.setFixedHeight(HEIGHT + LABELLED_AXIS // 2)
         self._lines = {
             name: (self.score_plot if name in SCORES else self.loss_plot).plot(
                 pen=pyqtgraph.mkPen(COLOURS[name], width=2 if name == "F1" else 1),
@@ -115,18 +110,18 @@ class Curves(QWidget):
         self.score_text.setText(" &nbsp; ".join(_coloured(name, name) for name in SCORES))
         self.draw()
 
-    def add_loss(self, epoch: float, loss: float) -> None:
+    def add_loss(self, step: float, loss: float) -> None:
         """Take up the loss of a step; `draw` shows it."""
-        self.traces["loss"].add(epoch, loss)
-        self.loss_text.setText(_coloured("loss", f"loss {loss:.4f}"))
+        self.traces["loss"].add(step, loss)
+        self.loss_text.setText(_coloured("loss", f"loss {loss:.4f} in step {step:.0f}"))
 
-    def add_scores(self, epoch: float, f1: float, precision: float, recall: float) -> None:
+    def add_scores(self, step: float, f1: float, precision: float, recall: float) -> None:
         """Take up a validation, scores 0..1; `draw` shows it."""
         values = dict(zip(SCORES, (f1, precision, recall), strict=True))
         for name, value in values.items():
-            self.traces[name].add(epoch, value)
+            self.traces[name].add(step, value)
         if self.best is None or f1 >= self.best[1]:
-            self.best = (epoch, f1)
+            self.best = (step, f1)
         said = " &nbsp; ".join(_coloured(name, f"{name} {value:.3f}") for name, value in values.items())
         self.score_text.setText(f"{said} &nbsp; ★ {self.best[1]:.3f}")
 

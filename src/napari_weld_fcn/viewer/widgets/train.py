@@ -13,38 +13,25 @@ from typing import Any
 
 from napari import Viewer
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QLabel, QPushButton, QWidget
 
 from napari_weld_fcn.errors import SettingsError, WeldFcnError
-from napari_weld_fcn.events import Message, OnEvent, ShouldStop, StepDone
+from napari_weld_fcn.events import OnEvent, ShouldStop, StepDone
 from napari_weld_fcn.viewer.label_survey import NO_FILM, Surveyed, survey, survey_folder
 from napari_weld_fcn.viewer.labelled import LabelledLayer, Row, take
 from napari_weld_fcn.viewer.own_runs import check_name, runs_folder
-from napari_weld_fcn.viewer.preferences import preferences
-from napari_weld_fcn.viewer.training import (
-    Begun,
-    EpochDone,
-    Glimpse,
-    Plan,
-    Trained,
-    resume_as,
-    train_as,
-)
-from napari_weld_fcn.viewer.watching import Watching
+from napari_weld_fcn.viewer.training import Plan, Trained, resume_as, train_as
 from napari_weld_fcn.viewer.widgets.closed_dock import ask_about
-from napari_weld_fcn.viewer.widgets.curves import Curves
 from napari_weld_fcn.viewer.widgets.film_row import FAULT_COLOUR
-from napari_weld_fcn.viewer.widgets.job_panel import time_left
 from napari_weld_fcn.viewer.widgets.job_widget import JobWidget, Task
 from napari_weld_fcn.viewer.widgets.predict import PredictWidget
 from napari_weld_fcn.viewer.widgets.train_inputs import TrainInputs
+from napari_weld_fcn.viewer.widgets.train_progress import TrainProgress
 from napari_weld_fcn.viewer.worker import Outcome, Work, sentence
 
 #: Milliseconds of rest before the form says what is labelled.
 SURVEY_DELAY = 300
-#: Milliseconds between two drawings of the curves.
-DRAW_INTERVAL = 500
 #: Brings PyTorch, so it is imported in the job.
 CORE = "napari_weld_fcn.training.run"
 
@@ -71,23 +58,17 @@ class TrainWidget(JobWidget):
             stop_text="Stop and keep the best",
         )
         self.trained: Trained | None = None
-        self._epochs, self._epoch = 1, 0.0
         self._dock: QObject | None = None
-        self._paused, self._watched = Flag(), Flag()
-        self._watching: Watching | None = None
-        self._films: list[Any] = []
+        self._paused = Flag()
         self.following = self.follow("Survey", SURVEY_DELAY, self._survey, self._on_surveyed)
         self.inputs = TrainInputs(napari_viewer, self.following.soon)
-        self.summary, self.notes = _wrapped(), _wrapped()
-        self.curves = Curves()
+        self.summary = QLabel()
+        self.summary.setWordWrap(True)
+        self.progress = TrainProgress(napari_viewer)
         self.predict = QPushButton("Predict with it")
         self.predict.setToolTip("Open Predict with the new model, and mark the film")
         self.predict.clicked.connect(lambda: self.predict_with_it())
-        self._drawing = QTimer(self)
-        self._drawing.setInterval(DRAW_INTERVAL)
-        self._drawing.timeout.connect(self.curves.draw)
-        self.lay_out(self.inputs, self.summary, self.jobs, self.notes, self.predict, self.curves)
-        self.notes.hide()
+        self.lay_out(self.inputs, self.summary, self.jobs, self.predict, self.progress)
         self.predict.hide()
         self.following.soon()
 
@@ -122,7 +103,7 @@ class TrainWidget(JobWidget):
         paused = not self._paused.is_set()
         (self._paused.set if paused else self._paused.clear)()
         self.jobs.meanwhile["Pause"].setText("Resume" if paused else "Pause")
-        self.jobs.status.setText(self._paused_text() if paused else "Going on...")
+        self._show_place()
 
     def predict_with_it(self) -> None:
         """Open Predict with the model that was trained last, and mark the first film with it."""
@@ -131,7 +112,7 @@ class TrainWidget(JobWidget):
         assert isinstance(form, PredictWidget)
         form.reset_choices()
         form.inputs.model.value = self.trained.name
-        films = [film for film in self._films if film in self.viewer.layers]
+        films = [film for film in self.progress.films if film in self.viewer.layers]
         if films:
             form.inputs.image.value = films[0]
         form.run()
@@ -148,29 +129,14 @@ class TrainWidget(JobWidget):
         return super().event(event)
 
     def heard(self, event: Any) -> None:
-        """Take up what the run says; the timer draws it."""
-        match event:
-            case Begun(epochs=epochs, history=history):
-                self._epochs, self._epoch = epochs, 0.0
-                self.curves.clear()
-                for row in history:
-                    self.curves.add_scores(row.epoch, row.f1, row.precision, row.recall)
-            case StepDone(done=done, total=total, loss=loss):
-                self._epoch = done * self._epochs / total
-                self.curves.add_loss(self._epoch, loss)
-                self._say_progress(event)
-            case EpochDone(number=number, scores=scores):
-                self.curves.add_scores(number, scores.f1, scores.precision, scores.recall)
-            case Glimpse() if self._watching is not None and self._watched.is_set():
-                if not self._watching.show(event):
-                    self._watched.clear()
-            case Message(text=text):
-                self._note(text)
+        """Show what the run says."""
+        self.progress.hear(event, known=self.summary.text())
+        if isinstance(event, StepDone) and self._trains():
+            self._show_place()
 
     def ended(self) -> None:
         """Draw what came last, and offer what there is now."""
-        self._drawing.stop()
-        self.curves.draw()
+        self.progress.end()
         self._paused.clear()
         self.jobs.meanwhile["Pause"].setText("Pause")
         self.inputs.refresh()
@@ -213,20 +179,15 @@ class TrainWidget(JobWidget):
         inputs.remember()
 
         def work(on_event: OnEvent, should_stop: ShouldStop) -> Trained:
-            return train_as(plan, on_event, should_stop, self._paused.is_set, self._watched.is_set)
+            return train_as(plan, on_event, should_stop, self._paused.is_set, self.progress.watched.is_set)
 
         return self._begun(films, work, name)
 
     def _begun(self, films: list[Any], work: Work, name: str) -> Task:
         """Make the form ready for a run, and the task of it."""
-        self._films, self._watching = films, Watching(self.viewer, films, preferences().colormap)
-        self._epoch = 0.0
+        self.progress.begin(films, watch=bool(self.inputs.watch.value))
         self._paused.clear()
-        (self._watched.set if self.inputs.watch.value else self._watched.clear)()
-        self.notes.clear()
-        self.notes.hide()
         self.predict.hide()
-        self._drawing.start()
         return Task(work, self._show_trained, f"Train {name}", "preparing the run...", "step", imports=CORE)
 
     def _show_trained(self, trained: Trained) -> None:
@@ -246,36 +207,14 @@ class TrainWidget(JobWidget):
             if isinstance(form, PredictWidget):
                 form.reset_choices()
 
-    @property
-    def _number(self) -> int:
-        """The epoch that goes on, from 1."""
-        return min(int(self._epoch) + 1, self._epochs)
-
-    def _say_progress(self, event: StepDone) -> None:
-        if not self._trains():
-            return
-        going = f"Epoch {self._number} of {self._epochs}{time_left(event.seconds_left)}"
-        self.jobs.status.setText(self._paused_text() if self._paused.is_set() else going)
+    def _show_place(self) -> None:
+        """Say where the run is, or where it waits."""
+        place = self.progress.place
+        paused = f"Paused: {place}" if self._paused.is_set() else place[:1].upper() + place[1:]
+        self.jobs.status.setText(paused)
 
     def _trains(self) -> bool:
         return self.job is not None and not self.job.stopping
-
-    def _paused_text(self) -> str:
-        return f"Paused in epoch {self._number} of {self._epochs}."
-
-    def _note(self, text: str) -> None:
-        """Keep a sentence of the run in sight, unless it was said before the start."""
-        if text in self.summary.text():
-            return
-        before = self.notes.text()
-        self.notes.setText(f"{before}\n{text}" if before else text)
-        self.notes.show()
-
-
-def _wrapped() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    return label
 
 
 def _taken_or_why(row: Row, convention: Any) -> LabelledLayer | str:

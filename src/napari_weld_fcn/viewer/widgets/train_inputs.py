@@ -26,6 +26,14 @@ from napari_weld_fcn.viewer.own_runs import free_name, runs_folder
 from napari_weld_fcn.viewer.remembered import remember, remembered
 from napari_weld_fcn.viewer.settings import TrainFormSettings
 from napari_weld_fcn.viewer.widgets.film_rows import FilmRows
+from napari_weld_fcn.viewer.widgets.train_words import (
+    ACTIVATIONS,
+    CONVENTIONS,
+    MEANINGS,
+    NETWORKS,
+    SOURCES,
+    trade,
+)
 
 FORM, OWN = "train", "train form"
 #: Width of the number beside a slider, in pixels of the screen.
@@ -35,22 +43,6 @@ NOTHING, FILE = "nothing", "a file..."
 FOLDED = ("batch", "learning_rate", "device", "precision", "window", "patience", "seed")
 LABELS = {"keep": "Keep", "learning_rate": "Rate", "window": "Window", "patience": "Patience"}
 ZERO = {"learning_rate": "chosen by the program", "patience": "never ends early"}
-SOURCES = {"layers": "layers of this viewer", "folder": "a folder"}
-CONVENTIONS = {"dense": "dense: all was looked at", "sparse": "sparse: scribbles"}
-MEANINGS = {
-    "dense": "0 is background, every other number a flaw. What was not looked at is left out by rectangles.",
-    "sparse": "0 is not labelled, 1 is background, every other number a flaw.",
-}
-OF_PRESET = "the preset's"
-NETWORKS = {"preset": OF_PRESET, "fcn": "fcn, the paper's", "autoencoder": "autoencoder"}
-ACTIVATIONS = {"preset": OF_PRESET, "selu": "SELU", "elu": "ELU", "relu": "ReLU"}
-#: Up to which share of `keep` each sentence holds.
-TRADES = (
-    (0.05, "Learns these labels alone; what the model knew of other films is soon forgotten."),
-    (0.5, "Leans to these labels; other films may lose a little."),
-    (0.95, "Leans to what the model knew; these labels count less."),
-    (1.0, "Stays as it was; these labels hardly count."),
-)
 
 
 class TrainInputs(QWidget):
@@ -91,7 +83,9 @@ class TrainInputs(QWidget):
         self.name = LineEdit(label="Model name", tooltip="What the model is called in Predict")
         self.run = _folder("Run folder", "Settings, history, models and state; a run is resumed from it")
         self.watch = CheckBox(
-            text="Show the prediction of a film that validates, after each epoch", value=own.watch
+            text="Show what it predicts meanwhile",
+            value=own.watch,
+            tooltip="A layer over a film that validates, brought up to date after each epoch",
         )
         self.meaning, self.trade = _wrapped(), _wrapped()
         self.form.widgets["keep"].native.findChild(QDoubleSpinBox).setFixedWidth(READOUT)
@@ -207,8 +201,7 @@ class TrainInputs(QWidget):
         for box in (self.network, self.activation):
             box.enabled = start == NOTHING
         self.meaning.setText(MEANINGS[self.convention.value])
-        keep = self.form.widgets["keep"].value
-        self.trade.setText(next(text for limit, text in TRADES if keep <= limit))
+        self.trade.setText(trade(self.form.widgets["keep"].value))
 
     def _lay_out(self) -> None:
         field = self.form.widgets
