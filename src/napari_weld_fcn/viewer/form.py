@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import annotated_types
-from magicgui.widgets import Widget, create_widget
+from magicgui.types import FileDialogMode
+from magicgui.widgets import FileEdit, Widget, create_widget
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
@@ -113,6 +115,17 @@ def rows(*fields: Widget | tuple[Widget, ...]) -> QWidget:
             line.addWidget(widget.native)
         layout.addRow(together[0].label, line)
     return page
+
+
+def folder_edit(label: str, tooltip: str) -> FileEdit:
+    """Return a field for a folder, which may be empty; `chosen_path` reads it."""
+    return FileEdit(label=label, mode=FileDialogMode.EXISTING_DIRECTORY, nullable=True, tooltip=tooltip)
+
+
+def chosen_path(edit: FileEdit) -> Path | None:
+    """Return the file or folder that is chosen; None where none is."""
+    chosen = str(edit.value or "")
+    return Path(chosen) if chosen not in ("", ".") else None
 
 
 def stacked(*parts: QWidget) -> QWidget:

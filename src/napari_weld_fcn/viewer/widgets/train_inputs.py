@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from magicgui.types import FileDialogMode
 from magicgui.widgets import CheckBox, ComboBox, FileEdit, LineEdit
 from napari import Viewer
 from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QVBoxLayout, QWidget
@@ -21,7 +20,7 @@ from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.network.library import listing
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.training.settings import PRESETS, TrainSettings
-from napari_weld_fcn.viewer.form import SettingsForm, align, rows, stacked
+from napari_weld_fcn.viewer.form import SettingsForm, align, chosen_path, folder_edit, rows, stacked
 from napari_weld_fcn.viewer.own_runs import free_name, runs_folder
 from napari_weld_fcn.viewer.remembered import remember, remembered
 from napari_weld_fcn.viewer.settings import TrainFormSettings
@@ -70,7 +69,7 @@ class TrainInputs(QWidget):
         )
         self.source = _choice("Learn from", SOURCES, own.source, "Layers that are open, or files")
         self.films = FilmRows(viewer, changed)
-        self.folder = _folder("Folder", "A dataset that Crop ROIs wrote, or a GDXray series that has masks")
+        self.folder = folder_edit("Folder", "A dataset that Crop ROIs wrote, or a GDXray series with masks")
         self.convention = _choice("Labels are", CONVENTIONS, own.labels, "What the numbers in them mean")
         self.start_from = ComboBox(
             label="Start from", choices=_models, tooltip="A model that is trained further, or nothing"
@@ -81,7 +80,7 @@ class TrainInputs(QWidget):
         )
         self.activation = _choice("Activation", ACTIVATIONS, own.activation, "After each convolution")
         self.name = LineEdit(label="Model name", tooltip="What the model is called in Predict")
-        self.run = _folder("Run folder", "Settings, history, models and state; a run is resumed from it")
+        self.run = folder_edit("Run folder", "Settings, history, models and state; a run is resumed from it")
         self.watch = CheckBox(
             text="Show what it predicts meanwhile",
             value=own.watch,
@@ -130,7 +129,7 @@ class TrainInputs(QWidget):
         """
         if self.start_from.value != FILE:
             return str(self.start_from.value)
-        path = _path(self.file)
+        path = chosen_path(self.file)
         if path is None:
             raise SettingsError("Choose the model file to start from, or start from another model.")
         return str(path)
@@ -143,21 +142,21 @@ class TrainInputs(QWidget):
         SettingsError
             If none is chosen.
         """
-        path = _path(self.folder)
+        path = chosen_path(self.folder)
         if path is None:
             raise SettingsError("Choose the folder to learn from: a dataset, or a GDXray series with masks.")
         return path
 
     def run_folder(self) -> Path:
         """Where the run goes."""
-        return _path(self.run) or runs_folder() / str(self.name.value)
+        return chosen_path(self.run) or runs_folder() / str(self.name.value)
 
     def suggest(self) -> None:
         """Name model and run by film and date, unless the user has named them."""
         if self.name.value not in ("", self._suggested):
             return
         rows = self.films.values()
-        folder = _path(self.folder)
+        folder = chosen_path(self.folder)
         if self.source.value == "folder":
             subject = folder.name if folder else ""
         else:
@@ -186,7 +185,7 @@ class TrainInputs(QWidget):
 
     def _on_name(self, name: str) -> None:
         """The run's folder is called as the model, as long as it lies among the runs."""
-        run = _path(self.run)
+        run = chosen_path(self.run)
         if run is None or run.parent == runs_folder():
             self.run.value = runs_folder() / name
             self.run.line_edit.native.setToolTip(str(self.run.value))
@@ -240,15 +239,6 @@ def _choice(label: str, texts: dict[str, str], value: str, tooltip: str) -> Comb
     return ComboBox(
         label=label, choices=[(text, key) for key, text in texts.items()], value=value, tooltip=tooltip
     )
-
-
-def _folder(label: str, tooltip: str) -> FileEdit:
-    return FileEdit(label=label, mode=FileDialogMode.EXISTING_DIRECTORY, nullable=True, tooltip=tooltip)
-
-
-def _path(edit: FileEdit) -> Path | None:
-    chosen = str(edit.value or "")
-    return Path(chosen) if chosen not in ("", ".") else None
 
 
 def _wrapped() -> QLabel:
