@@ -13,6 +13,8 @@ from statistics import fmean
 
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from napari_weld_fcn.training.choice import best_of
+
 import pyqtgraph  # isort: skip  (takes the binding that qtpy chose)
 
 #: Most points that a trace keeps.
@@ -70,13 +72,15 @@ class Curves(QWidget):
     traces
         What was taken up, by name.
     best
-        Step and F1 of the best validation; None before the first.
+        Step and F1 of the network that is kept; None before the first validation.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.traces = {name: Trace() for name in COLOURS}
         self.best: tuple[float, float] | None = None
+        self._margin = 0.0
+        self._validated: list[tuple[float, float]] = []
         self.loss_text, self.score_text = QLabel(), QLabel()
         self.score_text.setWordWrap(True)
         self.loss_plot, self.score_plot = _plot(), _plot()
@@ -101,11 +105,12 @@ class Curves(QWidget):
             layout.addWidget(part)
         self.clear()
 
-    def clear(self) -> None:
-        """Forget the run that was drawn."""
+    def clear(self, margin: float = 0.0) -> None:
+        """Forget the run that was drawn; of the next one a later network within `margin` is the best."""
         for trace in self.traces.values():
             trace.clear()
-        self.best = None
+        self._margin, self.best = margin, None
+        self._validated.clear()
         self.loss_text.setText(_coloured("loss", "loss"))
         self.score_text.setText(" &nbsp; ".join(_coloured(name, name) for name in SCORES))
         self.draw()
@@ -120,8 +125,8 @@ class Curves(QWidget):
         values = dict(zip(SCORES, (f1, precision, recall), strict=True))
         for name, value in values.items():
             self.traces[name].add(step, value)
-        if self.best is None or f1 >= self.best[1]:
-            self.best = (step, f1)
+        self._validated.append((step, f1))
+        self.best = self._validated[best_of([f1 for _, f1 in self._validated], self._margin)]
         said = " &nbsp; ".join(_coloured(name, f"{name} {value:.3f}") for name, value in values.items())
         self.score_text.setText(f"{said} &nbsp; ★ {self.best[1]:.3f}")
 
@@ -131,13 +136,6 @@ class Curves(QWidget):
             dots = "o" if name in SCORES and len(trace.x) <= MOST_DOTS else None
             self._lines[name].setData(trace.x, trace.y, symbol=dots)
         self._star.setData(*([[value] for value in self.best] if self.best else ([], [])))
-
-    def show_theme(self, text: str) -> None:
-        """Draw axes and numbers in the colour `text`."""
-        for plot in (self.loss_plot, self.score_plot):
-            for side in ("left", "bottom"):
-                plot.getAxis(side).setPen(text)
-                plot.getAxis(side).setTextPen(text)
 
 
 def _plot() -> pyqtgraph.PlotWidget:

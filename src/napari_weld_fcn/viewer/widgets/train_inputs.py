@@ -41,7 +41,8 @@ READOUT = 52
 NOTHING, FILE = "nothing", "a file..."
 FOLDED = ("batch", "learning_rate", "device", "precision", "window", "patience", "seed")
 LABELS = {"keep": "Keep", "learning_rate": "Rate", "window": "Window", "patience": "Patience"}
-ZERO = {"learning_rate": "chosen by the program", "patience": "never ends early"}
+CHOSEN = "chosen by the program"
+ZERO = {"batch": CHOSEN, "window": CHOSEN, "patience": "never ends early"}
 
 
 class TrainInputs(QWidget):

@@ -87,7 +87,7 @@ class TrainProgress(QWidget):
         match event:
             case Begun(settings=settings, history=history):
                 self._settings = settings
-                self.curves.clear()
+                self.curves.clear(settings.margin)
                 for row in history:
                     self.curves.add_scores(row.step, row.f1, row.precision, row.recall)
             case StepDone(done=done, loss=loss):
