@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: Is told what a run says, and `Begun` and `Glimpse` besides.
 Listener = Callable[[Any], None]
 #: Pixels of a prediction that is shown while the network learns.
-MOST_SHOWN = 1 << 20
+MOST_SHOWN = 1 << 19
 
 
 @dataclass(frozen=True)

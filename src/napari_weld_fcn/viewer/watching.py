@@ -5,6 +5,8 @@ One layer a film, updated in place. Whoever deletes it has seen enough: it does 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from napari import Viewer
 from napari.layers import Image
@@ -51,9 +53,11 @@ class Watching:
             self._layers[glimpse.row] = self._add(film, data, glimpse)
             present.selection.active = active
         else:
+            place = _over(film, glimpse)
+            for name in ("scale", "translate"):  # each one set draws the layer anew
+                if not np.array_equal(getattr(layer, name), place[name]):
+                    setattr(layer, name, place[name])
             layer.data = data
-            for name, value in _over(film, glimpse).items():
-                setattr(layer, name, value)
         return True
 
     def _add(self, film: Image, data: np.ndarray, glimpse: Glimpse) -> Image:
@@ -75,7 +79,7 @@ class Watching:
         )
 
 
-def _over(film: Image, glimpse: Glimpse) -> dict[str, object]:
+def _over(film: Image, glimpse: Glimpse) -> dict[str, Any]:
     """The keywords that put blocks of pixels over the film, on their plane."""
     place = placement(film)
     grown = np.ones(film.ndim)
