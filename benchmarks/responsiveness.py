@@ -1,10 +1,12 @@
-"""How long napari's event loop stands still while a film is predicted, and while films are cropped.
+"""How long napari's event loop stands still while films are predicted and cropped and a network is trained.
 
 A heartbeat of 5 ms on the main thread records the longest time between two beats. Three spans are told
 apart, because only the first is ours alone: the prediction itself, from pixels to labels and table, with
 PyTorch imported and the layers already there; making the layers, which is napari's upload of a large image;
 and the first import of PyTorch, which holds Python's lock now and then. Of cropping, the survey that follows
-the form and the cutting into a dataset folder are told, and apart from them the making of the layers.
+the form and the cutting into a dataset folder are told, and apart from them the making of the layers. Of
+training, the time from its first step to its end, once without and once with the layer that shows what the
+network predicts, and apart from it the making of that layer.
 
     xvfb-run -a -s '-screen 0 1600x1000x24' python benchmarks/responsiveness.py
 """
@@ -25,13 +27,17 @@ from napari import Viewer
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 
-from napari_weld_fcn.events import TileDone
+from napari_weld_fcn.events import StepDone, TileDone
+from napari_weld_fcn.viewer.training import Glimpse
 from napari_weld_fcn.viewer.widgets import crop as crop_module
 from napari_weld_fcn.viewer.widgets import predict as form_module
 from napari_weld_fcn.viewer.widgets.crop import CropWidget
 from napari_weld_fcn.viewer.widgets.predict import PredictWidget
+from napari_weld_fcn.viewer.widgets.train import TrainWidget
 
 BEAT_MS = 5
+#: Seconds that napari takes at most to make a layer.
+SETTLES = 1.0
 
 
 class Heartbeat:
@@ -156,6 +162,64 @@ def crop_stalls(viewer: Viewer, form: CropWidget, films: int, film: np.ndarray) 
     return found | {f"seconds of {name}": span[1] - span[0] for name, span in spans.spans.items()}
 
 
+def train_stalls(viewer: Viewer, form: TrainWidget, film: np.ndarray, start_from: str) -> dict[str, float]:
+    """Train on `film` twice, for a few epochs; return the longest stall of each span, in seconds.
+
+    Parameters
+    ----------
+    viewer
+        An empty viewer with the Train form `form`.
+    film
+        ``(rows, columns)`` pixels; squares in it are the flaws.
+    start_from
+        A model, or ``"nothing"``.
+    """
+    truth, pixels = np.zeros(film.shape, np.uint8), film.copy()
+    for row, column in np.random.default_rng(0).integers(0, np.array(film.shape) - 12, (200, 2)):
+        truth[row : row + 12, column : column + 12] = 1
+    pixels[truth > 0] //= 2
+    viewer.add_image(pixels, name="film")
+    viewer.add_labels(truth, name="film mask")
+    form.inputs.start_from.value = start_from
+    for name, value in {"epochs": 3, "batch": 4, "window": 128}.items():
+        form.inputs.form.widgets[name].value = value
+    QTest.qWait(1000)
+    heart, found = Heartbeat(), {}
+    for watch in (False, True):
+        form.inputs.watch.value = watch
+        moments = Moments(form)
+        with heart.beating():
+            form.run()
+            _at_rest(form)
+        if "Trained" not in form.jobs.status.text():
+            raise RuntimeError(form.jobs.status.text())
+        first = moments.glimpses[0] if watch else moments.start
+        if watch:
+            found["adding its heatmap"] = heart.longest(first, first + SETTLES)
+        start = first + SETTLES if watch else moments.start
+        found["training, heatmap updated" if watch else "training"] = heart.longest(start, moments.end)
+        found[f"seconds of training{', heatmap updated' if watch else ''}"] = moments.end - start
+    return found
+
+
+class Moments:
+    """When the form heard the first step of its run, each prediction to be shown, and the last step."""
+
+    def __init__(self, form: TrainWidget) -> None:
+        self.start = self.end = 0.0
+        self.glimpses: list[float] = []
+        self._hear = form.progress.hear
+        form.progress.hear = self._noting  # type: ignore[method-assign]
+
+    def _noting(self, event: Any, known: str) -> None:
+        now = time.perf_counter()
+        if isinstance(event, StepDone):
+            self.start, self.end = self.start or now, now
+        if isinstance(event, Glimpse):
+            self.glimpses.append(now)
+        self._hear(event, known)
+
+
 class Timed:
     """When the jobs of the Crop ROIs form began and ended, in their own thread."""
 
@@ -174,7 +238,7 @@ class Timed:
         return run
 
 
-def _at_rest(form: CropWidget) -> None:
+def _at_rest(form: CropWidget | TrainWidget) -> None:
     QTest.qWait(BEAT_MS)
     while form.job is not None or form.following.busy:
         QTest.qWait(BEAT_MS)
@@ -198,6 +262,7 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=4000)
     parser.add_argument("--rows", type=int, default=1500)
     parser.add_argument("--films", type=int, default=10, help="films to crop; 0 leaves cropping out")
+    parser.add_argument("--no-training", action="store_true", help="leave training out")
     parser.add_argument("--model", help="name of the model; the form's choice by default")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -213,6 +278,10 @@ def main() -> None:
         viewer.layers.clear()
         _, cropping = viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Crop ROIs")
         found |= crop_stalls(viewer, cropping, options.films, film.astype(np.uint8))
+    if not options.no_training:
+        viewer.layers.clear()
+        _, training = viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Train")
+        found |= train_stalls(viewer, training, film.astype(np.uint8), options.model or "default")
     if options.json:
         print(json.dumps(found))
     else:

@@ -89,6 +89,27 @@ def test_a_taken_name_is_refused_and_the_model_kept(saved: Path, model: Model) -
     assert Model.load("mine").sha256 == model.sha256
 
 
+def test_only_a_model_of_the_same_run_takes_the_place_of_another(
+    model: Model, saved: Path, tmp_path: Path
+) -> None:
+    def of_run(name: str, threshold: float) -> Path:
+        card = model.card.model_copy(update={"recipe": {"run": name}, "threshold": threshold})
+        path = tmp_path / f"{name} {threshold}.safetensors"
+        Model.create(card, model.network).save(path)
+        return path
+
+    early, late = of_run("run", 0.25), of_run("run", 0.75)
+    library.import_model(early, "mine")
+    assert library.own_of_run(late) == "mine" and library.own_of_run(saved) is None
+    with pytest.raises(ModelError, match="there already"):
+        library.import_model(late, "mine")
+    for other in (saved, of_run("another", 0.5)):
+        with pytest.raises(ModelError, match="there already"):
+            library.import_model(other, "mine", again=True)
+    library.import_model(late, "mine", again=True)
+    assert Model.load("mine").card.threshold == 0.75
+
+
 def test_a_bad_file_is_not_imported(saved: Path, own_models: Path) -> None:
     saved.write_bytes(saved.read_bytes()[:-4])
     with pytest.raises(ModelError, match="truncated"):

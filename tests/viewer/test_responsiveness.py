@@ -40,3 +40,15 @@ def test_event_loop_never_stalls_while_surveying_and_cropping(viewer, qtbot, fil
         found = script.crop_stalls(viewer, form, 3, np.tile(film, (5, 6)))
         attempts.append(max(found["surveying"], found["cropping"]))
     assert min(attempts) < 0.25, attempts
+
+
+def test_event_loop_never_stalls_while_training(viewer, qtbot, film, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("WELD_FCN_RUNS", str(tmp_path / "runs"))
+    script = benchmark()
+    _, form = viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Train")
+    attempts = []
+    while len(attempts) < 3 and min(attempts, default=1.0) >= 0.25:  # others may hold the processor
+        viewer.layers.clear()
+        found = script.train_stalls(viewer, form, np.tile(film, (4, 4)), "tiny")
+        attempts.append(max(found["training"], found["training, heatmap updated"]))
+    assert min(attempts) < 0.25, attempts

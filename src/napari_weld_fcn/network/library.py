@@ -90,7 +90,7 @@ def find(name_or_path: str | Path) -> Path:
     )
 
 
-def import_model(path: str | Path, name: str | None = None) -> ModelEntry:
+def import_model(path: str | Path, name: str | None = None, *, again: bool = False) -> ModelEntry:
     """Check a model file in full and take it among the user's own.
 
     Parameters
@@ -99,6 +99,8 @@ def import_model(path: str | Path, name: str | None = None) -> ModelEntry:
         A model file.
     name
         What it shall be called; None takes the file's own name.
+    again
+        Whether it takes the place of a model of the same run, its recipe, that has the name.
 
     Raises
     ------
@@ -113,7 +115,8 @@ def import_model(path: str | Path, name: str | None = None) -> ModelEntry:
     name = path.stem if name is None else name
     if fault := name_fault(name):
         raise ModelError(f"{name!r} cannot be the name of a model: {fault}.")
-    if name.casefold() in {taken.casefold() for taken in own()}:
+    present = {taken.casefold(): at for taken, at in own().items()}.get(name.casefold())
+    if present is not None and not (again and _of_one_run(path, present)):
         raise ModelError(f"A model called {name!r} is there already; delete it first or choose another name.")
     if not _is_file(path):
         raise ModelError(f"{path}: there is no such file.")
@@ -125,6 +128,11 @@ def import_model(path: str | Path, name: str | None = None) -> ModelEntry:
         raise WeldFcnError(f"{target.parent}: cannot be made a folder ({error.strerror}).") from error
     model.save(target)
     return ModelEntry(name, target, "own", model.card)
+
+
+def own_of_run(path: str | Path) -> str | None:
+    """Return the name of the own model that comes from the same run as the file `path`; None if none does."""
+    return next((name for name, present in own().items() if _of_one_run(Path(path), present)), None)
 
 
 def delete(name: str) -> None:
@@ -161,6 +169,15 @@ def name_fault(name: str) -> str | None:
     if name.casefold().split(".")[0] in _WINDOWS_DEVICES:
         return "Windows keeps it for a device"
     return None
+
+
+def _of_one_run(one: Path, other: Path) -> bool:
+    """Whether two model files were made by one run: its name and settings stand in the cards."""
+    try:
+        recipes = [read_header(path).card.recipe for path in (one, other)]
+    except (ModelError, OSError):
+        return False
+    return bool(recipes[0].get("run")) and recipes[0] == recipes[1]
 
 
 def _is_file(path: Path) -> bool:

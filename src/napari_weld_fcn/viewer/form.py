@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import annotated_types
-from magicgui.widgets import Widget, create_widget
+from magicgui.types import FileDialogMode
+from magicgui.widgets import FileEdit, Widget, create_widget
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.settings import Settings, sentence_of
@@ -113,6 +115,36 @@ def rows(*fields: Widget | tuple[Widget, ...]) -> QWidget:
             line.addWidget(widget.native)
         layout.addRow(together[0].label, line)
     return page
+
+
+def folder_edit(label: str, tooltip: str) -> FileEdit:
+    """Return a field for a folder, which may be empty; `chosen_path` reads it."""
+    return FileEdit(label=label, mode=FileDialogMode.EXISTING_DIRECTORY, nullable=True, tooltip=tooltip)
+
+
+def chosen_path(edit: FileEdit) -> Path | None:
+    """Return the file or folder that is chosen; None where none is."""
+    chosen = str(edit.value or "")
+    return Path(chosen) if chosen not in ("", ".") else None
+
+
+def stacked(*parts: QWidget) -> QWidget:
+    """Put parts of a form below each other, to be shown and hidden together."""
+    page = QWidget()
+    layout = QVBoxLayout(page)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for part in parts:
+        layout.addWidget(part)
+    return page
+
+
+def align(forms: Iterable[QFormLayout]) -> None:
+    """Give the labels of all forms one width, so that their fields stand below each other."""
+    label = QFormLayout.ItemRole.LabelRole
+    labels = [form.itemAt(row, label).widget() for form in forms for row in range(form.rowCount())]
+    width = max(each.sizeHint().width() for each in labels)
+    for each in labels:
+        each.setMinimumWidth(width)
 
 
 def label_of(name: str, settings: type[Settings], labels: Mapping[str, str]) -> str:

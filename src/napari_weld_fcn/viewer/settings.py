@@ -26,3 +26,20 @@ class ViewerSettings(Settings):
         le=10_000,
     )
     colormap: Colormap = setting("turbo", "Colours of the heatmap; turbo runs from blue to red")
+
+
+class TrainFormSettings(Settings):
+    """What the Train form remembers besides the settings of a run."""
+
+    labels: Literal["dense", "sparse"] = setting(
+        "dense", "What the numbers in your labels mean: all of the film was looked at, or scribbles"
+    )
+    source: Literal["layers", "folder"] = setting("layers", "Layers of this viewer, or a folder")
+    start_from: str = setting("default", "The model that is trained further, or nothing")
+    network: Literal["preset", "fcn", "autoencoder"] = setting(
+        "preset", "The preset's, the paper's fully convolutional network, or an encoder-decoder with skips"
+    )
+    activation: Literal["preset", "selu", "elu", "relu"] = setting(
+        "preset", "Activation after each convolution"
+    )
+    watch: bool = setting(True, "Show what the network says of a film that validates, after each epoch")

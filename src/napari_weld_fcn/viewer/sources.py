@@ -24,7 +24,7 @@ from napari_weld_fcn.viewer.reader import SERIES_KEY
 from napari_weld_fcn.viewer.saving import file_name
 
 #: What a labels layer of the film `NAME` may be called, besides its number in GDXray's series of masks.
-TRUTH_NAMES = ("{} mask", "{} truth", "{} labels", "{} flaws", "{}_mask", "{}_labels")
+TRUTH_NAMES = ("{} mask", "{} truth", "{} labels", "{} flaws", "{}_mask", "{}_labels", "{} - Labels")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Source:
     reads: tuple[Callable[[], Part], ...]
 
 
-def source_of(film: Image, truth: Labels | None, shapes: Shapes | None) -> Source:
+def source_of(film: Image, truth: Labels | None, shapes: Shapes | None, *, copied: bool = False) -> Source:
     """Take what a job needs from a film's layer, its labels and the rectangles.
 
     Parameters
@@ -64,8 +64,12 @@ def source_of(film: Image, truth: Labels | None, shapes: Shapes | None) -> Sourc
         Labels of the same shape; None where there are none.
     shapes
         Whose shapes count, by their bounding boxes; both layers may be scaled and moved.
+    copied
+        Whether labels in memory are copied, so that what is painted later changes nothing.
     """
     labels = None if truth is None else _finest(truth)
+    if copied and isinstance(labels, np.ndarray):
+        labels = labels.copy()
     rectangles = rectangles_on(film, shapes)
     stack = _finest(film)
     if not isinstance(stack, FilmStack):
@@ -118,7 +122,7 @@ def rectangles_on(film: Image, shapes: Shapes | None) -> np.ndarray | None:
 
 def labels_for(film: Image, layers: list[Labels]) -> list[Labels]:
     """Return the labels layers whose shape is that of `film`."""
-    shape = _plane_shape(film)
+    shape = plane_shape(film)
     return [layer for layer in layers if tuple(_finest(layer).shape) == shape]
 
 
@@ -156,9 +160,10 @@ def _finest(layer: Layer) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
 
 
-def _plane_shape(film: Image) -> tuple[int, ...]:
-    shape = tuple(_finest(film).shape)
-    return shape[:-1] if film.rgb else shape
+def plane_shape(layer: Image | Labels) -> tuple[int, ...]:
+    """Return the shape of a layer without its colours, in its finest resolution."""
+    shape = tuple(_finest(layer).shape)
+    return shape[:-1] if getattr(layer, "rgb", False) else shape
 
 
 def _on(film: Image, world: Any) -> np.ndarray:

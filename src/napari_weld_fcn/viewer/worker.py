@@ -118,7 +118,9 @@ class Job:
         self._timer = QTimer(owner)
         self._timer.setInterval(DRAIN_INTERVAL)
         self._timer.timeout.connect(self._drain)
-        self._worker = create_worker(self._run, _start_thread=False, _connect={"returned": self._finish})
+        self._worker = create_worker(
+            _Named(self._run, description), _start_thread=False, _connect={"returned": self._finish}
+        )
 
     def start(self) -> None:
         """Hand the job to the thread pool and open its bar in the activity dock."""
@@ -202,6 +204,19 @@ class Job:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+class _Named:
+    """A function with a name to read: napari lists it when its window is closed while the job runs."""
+
+    def __init__(self, function: Callable[[], Outcome], name: str) -> None:
+        self._function, self._name = function, name
+
+    def __call__(self) -> Outcome:
+        return self._function()
+
+    def __str__(self) -> str:
+        return self._name
 
 
 def _without_frames(error: Exception) -> Exception:

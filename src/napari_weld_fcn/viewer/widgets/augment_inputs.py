@@ -9,8 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from magicgui.types import FileDialogMode
-from magicgui.widgets import CheckBox, ComboBox, FileEdit, SpinBox
+from magicgui.widgets import CheckBox, ComboBox, SpinBox
 from napari import Viewer
 from napari.layers import Image, Labels
 from qtpy.QtWidgets import QDoubleSpinBox, QVBoxLayout, QWidget
@@ -19,7 +18,7 @@ from napari_weld_fcn.dataset.settings import VARIANTS, AugmentationSettings
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.viewer.augmenting import Open, from_folder, from_layers
 from napari_weld_fcn.viewer.crops import is_crops
-from napari_weld_fcn.viewer.form import SettingsForm, rows
+from napari_weld_fcn.viewer.form import SettingsForm, chosen_path, folder_edit, rows
 from napari_weld_fcn.viewer.layers import is_output
 from napari_weld_fcn.viewer.remembered import remember, remembered
 
@@ -66,7 +65,7 @@ class AugmentInputs(QWidget):
             label="Crops", choices=self._stacks, tooltip="A stack of crops in this viewer, or a dataset"
         )
         self.masks = ComboBox(label="Masks", choices=self._masks, tooltip="A Labels layer of the same shape")
-        self.source = _folder_edit("From folder", "A folder that Crop ROIs or `weld-fcn crop` wrote")
+        self.source = folder_edit("From folder", "A folder that Crop ROIs or `weld-fcn crop` wrote")
         self.how = ComboBox(label="Pairs", choices=[EACH, IN_ALL], value=EACH)
         self.number = SpinBox(value=VARIANTS, min=1, max=MOST, tooltip="The crops themselves are among them")
         self.seed = SpinBox(
@@ -78,7 +77,7 @@ class AugmentInputs(QWidget):
         self.as_layers = CheckBox(
             text="Add as layers", value=False, tooltip="A stack of pairs and a stack of masks in this viewer"
         )
-        self.folder = _folder_edit("To folder", "Where the pairs are written; empty writes none")
+        self.folder = folder_edit("To folder", "Where the pairs are written; empty writes none")
         for slider in self.form.widgets.values():
             slider.native.findChild(QDoubleSpinBox).setFixedWidth(READOUT)
         self._lay_out()
@@ -118,7 +117,7 @@ class AugmentInputs(QWidget):
         """
         if isinstance(self.images.value, Image):
             return from_layers(self.images.value, self.masks.value)
-        folder = _path(self.source)
+        folder = chosen_path(self.source)
         if folder is None:
             raise SettingsError(NO_CROPS)
         return from_folder(folder)
@@ -126,7 +125,7 @@ class AugmentInputs(QWidget):
     @property
     def dataset(self) -> Path | None:
         """The folder to write; None for none."""
-        return _path(self.folder)
+        return chosen_path(self.folder)
 
     def refresh(self) -> None:
         """Bring stacks and masks up to date, keeping what is chosen."""
@@ -170,12 +169,3 @@ class AugmentInputs(QWidget):
 
 def _is_stack(layer: Image | Labels) -> bool:
     return layer.ndim == 3 and not layer.multiscale and not getattr(layer, "rgb", False)
-
-
-def _folder_edit(label: str, tooltip: str) -> FileEdit:
-    return FileEdit(label=label, mode=FileDialogMode.EXISTING_DIRECTORY, nullable=True, tooltip=tooltip)
-
-
-def _path(edit: FileEdit) -> Path | None:
-    chosen = str(edit.value or "")
-    return Path(chosen) if chosen not in ("", ".") else None

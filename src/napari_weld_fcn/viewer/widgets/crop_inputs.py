@@ -9,15 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from magicgui.types import FileDialogMode
-from magicgui.widgets import CheckBox, ComboBox, FileEdit, SpinBox
+from magicgui.widgets import CheckBox, ComboBox, SpinBox
 from napari import Viewer
 from napari.layers import Shapes
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_weld_fcn.dataset.settings import PRESETS, CropSettings
-from napari_weld_fcn.viewer.form import SettingsForm, rows
+from napari_weld_fcn.viewer.form import SettingsForm, chosen_path, folder_edit, rows
 from napari_weld_fcn.viewer.layers import is_output
 from napari_weld_fcn.viewer.remembered import remember, remembered
 from napari_weld_fcn.viewer.widgets.film_table import FilmTable
@@ -71,12 +70,7 @@ class CropInputs(QWidget):
         self.as_layers = CheckBox(
             text="Add as layers", value=True, tooltip="A stack of crops and a stack of masks in this viewer"
         )
-        self.folder = FileEdit(
-            label="Dataset folder",
-            mode=FileDialogMode.EXISTING_DIRECTORY,
-            nullable=True,
-            tooltip="Written as well; empty writes none",
-        )
+        self.folder = folder_edit("Dataset folder", "Written as well; empty writes none")
         self._lay_out()
         self._show_preset()
         self._show_fields()
@@ -108,8 +102,7 @@ class CropInputs(QWidget):
     @property
     def dataset(self) -> Path | None:
         """The folder to write; None for none."""
-        chosen = str(self.folder.value or "")
-        return Path(chosen) if chosen not in ("", ".") else None
+        return chosen_path(self.folder)
 
     def refresh(self) -> None:
         """Bring films, truths and Shapes layers up to date, keeping what is chosen."""

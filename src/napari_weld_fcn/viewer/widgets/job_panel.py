@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
@@ -18,23 +19,37 @@ class JobPanel(QWidget):
         What to call for each start button, by its text.
     stop
         What to call for Stop.
+    meanwhile
+        What to call for each button that can be pressed while the job runs, by its text.
+    stop_text
+        What Stop is called.
     """
 
-    def __init__(self, starts: dict[str, Callable[[], object]], stop: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        starts: dict[str, Callable[[], object]],
+        stop: Callable[[], object],
+        meanwhile: Mapping[str, Callable[[], object]] = MappingProxyType({}),
+        stop_text: str = "Stop",
+    ) -> None:
         super().__init__()
         self.starts = {text: self._button(text, slot) for text, slot in starts.items()}
-        self.stop = self._button("Stop", stop)
+        self.meanwhile = {text: self._button(text, slot) for text, slot in meanwhile.items()}
+        self.stop = self._button(stop_text, stop)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(10)
         self.status = QLabel()
         self.status.setWordWrap(True)
-        buttons = QHBoxLayout()
-        for button in (*self.starts.values(), self.stop):
-            buttons.addWidget(button)
+        stops = (*self.meanwhile.values(), self.stop)
+        lines = (self.starts.values(), stops) if meanwhile else ((*self.starts.values(), *stops),)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(buttons)
+        for line in lines:
+            buttons = QHBoxLayout()
+            for button in line:
+                buttons.addWidget(button)
+            layout.addLayout(buttons)
         layout.addWidget(self.bar)
         layout.addWidget(self.status)
         self.show_idle("")
@@ -66,7 +81,8 @@ class JobPanel(QWidget):
     def _enable(self, *, busy: bool) -> None:
         for button in self.starts.values():
             button.setEnabled(not busy)
-        self.stop.setEnabled(busy)
+        for button in (*self.meanwhile.values(), self.stop):
+            button.setEnabled(busy)
         self.bar.setVisible(busy)
 
     def _button(self, text: str, slot: Callable[[], object]) -> QPushButton:

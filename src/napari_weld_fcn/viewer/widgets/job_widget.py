@@ -11,8 +11,9 @@ stopped job) and `ended` (the form is free again).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from napari import Viewer
@@ -77,6 +78,10 @@ class JobWidget(QWidget):
         The viewer that the widget is docked in.
     starts
         What to call for each start button, by its text.
+    meanwhile
+        What to call for each button, besides Stop, that can be pressed while the job runs.
+    stop_text
+        What Stop is called.
 
     Attributes
     ----------
@@ -86,12 +91,18 @@ class JobWidget(QWidget):
         Buttons, bar and line.
     """
 
-    def __init__(self, napari_viewer: Viewer, starts: dict[str, Callable[[], object]]) -> None:
+    def __init__(
+        self,
+        napari_viewer: Viewer,
+        starts: dict[str, Callable[[], object]],
+        meanwhile: Mapping[str, Callable[[], object]] = MappingProxyType({}),
+        stop_text: str = "Stop",
+    ) -> None:
         super().__init__()
         self.viewer = napari_viewer
         self.job: Job | None = None
         self.task: Task | None = None
-        self.jobs = JobPanel(starts, self.stop)
+        self.jobs = JobPanel(starts, self.stop, meanwhile, stop_text)
         self._following: Following | None = None
         napari_viewer.layers.events.removed.connect(self._on_removed)
 

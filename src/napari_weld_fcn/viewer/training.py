@@ -1,0 +1,202 @@
+"""A training as a job of the viewer: from films in memory or a folder to a model among the user's own.
+
+All that must outlive the window happens in the job: the run's folder is the core's, and the finished model
+is taken among the user's own before the job ends, whoever is left to be told. What the network says of a film
+meanwhile is made small here, in the job's thread, so that showing it costs the event loop little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_weld_fcn.errors import WeldFcnError
+from napari_weld_fcn.events import FilmPredicted, ShouldStop
+from napari_weld_fcn.network import library
+from napari_weld_fcn.network.settings import NetworkSettings
+from napari_weld_fcn.training.settings import TrainSettings
+from napari_weld_fcn.viewer.labelled import LabelledLayer, read
+from napari_weld_fcn.viewer.own_runs import free_name
+
+if TYPE_CHECKING:
+    from napari_weld_fcn.training.run import TrainResult
+    from napari_weld_fcn.training.run_folder import Row
+
+#: Is told what a run says, and `Begun` and `Glimpse` besides.
+Listener = Callable[[Any], None]
+#: Pixels of a prediction that is shown while the network learns.
+MOST_SHOWN = 1 << 19
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a training needs, read off the form and the layers.
+
+    Attributes
+    ----------
+    data
+        The films' layers, or a dataset folder or GDXray series.
+    run
+        The run's folder.
+    name
+        What the model shall be called among the user's own.
+    """
+
+    data: Sequence[LabelledLayer] | Path
+    run: Path
+    name: str
+    settings: TrainSettings
+    network: NetworkSettings | None
+    start_from: str
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What the run was asked for, and its validations before this session."""
+
+    settings: TrainSettings
+    history: tuple[Row, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Glimpse:
+    """What the network says of a film that validates, small enough to be shown at once.
+
+    Attributes
+    ----------
+    row, plane
+        Of the form, and of that row's layer.
+    probability
+        Of blocks of `factor` x `factor` pixels the largest, float32.
+    """
+
+    row: int
+    plane: int
+    probability: NDArray[np.float32]
+    factor: int
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training came to: its result, and the model among the user's own or why it is not there."""
+
+    result: TrainResult
+    name: str
+    fault: str = ""
+
+
+def train(*args: Any, **kwargs: Any) -> TrainResult:
+    """`training.run.train`, imported in the thread that calls it, for it brings PyTorch."""
+    from napari_weld_fcn.training.run import train as begin
+
+    return begin(*args, **kwargs)
+
+
+def train_as(
+    plan: Plan,
+    on_event: Listener,
+    should_stop: ShouldStop,
+    should_pause: ShouldStop,
+    should_show: ShouldStop,
+) -> Trained:
+    """Train, and take the best model among the user's own.
+
+    Raises
+    ------
+    WeldFcnError
+        As `training.run.train`.
+    Stopped
+        If `should_stop` said so before there was anything to keep.
+    """
+    on_event(Begun(plan.settings))
+    places: list[tuple[int, int]] = []
+    more: dict[str, Any] = {}
+    data: Any = plan.data
+    if not isinstance(plan.data, Path):
+        taken = read(plan.data, should_stop)
+        data, places, more = taken.films, taken.places, {"split": taken.split}
+    result = train(
+        data,
+        plan.run,
+        plan.settings,
+        network=plan.network,
+        start_from=plan.start_from,
+        on_event=_glimpsing(on_event, places),
+        should_stop=should_stop,
+        should_pause=should_pause,
+        should_show=should_show if places else lambda: False,
+        **more,
+    )
+    return adopted(result, plan.name)
+
+
+def resume_as(run: Path, on_event: Listener, should_stop: ShouldStop, should_pause: ShouldStop) -> Trained:
+    """Go on with the run in a folder; its model keeps the name that it has among the user's own.
+
+    Raises
+    ------
+    WeldFcnError
+        As `training.run.resume`.
+    """
+    from napari_weld_fcn.training.run import resume
+    from napari_weld_fcn.training.run_folder import RunFolder
+
+    folder = RunFolder(run)
+    on_event(Begun(folder.read_settings().train, tuple(folder.history())))
+    result = resume(run, on_event=on_event, should_stop=should_stop, should_pause=should_pause)
+    name = library.own_of_run(result.model)
+    return adopted(result, name or free_name(run.absolute().name))
+
+
+def adopted(result: TrainResult, name: str) -> Trained:
+    """Take the best model of a run among the user's own, in place of an earlier one of the same run."""
+    try:
+        library.import_model(result.model, name, again=True)
+    except WeldFcnError as fault:
+        return Trained(result, name, str(fault))
+    return Trained(result, name)
+
+
+def reduced(probability: NDArray[np.float32], most: int = MOST_SHOWN) -> tuple[NDArray[np.float32], int]:
+    """Make a prediction small: of each block of `factor` x `factor` pixels the largest.
+
+    Parameters
+    ----------
+    probability
+        ``(rows, columns)``.
+    most
+        Pixels that it may have; what does not fill a block is reduced with zeros.
+
+    Returns
+    -------
+    tuple
+        The blocks, and their edge in pixels.
+    """
+    factor = max(1, int(np.ceil(np.sqrt(probability.size / most))))
+    if factor == 1:
+        return probability, 1
+    rows, columns = (-(-size // factor) for size in probability.shape)
+    padded = np.zeros((rows * factor, columns * factor), np.float32)
+    padded[: probability.shape[0], : probability.shape[1]] = probability
+    blocks = padded.reshape(rows, factor, columns, factor)
+    return blocks.max(axis=(1, 3)), factor
+
+
+def _glimpsing(on_event: Listener, places: Sequence[tuple[int, int]]) -> Listener:
+    """Make the first prediction after each epoch a `Glimpse`, and leave out the others."""
+    last = -1
+
+    def listen(event: Any) -> None:
+        nonlocal last
+        if not isinstance(event, FilmPredicted):
+            on_event(event)
+        elif event.step != last:
+            last = event.step
+            on_event(Glimpse(*places[event.position], *reduced(event.probability)))
+
+    return listen

@@ -1,0 +1,92 @@
+"""The prediction of a film that validates, as a layer that follows the training.
+
+One layer a film, updated in place. Whoever deletes it has seen enough: it does not come again in that run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari import Viewer
+from napari.layers import Image
+
+from napari_weld_fcn.viewer.layers import HEATMAP_OPACITY, MARK, over_film, placement
+from napari_weld_fcn.viewer.training import Glimpse
+
+#: What the layer of the film `NAME` is called.
+NAME = "{} in training"
+
+
+class Watching:
+    """Layers over the films of one run.
+
+    Parameters
+    ----------
+    viewer
+        Where the films are.
+    films
+        The rows' films when the run began; of those that are gone nothing is shown.
+    colormap
+        napari's name of the colours.
+    """
+
+    def __init__(self, viewer: Viewer, films: list[Image], colormap: str) -> None:
+        self._viewer, self._films, self._colormap = viewer, films, colormap
+        self._layers: dict[int, Image] = {}
+
+    def show(self, glimpse: Glimpse) -> bool:
+        """Show a prediction over its film.
+
+        Returns
+        -------
+        bool
+            False where the user has deleted the layer, or the film.
+        """
+        film, layer = self._films[glimpse.row], self._layers.get(glimpse.row)
+        present = self._viewer.layers
+        if film not in present or (layer is not None and layer not in present):
+            return False
+        data = glimpse.probability if film.ndim == 2 else glimpse.probability[None]
+        if layer is None:
+            active = present.selection.active
+            self._layers[glimpse.row] = self._add(film, data, glimpse)
+            present.selection.active = active
+        else:
+            place = _over(film, glimpse)
+            for name in ("scale", "translate"):  # each one set draws the layer anew
+                if not np.array_equal(getattr(layer, name), place[name]):
+                    setattr(layer, name, place[name])
+            layer.data = data
+        return True
+
+    def _add(self, film: Image, data: np.ndarray, glimpse: Glimpse) -> Image:
+        name = NAME.format(film.name)
+        mark = {"film": film.name, "output": "training"}
+        earlier = [layer for layer in self._viewer.layers if layer.metadata.get(MARK) == mark]
+        if earlier and isinstance(earlier[0], Image) and earlier[0].data.shape == data.shape:
+            earlier[0].data = data
+            return earlier[0]
+        return self._viewer.add_image(
+            data,
+            name=name,
+            colormap=over_film(self._colormap),
+            contrast_limits=(0, 1),
+            opacity=HEATMAP_OPACITY,
+            blending="translucent",
+            metadata={MARK: mark},
+            **_over(film, glimpse),
+        )
+
+
+def _over(film: Image, glimpse: Glimpse) -> dict[str, Any]:
+    """The keywords that put blocks of pixels over the film, on their plane."""
+    place = placement(film)
+    grown = np.ones(film.ndim)
+    grown[-2:] = glimpse.factor
+    moved = np.zeros(film.ndim)
+    moved[-2:] = (glimpse.factor - 1) / 2  # the centre of the first block
+    if film.ndim > 2:
+        moved[-3] = glimpse.plane
+    scale = np.asarray(film.scale)
+    return place | {"scale": scale * grown, "translate": np.asarray(film.translate) + scale * moved}

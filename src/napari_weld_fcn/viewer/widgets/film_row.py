@@ -1,0 +1,185 @@
+"""One film to train with: its layer, its labels, what was looked at, and whether it validates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from magicgui.widgets import ComboBox
+from napari import Viewer
+from napari.layers import Image, Labels, Shapes
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QGridLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+)
+
+from napari_weld_fcn.viewer.labelled import Row
+from napari_weld_fcn.viewer.layers import films, is_output, placement
+from napari_weld_fcn.viewer.sources import labels_for, plane_shape, truth_of
+
+FAULT_COLOUR = "#e6a23c"
+NO_LABELS, EVERYTHING = "no labels", "all of the film"
+#: Name of labels that are made for a film; `sources.TRUTH_NAMES` has it.
+NEW_LABELS = "{} labels"
+
+
+class FilmRow(QFrame):
+    """One film: what is chosen for it, and what is labelled.
+
+    Parameters
+    ----------
+    viewer
+        Whose layers are offered.
+    changed
+        Called when something else is chosen or painted.
+    remove
+        Called with this row when it is to go.
+    """
+
+    def __init__(
+        self, viewer: Viewer, changed: Callable[[], object], remove: Callable[[FilmRow], object]
+    ) -> None:
+        super().__init__()
+        self._viewer, self._changed = viewer, changed
+        self._followed: Labels | None = None
+        self.film = ComboBox(choices=self._films, tooltip="The radiograph; a stack gives a film a plane")
+        self.labels = ComboBox(choices=self._labels, tooltip="The Labels layer of this film")
+        self.looked_at = ComboBox(
+            choices=self._shapes,
+            tooltip="What was looked at: all of the film, or the rectangles of a Shapes layer",
+        )
+        self.validates = QCheckBox("Validates")
+        self.validates.setToolTip(
+            "Score the network on this film and do not learn it; where no film is ticked the program chooses"
+        )
+        self.new = button("New labels", self.add_labels, "An empty Labels layer on this film, to paint on")
+        self.away = button("✕", lambda: remove(self), "Take this film out of the list")
+        self.said = QLabel()
+        self.said.setWordWrap(True)
+        self._lay_out()
+        self.film.changed.connect(self._on_film)
+        for box in (self.labels, self.looked_at):
+            box.changed.connect(lambda _: self._on_change())
+        self.validates.toggled.connect(lambda _: self._changed())
+
+    def value(self) -> Row | None:
+        """What is chosen; None where there is no film."""
+        if self.film.value is None:
+            return None
+        return Row(self.film.value, self.labels.value, self.looked_at.value, self.validates.isChecked())
+
+    def choose(self, film: Image) -> None:
+        """Choose a film, with the labels that its name or its size say are its own."""
+        self.refresh()
+        self.film.value = film
+        self._match()
+
+    def refresh(self) -> None:
+        """Bring the layers up to date, keeping what is chosen."""
+        for box in (self.film, self.labels, self.looked_at):
+            with box.changed.blocked():
+                box.reset_choices()
+        if self.labels.value is None:
+            self._match()
+        self._follow()
+
+    def show_said(self, text: str, hinders: bool) -> None:
+        """Say what is labelled, or why it cannot be trained with."""
+        self.said.setText(text)
+        self.said.setStyleSheet(f"color: {FAULT_COLOUR}" if hinders else "")
+
+    def add_labels(self) -> None:
+        """Make an empty Labels layer exactly on the film, and choose it."""
+        film = self.film.value
+        if film is None:
+            return
+        layer = self._viewer.add_labels(
+            np.zeros(plane_shape(film), np.uint8), name=NEW_LABELS.format(film.name), **placement(film)
+        )
+        self.refresh()
+        self.labels.value = layer
+        layer.mode = "paint"
+
+    def leave(self) -> None:
+        """Hear no more of the layers; the row is about to go."""
+        self.labels.changed.disconnect()
+        self._follow(None)
+
+    def _on_film(self, _: Any) -> None:
+        self._match()
+        self._on_change()
+
+    def _match(self) -> None:
+        """Choose the labels of the film: those of its name, or the only ones of its size."""
+        film = self.film.value
+        if film is None:
+            return
+        present = [layer for layer in self.labels.choices if layer is not None]
+        fitting = [layer for layer in labels_for(film, present) if not is_output(layer)]
+        found = truth_of(film, present) or (fitting[0] if len(fitting) == 1 else None)
+        if found is not None:
+            with self.labels.changed.blocked():
+                self.labels.value = found
+        self._follow()
+
+    def _on_change(self) -> None:
+        self._follow()
+        self._changed()
+
+    def _follow(self, *layer: Labels | None) -> None:
+        """Hear of the strokes in the labels that are chosen, and of no others."""
+        labels = layer[0] if layer else self.labels.value
+        if labels == self._followed:
+            return
+        for each, connect in ((self._followed, False), (labels, True)):
+            if each is not None:
+                for event in (each.events.paint, each.events.data):
+                    (event.connect if connect else event.disconnect)(self._on_paint)
+        self._followed = labels
+
+    def _on_paint(self, _: Any) -> None:
+        self._changed()
+
+    def _films(self, _: Any) -> list[Image]:
+        return films(self._viewer)
+
+    def _labels(self, _: Any) -> list[tuple[str, Labels | None]]:
+        present = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Labels)]
+        return [(NO_LABELS, None), *((layer.name, layer) for layer in present)]
+
+    def _shapes(self, _: Any) -> list[tuple[str, Shapes | None]]:
+        present = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Shapes)]
+        return [(EVERYTHING, None), *((layer.name, layer) for layer in present if not is_output(layer))]
+
+    def _lay_out(self) -> None:
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.away.setFixedWidth(26)
+        layout = QGridLayout(self)
+        layout.setContentsMargins(6, 4, 4, 4)
+        layout.setSpacing(4)
+        for line, (caption, box) in enumerate(
+            (("Film", self.film), ("Labels", self.labels), ("Looked at", self.looked_at))
+        ):
+            box.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            box.native.setMinimumContentsLength(8)
+            layout.addWidget(QLabel(caption), line, 0)
+            layout.addWidget(box.native, line, 1)
+        layout.addWidget(self.away, 0, 2, Qt.AlignmentFlag.AlignRight)
+        layout.addWidget(self.new, 1, 2)
+        layout.addWidget(self.validates, 2, 2)
+        layout.addWidget(self.said, 3, 0, 1, 3)
+        layout.setColumnStretch(1, 1)
+
+
+def button(text: str, slot: Callable[[], object], tooltip: str) -> QPushButton:
+    """Return a button."""
+    button = QPushButton(text)
+    button.setToolTip(tooltip)
+    button.clicked.connect(lambda: slot())
+    return button

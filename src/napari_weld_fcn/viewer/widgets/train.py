@@ -1,0 +1,224 @@
+"""The Train widget: from labelled layers to a model of one's own, with its curves while it learns.
+
+A form, two jobs and their connections. The first job follows form and brush and says what is labelled and
+what hinders; the second one trains. A dock that is closed meanwhile asks: a run of hours is not ended by a
+click on a cross.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Event as Flag
+from typing import Any
+
+from napari import Viewer
+from napari.utils.notifications import show_info
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QDockWidget, QFileDialog, QLabel, QPushButton, QWidget
+
+from napari_weld_fcn.errors import SettingsError, WeldFcnError
+from napari_weld_fcn.events import OnEvent, ShouldStop, StepDone
+from napari_weld_fcn.viewer.label_survey import NO_FILM, Surveyed, survey, survey_folder
+from napari_weld_fcn.viewer.labelled import LabelledLayer, Row, take
+from napari_weld_fcn.viewer.own_runs import check_name, runs_folder
+from napari_weld_fcn.viewer.training import Plan, Trained, resume_as, train_as
+from napari_weld_fcn.viewer.widgets.closed_dock import ask_about
+from napari_weld_fcn.viewer.widgets.film_row import FAULT_COLOUR
+from napari_weld_fcn.viewer.widgets.job_widget import JobWidget, Task
+from napari_weld_fcn.viewer.widgets.predict import PredictWidget
+from napari_weld_fcn.viewer.widgets.train_inputs import TrainInputs
+from napari_weld_fcn.viewer.widgets.train_progress import TrainProgress
+from napari_weld_fcn.viewer.worker import Outcome, Work, sentence
+
+#: Milliseconds of rest before the form says what is labelled.
+SURVEY_DELAY = 300
+#: Brings PyTorch, so it is imported in the job.
+CORE = "napari_weld_fcn.training.run"
+
+
+class TrainWidget(JobWidget):
+    """Trains on the labelled films of one viewer, or on a folder.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer that the widget is docked in.
+
+    Attributes
+    ----------
+    trained
+        What was trained last; None before the first.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(
+            napari_viewer,
+            {"Train": self.run, "Resume a run...": self.ask_and_resume},
+            meanwhile={"Pause": self.pause},
+            stop_text="Stop and keep the best",
+        )
+        self.trained: Trained | None = None
+        self._dock: QObject | None = None
+        self._paused = Flag()
+        self.following = self.follow("Survey", SURVEY_DELAY, self._survey, self._on_surveyed)
+        self.inputs = TrainInputs(napari_viewer, self.following.soon)
+        self.summary = QLabel()
+        self.summary.setWordWrap(True)
+        self.progress = TrainProgress(napari_viewer)
+        self.predict = QPushButton("Predict with it")
+        self.predict.setToolTip("Open Predict with the new model, and mark the film")
+        self.predict.clicked.connect(lambda: self.predict_with_it())
+        self.lay_out(self.inputs, self.summary, self.jobs, self.predict, self.progress)
+        self.predict.hide()
+        self.following.soon()
+
+    def reset_choices(self, _: Any = None) -> None:
+        """Offer the layers and models that there are now; napari calls it when layers change."""
+        self.inputs.refresh()
+        if self.job is None:
+            self.inputs.suggest()
+        self.following.soon()
+
+    def run(self) -> None:
+        """Train on what the form says."""
+        self.begin(self._task)
+
+    def ask_and_resume(self) -> None:
+        """Ask for the folder of a run and go on with it."""
+        folder = QFileDialog.getExistingDirectory(self, "Folder of the run", str(runs_folder()))
+        if folder:
+            self.resume(folder)
+
+    def resume(self, folder: str | Path) -> None:
+        """Go on with the run in `folder`, up to the end that it was begun for."""
+        run = Path(folder)
+
+        def work(on_event: OnEvent, should_stop: ShouldStop) -> Trained:
+            return resume_as(run, on_event, should_stop, self._paused.is_set)
+
+        self.begin(lambda: self._begun([], work, run.name))
+
+    def pause(self) -> None:
+        """Wait after this step, or go on."""
+        paused = not self._paused.is_set()
+        (self._paused.set if paused else self._paused.clear)()
+        self.jobs.meanwhile["Pause"].setText("Resume" if paused else "Pause")
+        self._show_place()
+
+    def predict_with_it(self) -> None:
+        """Open Predict with the model that was trained last, and mark the first film with it."""
+        assert self.trained is not None
+        _, form = self.viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Predict")
+        assert isinstance(form, PredictWidget)
+        form.reset_choices()
+        form.inputs.model.value = self.trained.name
+        films = [film for film in self.progress.films if film in self.viewer.layers]
+        if films:
+            form.inputs.image.value = films[0]
+        form.run()
+
+    def event(self, event: QEvent) -> bool:
+        """When the dock is closed while it trains, ask; else stop and go."""
+        if event.type() == QEvent.Type.ParentChange:
+            dock, self._dock = self._dock, self.parent()
+            if self._dock is None and isinstance(dock, QDockWidget) and self._trains():
+                ask_about(self, dock)
+                return bool(QWidget.event(self, event))
+        if event.type() == QEvent.Type.Enter:
+            self.following.soon()
+        return super().event(event)
+
+    def heard(self, event: Any) -> None:
+        """Show what the run says."""
+        self.progress.hear(event, known=self.summary.text())
+        if isinstance(event, StepDone) and self._trains():
+            self._show_place()
+
+    def ended(self) -> None:
+        """Draw what came last, and offer what there is now."""
+        self.progress.end()
+        self._paused.clear()
+        self.jobs.meanwhile["Pause"].setText("Pause")
+        self.inputs.refresh()
+        self.inputs.suggest()
+
+    def _survey(self) -> Work:
+        """Say what is labelled, and what hinders."""
+        if self.inputs.source.value == "folder":
+            folder = self.inputs.dataset()
+            return lambda _, __: survey_folder(folder)
+        convention = self.inputs.convention.value
+        rows = [_taken_or_why(row, convention) for row in self.inputs.films.values()]
+        return lambda _, should_stop: survey(rows, should_stop)
+
+    def _on_surveyed(self, outcome: Outcome) -> None:
+        found = Surveyed((), sentence(outcome.error), ()) if outcome.error is not None else outcome.value
+        self.inputs.films.show_said(found.rows)
+        shown_there = found.fault in [text for text, _ in found.rows]
+        self.summary.setText("\n".join([] if shown_there else [found.fault] if found.fault else found.notes))
+        self.summary.setStyleSheet(f"color: {FAULT_COLOUR}" if found.fault else "")
+        self.summary.setVisible(bool(self.summary.text()))
+        self.inputs.suggest()
+
+    def _task(self) -> Task:
+        """Everything that the run needs, read off the form and the layers now."""
+        inputs = self.inputs
+        inputs.suggest()
+        name, films = str(inputs.name.value).strip(), []
+        if inputs.source.value == "folder":
+            data: Any = inputs.dataset()
+        else:
+            rows = inputs.films.values()
+            data, films = [take(row, inputs.convention.value) for row in rows], [row.film for row in rows]
+            if not data:
+                raise SettingsError(NO_FILM)
+        check_name(name)
+        plan = Plan(
+            data, inputs.run_folder(), name, inputs.settings(), inputs.network_settings(), inputs.start()
+        )
+        inputs.remember()
+
+        def work(on_event: OnEvent, should_stop: ShouldStop) -> Trained:
+            return train_as(plan, on_event, should_stop, self._paused.is_set, self.progress.watched.is_set)
+
+        return self._begun(films, work, name)
+
+    def _begun(self, films: list[Any], work: Work, name: str) -> Task:
+        """Make the form ready for a run, and the task of it."""
+        self.progress.begin(films, watch=bool(self.inputs.watch.value))
+        self._paused.clear()
+        self.predict.hide()
+        return Task(work, self._show_trained, f"Train {name}", "preparing the run...", "step", imports=CORE)
+
+    def _show_trained(self, trained: Trained) -> None:
+        self.trained, best = trained, trained.result.best
+        text = f"F1 {best.f1:.3f} at threshold {best.threshold:.2f}, after epoch {best.epoch}."
+        text = f"{'Stopped' if trained.result.stopped else 'Trained'}: {text}"
+        if trained.fault:
+            text = f"{text} The model is {trained.result.model}. {trained.fault}"
+        else:
+            text = f"{text} The model is called {trained.name} in Predict."
+            self.predict.show()
+        if trained.result.stopped:
+            text = f"{text} To go on, resume {trained.result.run}."
+        self.jobs.show_idle(text)
+        show_info(text)
+        for form in self.viewer.window.dock_widgets.values():
+            if isinstance(form, PredictWidget):
+                form.reset_choices()
+
+    def _show_place(self) -> None:
+        """Say where the run is, or where it waits."""
+        place = self.progress.place
+        paused = f"Paused: {place}" if self._paused.is_set() else place[:1].upper() + place[1:]
+        self.jobs.status.setText(paused)
+
+    def _trains(self) -> bool:
+        return self.job is not None and not self.job.stopping
+
+
+def _taken_or_why(row: Row, convention: Any) -> LabelledLayer | str:
+    try:
+        return take(row, convention)
+    except WeldFcnError as fault:
+        return str(fault)

@@ -1,0 +1,248 @@
+"""The Train form's inputs: what to learn from, what to start from, for how long, and where the run goes.
+
+It only gathers values. What the fields mean for this run is said beside them in words: what the numbers in
+the labels are, and what `keep` trades.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from magicgui.widgets import CheckBox, ComboBox, FileEdit, LineEdit
+from napari import Viewer
+from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from napari_weld_fcn.errors import SettingsError
+from napari_weld_fcn.network.library import listing
+from napari_weld_fcn.network.settings import NetworkSettings
+from napari_weld_fcn.training.settings import PRESETS, TrainSettings
+from napari_weld_fcn.viewer.form import SettingsForm, align, chosen_path, folder_edit, rows, stacked
+from napari_weld_fcn.viewer.own_runs import free_name, runs_folder
+from napari_weld_fcn.viewer.remembered import remember, remembered
+from napari_weld_fcn.viewer.settings import TrainFormSettings
+from napari_weld_fcn.viewer.widgets.film_rows import FilmRows
+from napari_weld_fcn.viewer.widgets.train_words import (
+    ACTIVATIONS,
+    CONVENTIONS,
+    MEANINGS,
+    NETWORKS,
+    SOURCES,
+    trade,
+)
+
+FORM, OWN = "train", "train form"
+#: Width of the number beside a slider, in pixels of the screen.
+READOUT = 52
+#: What `start_from` is where no model is trained further, and where a file is chosen.
+NOTHING, FILE = "nothing", "a file..."
+FOLDED = ("batch", "learning_rate", "device", "precision", "window", "patience", "seed")
+LABELS = {"keep": "Keep", "learning_rate": "Rate", "window": "Window", "patience": "Patience"}
+CHOSEN = "chosen by the program"
+ZERO = {"batch": CHOSEN, "window": CHOSEN, "patience": "never ends early"}
+
+
+class TrainInputs(QWidget):
+    """Widgets for one training.
+
+    Parameters
+    ----------
+    viewer
+        Whose layers are offered.
+    changed
+        Called when the films, or what their labels mean, would be others.
+    """
+
+    def __init__(self, viewer: Viewer, changed: Callable[[], object]) -> None:
+        super().__init__()
+        self._suggested = ""
+        own = TrainFormSettings(**remembered(OWN, TrainFormSettings))
+        self.form = SettingsForm(
+            TrainSettings,
+            ("preset", "epochs", "keep", *FOLDED),
+            remembered(FORM, TrainSettings),
+            LABELS,
+            ZERO,
+            sliders=("keep",),
+        )
+        self.source = _choice("Learn from", SOURCES, own.source, "Layers that are open, or files")
+        self.films = FilmRows(viewer, changed)
+        self.folder = folder_edit("Folder", "A dataset that Crop ROIs wrote, or a GDXray series with masks")
+        self.convention = _choice("Labels are", CONVENTIONS, own.labels, "What the numbers in them mean")
+        self.start_from = ComboBox(
+            label="Start from", choices=_models, tooltip="A model that is trained further, or nothing"
+        )
+        self.file = FileEdit(label="Model file", filter="*.safetensors", nullable=True)
+        self.network = _choice(
+            "Network", NETWORKS, own.network, "What is built where nothing is trained further"
+        )
+        self.activation = _choice("Activation", ACTIVATIONS, own.activation, "After each convolution")
+        self.name = LineEdit(label="Model name", tooltip="What the model is called in Predict")
+        self.run = folder_edit("Run folder", "Settings, history, models and state; a run is resumed from it")
+        self.watch = CheckBox(
+            text="Show what it predicts meanwhile",
+            value=own.watch,
+            tooltip="A layer over a film that validates, brought up to date after each epoch",
+        )
+        self.meaning, self.trade = _wrapped(), _wrapped()
+        self.form.widgets["keep"].native.findChild(QDoubleSpinBox).setFixedWidth(READOUT)
+        self._lay_out()
+        if own.start_from in self.start_from.choices:
+            self.start_from.value = own.start_from
+        self._show_fields()
+        self.name.changed.connect(self._on_name)
+        self.suggest()
+        for box in (self.source, self.convention, self.folder):
+            box.changed.connect(lambda _: changed())
+        for box in (self.source, self.convention, self.start_from, self.form.widgets["keep"]):
+            box.changed.connect(lambda _: self._show_fields())
+
+    def settings(self) -> TrainSettings:
+        """What the form asks for.
+
+        Raises
+        ------
+        SettingsError
+            In one sentence with the name of the field.
+        """
+        settings = self.form.read()
+        assert isinstance(settings, TrainSettings)
+        return settings
+
+    def network_settings(self) -> NetworkSettings | None:
+        """The network to build; None where a model is trained further as it is."""
+        if self.start_from.value != NOTHING:
+            return None
+        given = PRESETS[self.form.widgets["preset"].value].network.model_dump()
+        chosen = {"kind": self.network.value, "activation": self.activation.value}
+        return NetworkSettings(**{**given, **{name: v for name, v in chosen.items() if v != "preset"}})
+
+    def start(self) -> str:
+        """The model to train further, its name or its file, or ``"nothing"``.
+
+        Raises
+        ------
+        SettingsError
+            If a file is to be chosen and none is.
+        """
+        if self.start_from.value != FILE:
+            return str(self.start_from.value)
+        path = chosen_path(self.file)
+        if path is None:
+            raise SettingsError("Choose the model file to start from, or start from another model.")
+        return str(path)
+
+    def dataset(self) -> Path:
+        """The folder to learn from.
+
+        Raises
+        ------
+        SettingsError
+            If none is chosen.
+        """
+        path = chosen_path(self.folder)
+        if path is None:
+            raise SettingsError("Choose the folder to learn from: a dataset, or a GDXray series with masks.")
+        return path
+
+    def run_folder(self) -> Path:
+        """Where the run goes."""
+        return chosen_path(self.run) or runs_folder() / str(self.name.value)
+
+    def suggest(self) -> None:
+        """Name model and run by film and date, unless the user has named them."""
+        if self.name.value not in ("", self._suggested):
+            return
+        rows = self.films.values()
+        folder = chosen_path(self.folder)
+        if self.source.value == "folder":
+            subject = folder.name if folder else ""
+        else:
+            subject = rows[0].film.name if rows else ""
+        self.name.value = free_name(subject, f"{datetime.now():%Y-%m-%d}")
+        self._suggested = self.name.value
+
+    def refresh(self) -> None:
+        """Bring layers and models up to date, keeping what is chosen."""
+        self.films.refresh()
+        self.start_from.reset_choices()
+
+    def remember(self) -> None:
+        """Keep what the form holds for the next session."""
+        remember(FORM, self.form.values())
+        start = self.start_from.value if self.start_from.value != FILE else NOTHING
+        own = TrainFormSettings(
+            labels=self.convention.value,
+            source=self.source.value,
+            start_from=start,
+            network=self.network.value,
+            activation=self.activation.value,
+            watch=self.watch.value,
+        )
+        remember(OWN, own.model_dump())
+
+    def _on_name(self, name: str) -> None:
+        """The run's folder is called as the model, as long as it lies among the runs."""
+        run = chosen_path(self.run)
+        if run is None or run.parent == runs_folder():
+            self.run.value = runs_folder() / name
+            self.run.line_edit.native.setToolTip(str(self.run.value))
+
+    def _show_fields(self) -> None:
+        """Only what the other fields leave to be chosen can be chosen, and what it means is said."""
+        layers, start = self.source.value == "layers", self.start_from.value
+        self._of_layers.setVisible(layers)
+        self._of_folder.setVisible(not layers)
+        self._of_file.setVisible(start == FILE)
+        self._of_model.setVisible(start != NOTHING)
+        for box in (self.network, self.activation):
+            box.enabled = start == NOTHING
+        self.meaning.setText(MEANINGS[self.convention.value])
+        self.trade.setText(trade(self.form.widgets["keep"].value))
+
+    def _lay_out(self) -> None:
+        field = self.form.widgets
+        self._of_layers = stacked(self.films, rows(self.convention), self.meaning)
+        self._of_folder = rows(self.folder)
+        self._of_file = rows(self.file)
+        self._of_model = stacked(rows(field["keep"]), self.trade)
+        folded = QCollapsible("More settings")
+        folded.setContent(rows(self.network, self.activation, *(field[name] for name in FOLDED)))
+        folded.content().layout().setContentsMargins(0, 0, 0, 0)
+        folded.layout().setContentsMargins(0, 0, 0, 0)
+        folded.collapse(animate=False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for part in (
+            rows(self.source),
+            self._of_layers,
+            self._of_folder,
+            rows(self.start_from),
+            self._of_file,
+            self._of_model,
+            rows(field["preset"], field["epochs"]),
+            folded,
+            rows(self.name, self.run),
+            self.watch.native,
+        ):
+            layout.addWidget(part)
+        align(self.findChildren(QFormLayout))
+
+
+def _models(_: Any) -> list[str]:
+    return [NOTHING, *(entry.name for entry in listing() if entry.card is not None), FILE]
+
+
+def _choice(label: str, texts: dict[str, str], value: str, tooltip: str) -> ComboBox:
+    return ComboBox(
+        label=label, choices=[(text, key) for key, text in texts.items()], value=value, tooltip=tooltip
+    )
+
+
+def _wrapped() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    return label
