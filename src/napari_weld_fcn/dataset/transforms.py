@@ -217,9 +217,17 @@ def _negate(pixels: Tensor, changes: Sequence[Change], scales: Sequence[GreyScal
 
 
 def _add_noise(pixels: Tensor, changes: Sequence[Change], scales: Sequence[GreyScale]) -> None:
-    """Add both kinds of noise in place; their sum is one normal number for each pixel."""
-    if not any(change.noisy for change in changes):
-        return
+    """Add noise in place, and make none for those that get none."""
+    noisy = [index for index, change in enumerate(changes) if change.noisy]
+    if len(noisy) == len(changes):
+        pixels += _grain(pixels, changes, scales)
+    elif noisy:
+        chosen = [changes[index] for index in noisy], [scales[index] for index in noisy]
+        pixels[noisy] += _grain(pixels[noisy], *chosen)
+
+
+def _grain(pixels: Tensor, changes: Sequence[Change], scales: Sequence[GreyScale]) -> Tensor:
+    """Both kinds of noise together; their sum is one normal number for each pixel."""
     drawn = noise([change.noise_key for change in changes], pixels[0].numel(), pixels.device)
     drawn = drawn.to(pixels.dtype).view_as(pixels)
     everywhere, growing = [], []
@@ -232,7 +240,7 @@ def _add_noise(pixels: Tensor, changes: Sequence[Change], scales: Sequence[GreyS
         deviation = variance.add_(_column(everywhere, pixels)).sqrt_()
     else:
         deviation = _column(everywhere, pixels).sqrt_()
-    pixels += drawn.mul_(deviation)
+    return drawn.mul_(deviation)
 
 
 def _rounded(pixels: Tensor, scales: Sequence[GreyScale]) -> Tensor:
