@@ -23,7 +23,7 @@ from napari_weld_fcn.radiograph.simulation.series import write_series
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.viewer.crops import is_crops, pairs_of
 from napari_weld_fcn.viewer.layers import films
-from napari_weld_fcn.viewer.reader import SEPARATE_SIZES
+from napari_weld_fcn.viewer.reader import SEPARATE_FILMS, SEPARATE_SIZES
 from napari_weld_fcn.viewer.widgets.crop import CropWidget
 
 SETTINGS = SimulationSettings(rows=120, columns=300, flawless_share=0, flaw_density=20)
@@ -283,6 +283,30 @@ def test_a_film_without_a_mask_in_a_long_series_is_ignored_as_in_the_command(
         np.testing.assert_array_equal(pair.mask, other.mask)
         assert replace(pair, pixels=0, mask=0) == replace(other, pixels=0, mask=0)
     assert "W0001_0002: There is no truth" in form.notes.text()
+
+
+@pytest.mark.parametrize("films", [2, SEPARATE_FILMS + 1], ids=["layers of their own", "one stack"])
+def test_boxes_of_gdxray_stand_in_for_truth_as_in_the_command(
+    viewer, form, cut, tmp_path, weld_fcn_crops, films
+) -> None:
+    write_series([simulate(SimulationSettings(rows=40, columns=90), k) for k in range(films)], tmp_path)
+    for mask in (tmp_path / "Welds" / "W0002").iterdir():
+        mask.unlink()
+    series = tmp_path / "Welds" / "W0001"
+    (series / "ground_truth.txt").write_text(
+        "1 12.0000000 31.5 7.0 11.5\n1 80 70 30 40\n2 1 70 1 9 22 29 40 22\n2 13 14\n"
+    )
+    expected = weld_fcn_crops(series, "--rois", "flaws", "--size", "16")
+    assert {pair.film for pair in expected} == {"W0001_0001", "W0001_0002"} and len(expected) > 5
+    viewer.open(str(series), plugin="napari-weld-fcn")
+    ask(form, rois="flaws", size=16)
+    form.inputs.folder.value = tmp_path / "data"
+    cut()
+    for pair, other in zip(read_dataset(tmp_path / "data"), expected, strict=True):
+        np.testing.assert_array_equal(pair.pixels, other.pixels)
+        np.testing.assert_array_equal(pair.mask, other.mask)
+        assert replace(pair, pixels=0, mask=0) == replace(other, pixels=0, mask=0)
+    assert "no truth" in form.notes.text()
 
 
 def test_a_dataset_is_written_instead_of_layers_or_besides(viewer, form, cut, welds, tmp_path) -> None:

@@ -152,7 +152,7 @@ def _over_places(
     if settings.rois == "flaws" and mask is not None:
         windows = around_flaws(mask == FLAW, settings.size, settings.overlap)
         return windows, "" if windows else NO_FLAW
-    if rectangles is None:
+    if rectangles is None or (settings.rois == "flaws" and not len(rectangles)):
         return [], NOTHING_TO_CUT_AROUND
     windows = over_rectangles(rectangles, shape, settings.size, settings.overlap)
     return windows, "" if windows else NO_RECTANGLE

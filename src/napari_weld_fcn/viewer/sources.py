@@ -7,7 +7,7 @@ film in its own size: what fills the smaller ones up is no film.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,8 @@ from napari_weld_fcn.viewer.saving import file_name
 
 #: What a labels layer of the film `NAME` may be called, besides its number in GDXray's series of masks.
 TRUTH_NAMES = ("{} mask", "{} truth", "{} labels", "{} flaws", "{}_mask", "{}_labels")
+#: Decimals of a place in pixels that the way through millimetres and back leaves as they were.
+_EXACT_DECIMALS = 6
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,14 @@ def rectangles_on(film: Image, shapes: Shapes | None) -> np.ndarray | None:
         corners = np.concatenate([points.min(axis=0)[-2:], points.max(axis=0)[-2:]])
         plane = [points[0, -3]] if film.ndim > 2 else []
         boxes.append([*plane, *corners])
-    return np.array(boxes, float).reshape(-1, 5 if film.ndim > 2 else 4)
+    return np.array(boxes, float).round(_EXACT_DECIMALS).reshape(-1, 5 if film.ndim > 2 else 4)
+
+
+def boxes_of(film: Image, layers: Iterable[Layer]) -> Shapes | None:
+    """Return the layer of the boxes that came with a film of GDXray; None where there are none."""
+    files = film.metadata.get(SERIES_KEY)
+    shapes = (layer for layer in layers if isinstance(layer, Shapes))
+    return next((layer for layer in shapes if files and layer.metadata.get(SERIES_KEY) == files), None)
 
 
 def labels_for(film: Image, layers: list[Labels]) -> list[Labels]:

@@ -121,7 +121,7 @@ class CropWidget(JobWidget):
             shapes is None or not len(shapes.data)
         ):
             raise SettingsError(NO_RECTANGLES)
-        return [source_of(film, truth, shapes) for film, truth in ticked]
+        return [source_of(film, truth, self.inputs.shapes_of(film)) for film, truth in ticked]
 
     def _on_surveyed(self, outcome: Outcome) -> None:
         if outcome.error is not None:
