@@ -17,7 +17,7 @@ from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.viewer.augmenting import preview, thumbnail, tiled
 from napari_weld_fcn.viewer.crops import pairs_of, show_pairs
 from napari_weld_fcn.viewer.widgets import augment as form_module
-from napari_weld_fcn.viewer.widgets.augment_inputs import EACH, IN_ALL
+from napari_weld_fcn.viewer.widgets.augment_inputs import EACH, IN_ALL, NO_CROPS
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +59,19 @@ def assert_same(found: list[Pair], expected: list[Pair]) -> None:
         assert one.normalisation == other.normalisation
 
 
+def test_without_crops_the_form_says_where_they_come_from_and_the_button_too(
+    viewer, augmenting, settled, messages
+) -> None:
+    settled(augmenting)
+    assert augmenting.count.text() == NO_CROPS
+    augmenting.jobs.starts["Augment"].click()
+    assert augmenting.job is None and messages[-1] == NO_CROPS
+    assert augmenting.jobs.status.text() == NO_CROPS
+
+
 def test_form_counts_the_crops_of_the_layers_and_shows_their_variants(
     viewer, augmenting, crops, settled
 ) -> None:
-    assert "no crops" in augmenting.count.text() or not augmenting.crops
     show_pairs(viewer, crops)
     settled(augmenting)
     assert augmenting.inputs.images.value.name == "crops"

@@ -171,6 +171,16 @@ def test_without_truth_every_mask_is_ignored(viewer, form, cut, welds) -> None:
     assert "no truth" in form.notes.text()
 
 
+def test_a_sentence_is_said_once_and_names_its_films(viewer, form, done, cut, welds) -> None:
+    for name in "abcd":
+        viewer.add_image(welds[0].radiograph.pixels, name=name)
+    done(form)
+    sentence = "a, b and 2 more: There is no truth; the masks are ignored everywhere."
+    assert form.notes.text() == sentence
+    cut()
+    assert form.notes.text() == sentence
+
+
 def test_windows_are_drawn_over_the_film_where_it_lies(viewer, form, done, welds) -> None:
     film, _ = add(viewer, welds[0], "weld", scale=(0.05, 0.05), translate=(3, -2), units=("mm", "mm"))
     done(form)
@@ -282,7 +292,7 @@ def test_a_film_without_a_mask_in_a_long_series_is_ignored_as_in_the_command(
         np.testing.assert_array_equal(pair.pixels, other.pixels)
         np.testing.assert_array_equal(pair.mask, other.mask)
         assert replace(pair, pixels=0, mask=0) == replace(other, pixels=0, mask=0)
-    assert "W0001_0002: There is no truth" in form.notes.text()
+    assert "W0001_0002, W0001_0013: There is no truth" in form.notes.text()
 
 
 @pytest.mark.parametrize("films", [2, SEPARATE_FILMS + 1], ids=["layers of their own", "one stack"])
@@ -294,7 +304,7 @@ def test_boxes_of_gdxray_stand_in_for_truth_as_in_the_command(
         mask.unlink()
     series = tmp_path / "Welds" / "W0001"
     (series / "ground_truth.txt").write_text(
-        "1 12.0000000 31.5 7.0 11.5\n1 80 70 30 40\n2 1 70 1 9 22 29 40 22\n2 13 14\n"
+        "1 11.9999999 31.5 7.0 11.5\n1 80 70 30 40\n2 1 70 1 9 22 29 40 22\n2 13 14\n"
     )
     expected = weld_fcn_crops(series, "--rois", "flaws", "--size", "16")
     assert {pair.film for pair in expected} == {"W0001_0001", "W0001_0002"} and len(expected) > 5

@@ -25,8 +25,6 @@ from napari_weld_fcn.viewer.saving import file_name
 
 #: What a labels layer of the film `NAME` may be called, besides its number in GDXray's series of masks.
 TRUTH_NAMES = ("{} mask", "{} truth", "{} labels", "{} flaws", "{}_mask", "{}_labels")
-#: Decimals of a place in pixels that the way through millimetres and back leaves as they were.
-_EXACT_DECIMALS = 6
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ def rectangles_on(film: Image, shapes: Shapes | None) -> np.ndarray | None:
         corners = np.concatenate([points.min(axis=0)[-2:], points.max(axis=0)[-2:]])
         plane = [points[0, -3]] if film.ndim > 2 else []
         boxes.append([*plane, *corners])
-    return np.array(boxes, float).round(_EXACT_DECIMALS).reshape(-1, 5 if film.ndim > 2 else 4)
+    return np.array(boxes, float).reshape(-1, 5 if film.ndim > 2 else 4)
 
 
 def boxes_of(film: Image, layers: Iterable[Layer]) -> Shapes | None:

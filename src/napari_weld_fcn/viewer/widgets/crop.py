@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QLabel
 
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.events import OnEvent, ShouldStop
-from napari_weld_fcn.viewer.cropping import Cropped, Surveyed, crop_all, survey_all
+from napari_weld_fcn.viewer.cropping import Cropped, Surveyed, crop_all, survey_all, told
 from napari_weld_fcn.viewer.crops import show_stacks, show_windows
 from napari_weld_fcn.viewer.sources import Source, source_of
 from napari_weld_fcn.viewer.widgets.crop_inputs import CropInputs
@@ -133,7 +133,7 @@ class CropWidget(JobWidget):
         self.surveyed = [(film, each) for film, each in found if film in self.viewer.layers]
         self.inputs.films.show_surveyed(self.surveyed)
         self.summary.setText(fault or in_words([each for _, each in self.surveyed]))
-        notes = [f"{film.name}: {note}" for film, each in self.surveyed for note in each.notes]
+        notes = told(note for _, each in self.surveyed for note in each.notes)
         self._show_notes([*self._draw_windows(), *notes])
 
     def _show_notes(self, notes: list[str]) -> None:

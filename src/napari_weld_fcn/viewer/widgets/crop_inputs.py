@@ -107,7 +107,7 @@ class CropInputs(QWidget):
         return self.shapes.value if self.form.widgets["rois"].value == "rectangles" else None
 
     def shapes_of(self, film: Image) -> Shapes | None:
-        """The layer that says where `film` is cropped: rectangles, or GDXray's boxes in place of its flaws."""
+        """The layer that says where to crop `film`: rectangles, or GDXray's boxes in place of its flaws."""
         if self.form.widgets["rois"].value == "flaws":
             return boxes_of(film, self._viewer.layers)
         return self.rectangles
