@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
 
+from napari_weld_fcn.radiograph.film_stack import FilmStack
 from napari_weld_fcn.radiograph.gdxray import parse_name
-from napari_weld_fcn.radiograph.lazy import FilmStack, LazyFilm
+from napari_weld_fcn.radiograph.lazy import LazyFilm
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.viewer.film import pixel_edge_mm, radiograph_of
 from napari_weld_fcn.viewer.reader import SERIES_KEY
