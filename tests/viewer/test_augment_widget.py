@@ -110,10 +110,12 @@ def test_folder_gets_what_the_python_call_gives(viewer, augmenting, crops, settl
     augmenting.inputs.form.widgets["negation_probability"].value = 0
     augmenting.inputs.folder.value = tmp_path / "out"
     augmenting.run()
+    augmenting.inputs.folder.value = tmp_path / "other"
     settled(augmenting)
     expected = augment(crops, AugmentationSettings(negation_probability=0), total=14, seed=5)
     assert_same(list(read_dataset(tmp_path / "out")), list(expected))
-    assert "3 crops -> 14 pairs (28 images) written to" in augmenting.jobs.status.text()
+    said = f"3 crops -> 14 pairs (28 images) written to {tmp_path / 'out'}."
+    assert augmenting.jobs.status.text() == said
 
 
 def test_layers_get_the_same_and_give_the_pairs_back(viewer, augmenting, crops, settled) -> None:

@@ -333,6 +333,19 @@ def test_a_dataset_is_written_instead_of_layers_or_besides(viewer, form, cut, we
     np.testing.assert_array_equal(viewer.layers["crops"].data[3], read_dataset(tmp_path / "data")[3].pixels)
 
 
+def test_the_form_tells_the_folder_that_was_chosen_when_it_began(
+    viewer, form, done, welds, qtbot, tmp_path
+) -> None:
+    add(viewer, welds[0], "weld")
+    form.inputs.folder.value = tmp_path / "data"
+    done(form)
+    form.run()
+    form.inputs.folder.value = tmp_path / "other"
+    qtbot.waitUntil(lambda: form.job is None, timeout=30_000)
+    assert form.jobs.status.text().endswith(f"crops cut and written to {tmp_path / 'data'}.")
+    assert len(read_dataset(tmp_path / "data")) and not (tmp_path / "other").exists()
+
+
 def test_more_crops_than_layers_may_hold_are_refused_but_written(
     viewer, form, cut, welds, tmp_path, monkeypatch, messages
 ) -> None:
@@ -384,8 +397,9 @@ def test_stop_ends_at_a_crop_and_the_form_works_again(
     qtbot.waitUntil(lambda: "Crop " in form.jobs.status.text(), timeout=30_000)
     form.stop()
     qtbot.waitUntil(lambda: form.job is None, timeout=30_000)
-    assert form.jobs.status.text() == "Stopped."
-    assert 0 < len(read_dataset(tmp_path / "data")) < expected
+    left = len(read_dataset(tmp_path / "data"))
+    assert form.jobs.status.text() == f"Stopped. {left} crops are in {tmp_path / 'data'}."
+    assert 0 < left < expected
     assert "crops" not in viewer.layers
     form.inputs.folder.value = None
     ask(form, size=64, overlap=0)
