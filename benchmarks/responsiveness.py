@@ -14,6 +14,7 @@ each took over what there was when the films were shown (Linux).
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import sys
 import tempfile
@@ -139,7 +140,7 @@ def crop_stalls(viewer: Viewer, form: CropWidget, films: int, film: np.ndarray) 
     shifted = [np.roll(film, 37 * k, axis=1) for k in range(films)]
     viewer.add_image(np.stack(shifted), name="films")
     viewer.add_labels(np.stack([truth] * films), name="films mask")
-    before = _resident("VmRSS")
+    before = _held()
     form.inputs.preset.value = "paper"
     _at_rest(form)
     return _stalls_of(form, crop_module, {"survey_all": "surveying", "crop_all": "cropping"}, before)
@@ -157,7 +158,7 @@ def augment_stalls(form: AugmentWidget, total: int, shown: int) -> dict[str, flo
     shown
         How many pairs become layers.
     """
-    before = _resident("VmRSS")
+    before = _held()
     form.inputs.how.value = IN_ALL
     form.inputs.number.value = total
     _at_rest(form)
@@ -234,6 +235,12 @@ def _peak(memory: dict[str, float], name: str, before: int) -> Iterator[None]:
     Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
     yield
     memory[f"MB of {name}"] = (_resident("VmHWM") - before) / MB
+
+
+def _held() -> int:
+    """Bytes that the process holds once what is free has gone back to the system."""
+    ctypes.CDLL(None).malloc_trim(0)
+    return _resident("VmRSS")
 
 
 def _resident(line: str) -> int:
