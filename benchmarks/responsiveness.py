@@ -1,12 +1,14 @@
-"""How long napari's event loop stands still while films are predicted and cropped and a network is trained.
+"""How long napari's event loop stands still while films are predicted, cropped, augmented and trained with.
 
-A heartbeat of 5 ms on the main thread records the longest time between two beats. Three spans are told
-apart, because only the first is ours alone: the prediction itself, from pixels to labels and table, with
-PyTorch imported and the layers already there; making the layers, which is napari's upload of a large image;
-and the first import of PyTorch, which holds Python's lock now and then. Of cropping, the survey that follows
-the form and the cutting into a dataset folder are told, and apart from them the making of the layers. Of
-training, the time from its first step to its end, once without and once with the layer that shows what the
-network predicts, and apart from it the making of that layer.
+A heartbeat of 5 ms on the main thread records the longest time between two beats. Three spans of a
+prediction are told apart, because only the first is ours alone: the prediction itself, from pixels to labels
+and table, with PyTorch imported and the layers already there; making the layers, which is napari's upload of
+a large image; and the first import of PyTorch, which holds Python's lock now and then. Of cropping and
+augmenting, what follows the form (survey, gallery) and the job into a dataset folder are told, and apart from
+them the job whose result becomes layers, which napari uploads. Beside the stalls stands the most memory that
+each took over what there was when the films were shown (Linux). Of training, the time from its first step to its
+end is told, once without and once with the layer that shows what the network predicts, and apart from it the
+making of that layer.
 
     xvfb-run -a -s '-screen 0 1600x1000x24' python benchmarks/responsiveness.py
 """
@@ -14,12 +16,15 @@ network predicts, and apart from it the making of that layer.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -29,13 +34,17 @@ from qtpy.QtTest import QTest
 
 from napari_weld_fcn.events import StepDone, TileDone
 from napari_weld_fcn.viewer.training import Glimpse
+from napari_weld_fcn.viewer.widgets import augment as augment_module
 from napari_weld_fcn.viewer.widgets import crop as crop_module
 from napari_weld_fcn.viewer.widgets import predict as form_module
+from napari_weld_fcn.viewer.widgets.augment import AugmentWidget
+from napari_weld_fcn.viewer.widgets.augment_inputs import IN_ALL
 from napari_weld_fcn.viewer.widgets.crop import CropWidget
 from napari_weld_fcn.viewer.widgets.predict import PredictWidget
 from napari_weld_fcn.viewer.widgets.train import TrainWidget
 
 BEAT_MS = 5
+MB = 1e6
 #: Seconds that napari takes at most to make a layer.
 SETTLES = 1.0
 
@@ -91,7 +100,6 @@ class Spans:
 
 
 _predict = form_module.predict
-_survey_all, _crop_all = crop_module.survey_all, crop_module.crop_all
 
 
 def stalls(viewer: Viewer, form: PredictWidget, film: np.ndarray) -> dict[str, float]:
@@ -138,28 +146,68 @@ def crop_stalls(viewer: Viewer, form: CropWidget, films: int, film: np.ndarray) 
     shifted = [np.roll(film, 37 * k, axis=1) for k in range(films)]
     viewer.add_image(np.stack(shifted), name="films")
     viewer.add_labels(np.stack([truth] * films), name="films mask")
+    before = _held()
     form.inputs.preset.value = "paper"
-    QTest.qWait(1000)
-    heart, spans = Heartbeat(), Timed()
-    with heart.beating(), tempfile.TemporaryDirectory() as folder:
+    _at_rest(form)
+    return _stalls_of(form, crop_module, {"survey_all": "surveying", "crop_all": "cropping"}, before)
+
+
+def augment_stalls(form: AugmentWidget, total: int, shown: int) -> dict[str, float]:
+    """Augment the crops that `crop_stalls` left in the viewer; return the longest stall of each span.
+
+    Parameters
+    ----------
+    form
+        The Augment form of that viewer.
+    total
+        How many pairs are written.
+    shown
+        How many pairs become layers.
+    """
+    before = _held()
+    form.inputs.how.value = IN_ALL
+    form.inputs.number.value = total
+    _at_rest(form)
+    return _stalls_of(
+        form,
+        augment_module,
+        {"preview": "drawing the gallery", "augment_all": "augmenting"},
+        before,
+        lambda: setattr(form.inputs.number, "value", shown),
+    )
+
+
+def _stalls_of(
+    form: CropWidget | AugmentWidget,
+    module: ModuleType,
+    jobs: dict[str, str],
+    before: int,
+    before_layers: Callable[[], object] = lambda: None,
+) -> dict[str, float]:
+    """Follow the form, do its job into a folder, and then into layers.
+
+    `jobs` names the spans; `before` is the memory that is not theirs.
+    """
+    following, job = jobs.values()
+    heart, spans, memory = Heartbeat(), {}, {}
+    with tempfile.TemporaryDirectory() as folder, heart.beating():
         form.inputs.folder.value, form.inputs.as_layers.value = folder, False
-        crop_module.survey_all = spans.of("surveying", _survey_all)
-        crop_module.crop_all = spans.of("cropping", _crop_all)
-        try:
+        with _noting(module, jobs, spans), _peak(memory, job, before):
             form.following.begin()
             _at_rest(form)
             form.run()
             _at_rest(form)
-        finally:
-            crop_module.survey_all, crop_module.crop_all = _survey_all, _crop_all
         form.inputs.folder.value, form.inputs.as_layers.value = None, True
-        start = time.perf_counter()
-        form.run()
+        before_layers()
         _at_rest(form)
+        start = time.perf_counter()
+        with _peak(memory, f"{job}, with its layers", before):
+            form.run()
+            _at_rest(form)
         end = time.perf_counter()  # what follows deletes thousands of files here, on the main thread
-    found = {name: heart.longest(*span) for name, span in spans.spans.items()}
-    found["cropping with its layers"] = heart.longest(start, end)
-    return found | {f"seconds of {name}": span[1] - span[0] for name, span in spans.spans.items()}
+    found = {name: heart.longest(*spans[name]) for name in (following, job)}
+    found[f"{job}, with its layers"] = heart.longest(start, end)
+    return found | {f"seconds of {job}": spans[job][1] - spans[job][0]} | memory
 
 
 def train_stalls(viewer: Viewer, form: TrainWidget, film: np.ndarray, start_from: str) -> dict[str, float]:
@@ -220,27 +268,53 @@ class Moments:
         self._hear(event, known)
 
 
-class Timed:
-    """When the jobs of the Crop ROIs form began and ended, in their own thread."""
+@contextmanager
+def _noting(
+    module: ModuleType, jobs: dict[str, str], spans: dict[str, tuple[float, float]]
+) -> Iterator[None]:
+    """Note in `spans` when functions of a form's module begin and end, in their own thread."""
+    own = {name: getattr(module, name) for name in jobs}
 
-    def __init__(self) -> None:
-        self.spans: dict[str, tuple[float, float]] = {}
-
-    def of(self, name: str, job: Any) -> Any:
-        """Return `job` that notes its time under `name`."""
-
+    def noting(name: str) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
             start = time.perf_counter()
-            result = job(*args, **kwargs)
-            self.spans[name] = (start, time.perf_counter())
+            result = own[name](*args, **kwargs)
+            spans[jobs[name]] = (start, time.perf_counter())
             return result
 
         return run
 
+    try:
+        for name in jobs:
+            setattr(module, name, noting(name))
+        yield
+    finally:
+        for name, function in own.items():
+            setattr(module, name, function)
 
-def _at_rest(form: CropWidget | TrainWidget) -> None:
-    QTest.qWait(BEAT_MS)
-    while form.job is not None or form.following.busy:
+
+@contextmanager
+def _peak(memory: dict[str, float], name: str, before: int) -> Iterator[None]:
+    """Add to `memory` the MB that the process holds at most in the block, over those `before`."""
+    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
+    yield
+    memory[f"MB of {name}"] = (_resident("VmHWM") - before) / MB
+
+
+def _held() -> int:
+    """Bytes that the process holds once what is free has gone back to the system."""
+    ctypes.CDLL(None).malloc_trim(0)
+    return _resident("VmRSS")
+
+
+def _resident(line: str) -> int:
+    return int(Path("/proc/self/status").read_text().split(f"{line}:")[1].split()[0]) * 1024
+
+
+def _at_rest(form: CropWidget | AugmentWidget | TrainWidget) -> None:
+    """Wait until the form has had time to follow, and no job of it runs."""
+    QTest.qWait(400)
+    while form.job is not None or not form.following.settled:
         QTest.qWait(BEAT_MS)
     QTest.qWait(300)
 
@@ -261,7 +335,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--columns", type=int, default=4000)
     parser.add_argument("--rows", type=int, default=1500)
-    parser.add_argument("--films", type=int, default=10, help="films to crop; 0 leaves cropping out")
+    parser.add_argument("--films", type=int, default=10, help="films to crop and augment; 0 leaves that out")
+    parser.add_argument("--pairs", type=int, default=11871, help="pairs to write of their crops")
+    parser.add_argument("--shown", type=int, default=1900, help="pairs to make layers of")
     parser.add_argument("--no-training", action="store_true", help="leave training out")
     parser.add_argument("--model", help="name of the model; the form's choice by default")
     parser.add_argument("--json", action="store_true")
@@ -278,6 +354,10 @@ def main() -> None:
         viewer.layers.clear()
         _, cropping = viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Crop ROIs")
         found |= crop_stalls(viewer, cropping, options.films, film.astype(np.uint8))
+        viewer.window.remove_dock_widget(cropping)
+        _, augmenting = viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Augment")
+        found |= augment_stalls(augmenting, options.pairs, options.shown)
+        viewer.window.remove_dock_widget(augmenting)
     if not options.no_training:
         viewer.layers.clear()
         _, training = viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Train")
@@ -286,9 +366,17 @@ def main() -> None:
         print(json.dumps(found))
     else:
         print(f"longest stall of the event loop, {options.columns} x {options.rows} pixels")
-        for span, seconds in found.items():
-            print(f"  {span:<24}", f"{seconds:.0f}" if span == "tiles" else f"{1000 * seconds:.0f} ms")
+        for span, value in found.items():
+            print(f"  {span:<36}", _with_unit(span, value))
     viewer.close()
+
+
+def _with_unit(span: str, value: float) -> str:
+    if span.startswith("MB"):
+        return f"{value:.0f} MB"
+    if span.startswith("seconds"):
+        return f"{value:.1f} s"
+    return f"{value:.0f}" if span == "tiles" else f"{1000 * value:.0f} ms"
 
 
 if __name__ == "__main__":

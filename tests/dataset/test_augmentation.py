@@ -21,10 +21,11 @@ from scipy.ndimage import map_coordinates
 from napari_weld_fcn import augment
 from napari_weld_fcn.dataset.augmentation import draw, variant
 from napari_weld_fcn.dataset.crops import crop as cut
+from napari_weld_fcn.dataset.noise import noise
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.settings import VARIANTS, AugmentationSettings, CropSettings
 from napari_weld_fcn.dataset.store import read_dataset, write_dataset
-from napari_weld_fcn.dataset.transforms import Change, GreyScale, noise, vary
+from napari_weld_fcn.dataset.transforms import Change, GreyScale, vary
 from napari_weld_fcn.dataset.variants import counts, read_crops, summary
 from napari_weld_fcn.errors import SettingsError, Stopped
 from napari_weld_fcn.radiograph.normalisation import full_scale, measure

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.radiograph.files import as_seen, image_paths, pixel_size_of, read
+from napari_weld_fcn.radiograph.files import as_seen, pixel_size_of, read
+from napari_weld_fcn.radiograph.image_paths import image_paths
 from napari_weld_fcn.radiograph.output import write_png, write_tiff
 
 

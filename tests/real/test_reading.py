@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_weld_fcn.radiograph.files import image_paths, read
+from napari_weld_fcn.radiograph.files import read
+from napari_weld_fcn.radiograph.image_paths import image_paths
 
 CROPS = [
     ("GDXray/Welds/W0001/W0001_0001.png", (366, 3512), np.uint8),

@@ -17,7 +17,7 @@ from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.viewer.augmenting import preview, thumbnail, tiled
 from napari_weld_fcn.viewer.crops import pairs_of, show_pairs
 from napari_weld_fcn.viewer.widgets import augment as form_module
-from napari_weld_fcn.viewer.widgets.augment_inputs import EACH, IN_ALL
+from napari_weld_fcn.viewer.widgets.augment_inputs import EACH, IN_ALL, NO_CROPS
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +59,19 @@ def assert_same(found: list[Pair], expected: list[Pair]) -> None:
         assert one.normalisation == other.normalisation
 
 
+def test_without_crops_the_form_says_where_they_come_from_and_the_button_too(
+    viewer, augmenting, settled, messages
+) -> None:
+    settled(augmenting)
+    assert augmenting.count.text() == NO_CROPS
+    augmenting.jobs.starts["Augment"].click()
+    assert augmenting.job is None and messages[-1] == NO_CROPS
+    assert augmenting.jobs.status.text() == NO_CROPS
+
+
 def test_form_counts_the_crops_of_the_layers_and_shows_their_variants(
     viewer, augmenting, crops, settled
 ) -> None:
-    assert "no crops" in augmenting.count.text() or not augmenting.crops
     show_pairs(viewer, crops)
     settled(augmenting)
     assert augmenting.inputs.images.value.name == "crops"
@@ -101,10 +110,12 @@ def test_folder_gets_what_the_python_call_gives(viewer, augmenting, crops, settl
     augmenting.inputs.form.widgets["negation_probability"].value = 0
     augmenting.inputs.folder.value = tmp_path / "out"
     augmenting.run()
+    augmenting.inputs.folder.value = tmp_path / "other"
     settled(augmenting)
     expected = augment(crops, AugmentationSettings(negation_probability=0), total=14, seed=5)
     assert_same(list(read_dataset(tmp_path / "out")), list(expected))
-    assert "3 crops -> 14 pairs (28 images) written to" in augmenting.jobs.status.text()
+    said = f"3 crops -> 14 pairs (28 images) written to {tmp_path / 'out'}."
+    assert augmenting.jobs.status.text() == said
 
 
 def test_layers_get_the_same_and_give_the_pairs_back(viewer, augmenting, crops, settled) -> None:

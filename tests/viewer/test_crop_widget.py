@@ -23,7 +23,7 @@ from napari_weld_fcn.radiograph.simulation.series import write_series
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.viewer.crops import is_crops, pairs_of
 from napari_weld_fcn.viewer.layers import films
-from napari_weld_fcn.viewer.reader import SEPARATE_SIZES
+from napari_weld_fcn.viewer.reader import SEPARATE_FILMS, SEPARATE_SIZES
 from napari_weld_fcn.viewer.widgets.crop import CropWidget
 
 SETTINGS = SimulationSettings(rows=120, columns=300, flawless_share=0, flaw_density=20)
@@ -171,6 +171,16 @@ def test_without_truth_every_mask_is_ignored(viewer, form, cut, welds) -> None:
     assert "no truth" in form.notes.text()
 
 
+def test_a_sentence_is_said_once_and_names_its_films(viewer, form, done, cut, welds) -> None:
+    for name in "abcd":
+        viewer.add_image(welds[0].radiograph.pixels, name=name)
+    done(form)
+    sentence = "a, b and 2 more: There is no truth; the masks are ignored everywhere."
+    assert form.notes.text() == sentence
+    cut()
+    assert form.notes.text() == sentence
+
+
 def test_windows_are_drawn_over_the_film_where_it_lies(viewer, form, done, welds) -> None:
     film, _ = add(viewer, welds[0], "weld", scale=(0.05, 0.05), translate=(3, -2), units=("mm", "mm"))
     done(form)
@@ -282,7 +292,31 @@ def test_a_film_without_a_mask_in_a_long_series_is_ignored_as_in_the_command(
         np.testing.assert_array_equal(pair.pixels, other.pixels)
         np.testing.assert_array_equal(pair.mask, other.mask)
         assert replace(pair, pixels=0, mask=0) == replace(other, pixels=0, mask=0)
-    assert "W0001_0002: There is no truth" in form.notes.text()
+    assert "W0001_0002, W0001_0013: There is no truth" in form.notes.text()
+
+
+@pytest.mark.parametrize("films", [2, SEPARATE_FILMS + 1], ids=["layers of their own", "one stack"])
+def test_boxes_of_gdxray_stand_in_for_truth_as_in_the_command(
+    viewer, form, cut, tmp_path, weld_fcn_crops, films
+) -> None:
+    write_series([simulate(SimulationSettings(rows=40, columns=90), k) for k in range(films)], tmp_path)
+    for mask in (tmp_path / "Welds" / "W0002").iterdir():
+        mask.unlink()
+    series = tmp_path / "Welds" / "W0001"
+    (series / "ground_truth.txt").write_text(
+        "1 11.9999999 31.5 7.0 11.5\n1 80 70 30 40\n2 1 70 1 9 22 29 40 22\n2 13 14\n"
+    )
+    expected = weld_fcn_crops(series, "--rois", "flaws", "--size", "16")
+    assert {pair.film for pair in expected} == {"W0001_0001", "W0001_0002"} and len(expected) > 5
+    viewer.open(str(series), plugin="napari-weld-fcn")
+    ask(form, rois="flaws", size=16)
+    form.inputs.folder.value = tmp_path / "data"
+    cut()
+    for pair, other in zip(read_dataset(tmp_path / "data"), expected, strict=True):
+        np.testing.assert_array_equal(pair.pixels, other.pixels)
+        np.testing.assert_array_equal(pair.mask, other.mask)
+        assert replace(pair, pixels=0, mask=0) == replace(other, pixels=0, mask=0)
+    assert "no truth" in form.notes.text()
 
 
 def test_a_dataset_is_written_instead_of_layers_or_besides(viewer, form, cut, welds, tmp_path) -> None:
@@ -297,6 +331,19 @@ def test_a_dataset_is_written_instead_of_layers_or_besides(viewer, form, cut, we
     form.inputs.as_layers.value = True
     cut()
     np.testing.assert_array_equal(viewer.layers["crops"].data[3], read_dataset(tmp_path / "data")[3].pixels)
+
+
+def test_the_form_tells_the_folder_that_was_chosen_when_it_began(
+    viewer, form, done, welds, qtbot, tmp_path
+) -> None:
+    add(viewer, welds[0], "weld")
+    form.inputs.folder.value = tmp_path / "data"
+    done(form)
+    form.run()
+    form.inputs.folder.value = tmp_path / "other"
+    qtbot.waitUntil(lambda: form.job is None, timeout=30_000)
+    assert form.jobs.status.text().endswith(f"crops cut and written to {tmp_path / 'data'}.")
+    assert len(read_dataset(tmp_path / "data")) and not (tmp_path / "other").exists()
 
 
 def test_more_crops_than_layers_may_hold_are_refused_but_written(
@@ -350,8 +397,9 @@ def test_stop_ends_at_a_crop_and_the_form_works_again(
     qtbot.waitUntil(lambda: "Crop " in form.jobs.status.text(), timeout=30_000)
     form.stop()
     qtbot.waitUntil(lambda: form.job is None, timeout=30_000)
-    assert form.jobs.status.text() == "Stopped."
-    assert 0 < len(read_dataset(tmp_path / "data")) < expected
+    left = len(read_dataset(tmp_path / "data"))
+    assert form.jobs.status.text() == f"Stopped. {left} crops are in {tmp_path / 'data'}."
+    assert 0 < left < expected
     assert "crops" not in viewer.layers
     form.inputs.folder.value = None
     ask(form, size=64, overlap=0)

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.prediction.predict import predict
-from napari_weld_fcn.radiograph.gdxray import series as gdxray_series
+from napari_weld_fcn.radiograph.gdxray import film as gdxray_film
 from napari_weld_fcn.radiograph.output import write_png, write_tiff
 from napari_weld_fcn.viewer import gdxray as commands
 from napari_weld_fcn.viewer.film import radiograph_of
@@ -53,13 +53,13 @@ def root(tmp_path: Path) -> Path:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files whose pixels are read."""
     names: list[str] = []
-    read = gdxray_series.read
+    read = gdxray_film.read
 
     def counted(path: Path) -> Any:
         names.append(Path(path).name)
         return read(path)
 
-    monkeypatch.setattr(gdxray_series, "read", counted)
+    monkeypatch.setattr(gdxray_film, "read", counted)
     return names
 
 

@@ -8,6 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from napari_weld_fcn.dataset.crops import crop
+from napari_weld_fcn.dataset.settings import PRESETS
+from napari_weld_fcn.radiograph.radiograph import Radiograph
+from napari_weld_fcn.viewer.crops import show_pairs
+
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "responsiveness.py"
 
 
@@ -28,6 +33,18 @@ def test_event_loop_never_stalls_while_predicting(viewer, form, film) -> None:
         found = script.stalls(viewer, form, np.tile(film, (11, 13)))
         assert found["tiles"] >= 4
         attempts.append(found["predicting"])
+    assert min(attempts) < 0.25, attempts
+
+
+def test_event_loop_never_stalls_while_drawing_the_gallery_and_augmenting(viewer, qtbot, film) -> None:
+    script = benchmark()
+    show_pairs(viewer, list(crop(Radiograph(np.tile(film, (5, 6)), "film"), None, PRESETS["paper"])))
+    _, form = viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Augment")
+    attempts = []
+    while len(attempts) < 3 and min(attempts, default=1.0) >= 0.25:  # others may hold the processor
+        found = script.augment_stalls(form, 400, 100)
+        assert found["MB of augmenting"] < 300
+        attempts.append(max(found["drawing the gallery"], found["augmenting"]))
     assert min(attempts) < 0.25, attempts
 
 

@@ -67,6 +67,17 @@ def test_any_error_is_an_outcome_without_its_frames(qtbot, error) -> None:
     assert not outcome.stopped
 
 
+@pytest.mark.parametrize(("error", "logged"), [(ModelError("wrong file"), False), (ValueError("x"), True)])
+def test_only_what_nobody_expected_leaves_a_traceback_in_the_log(qtbot, caplog, error, logged) -> None:
+    def work(*_: Any) -> Any:
+        raise error
+
+    with caplog.at_level("INFO"):
+        Listener(qtbot, work).run()
+    assert any(record.exc_info for record in caplog.records) == logged
+    assert any(record.levelname == ("ERROR" if logged else "INFO") for record in caplog.records)
+
+
 def test_stop_is_heard_and_is_no_error(qtbot) -> None:
     def work(_: Any, should_stop: Any) -> None:
         while not should_stop():

@@ -13,7 +13,8 @@ from napari_weld_fcn.errors import SettingsError, WeldFcnError
 from napari_weld_fcn.evaluation.feature_maps import feature_maps
 from napari_weld_fcn.evaluation.settings import FeatureSettings
 from napari_weld_fcn.network.model import Model
-from napari_weld_fcn.radiograph.files import image_paths, read
+from napari_weld_fcn.radiograph.files import read
+from napari_weld_fcn.radiograph.image_paths import image_paths
 from napari_weld_fcn.radiograph.output import write_tiff
 
 

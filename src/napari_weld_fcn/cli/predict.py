@@ -22,7 +22,8 @@ from napari_weld_fcn.prediction.outputs import OutputFiles, write_outputs, write
 from napari_weld_fcn.prediction.predict import Prediction, predict
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.summary import summary
-from napari_weld_fcn.radiograph.files import image_paths, read
+from napari_weld_fcn.radiograph.files import read
+from napari_weld_fcn.radiograph.image_paths import image_paths
 
 
 def run_predict(

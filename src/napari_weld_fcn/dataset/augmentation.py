@@ -21,9 +21,9 @@ from napari_weld_fcn.dataset.transforms import Change, GreyScale, vary
 from napari_weld_fcn.dataset.variants import counts
 from napari_weld_fcn.errors import SettingsError
 
-#: Variants computed together: on a processor as many as stay in its cache.
-_BATCH = {"cpu": 4}
-_BATCH_ELSEWHERE = 64
+#: Pixels computed together: on a processor as many as stay in its cache.
+_BATCH = {"cpu": 8 * 256**2}
+_BATCH_ELSEWHERE = 64 * 256**2
 
 #: What a variant tells of its change; its noise is told by seed, crop and number.
 _PARAMETERS = tuple(field.name for field in fields(Change) if field.name != "noise_key")
@@ -148,9 +148,12 @@ def _variants(
 ) -> Iterator[Pair]:
     if crop.variant != 0:
         raise SettingsError(f"{crop.name} is a variant already; augment the crops themselves.")
-    size = _BATCH.get(torch.device(device).type, _BATCH_ELSEWHERE)
-    for start in range(0, len(numbers), size):
-        part = numbers[start : start + size]
+    if 0 in numbers:
+        yield crop
+    made = range(max(numbers.start, 1), numbers.stop)
+    size = max(_BATCH.get(torch.device(device).type, _BATCH_ELSEWHERE) // crop.pixels.size, 1)
+    for start in range(0, len(made), size):
+        part = made[start : start + size]
         changes = [draw(settings, seed, index, number) for number in part]
         yield from _varied(crop, part, changes, device)
 
@@ -165,7 +168,7 @@ def _varied(crop: Pair, numbers: range, changes: Sequence[Change], device: str) 
     )
     levels = images[:, 0].cpu().numpy().astype(crop.pixels.dtype)
     for number, change, pixels, mask in zip(numbers, changes, levels, masks[:, 0].cpu().numpy(), strict=True):
-        yield crop if number == 0 else _as_pair(crop, number, change, pixels, mask, scale)
+        yield _as_pair(crop, number, change, pixels, mask, scale)
 
 
 def _as_pair(

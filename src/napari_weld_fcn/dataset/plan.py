@@ -34,6 +34,9 @@ from napari_weld_fcn.errors import SettingsError
 Corners = NDArray[np.float64]
 Mask = NDArray[np.uint8]
 
+#: Of a place in pixels. A viewer keeps shapes in few digits and in millimetres, which must move no crop.
+_DECIMALS = 3
+
 NO_BEAD = "No weld bead was found; the crops cover the whole film."
 NO_TRUTH = "There is no truth; the masks are ignored everywhere."
 NO_FLAW = "There is no flaw in its truth to cut around."
@@ -122,7 +125,7 @@ def corners(rectangles: ArrayLike | None, settings: CropSettings) -> Corners | N
                 "There are no rectangles to crop: give some, or crop a grid, the bead or the flaws."
             )
         return None
-    found = np.asarray(rectangles, dtype=float)
+    found = np.asarray(rectangles, dtype=float).round(_DECIMALS)
     if found.size == 0:
         return found.reshape(0, 4)
     if found.ndim != 2 or found.shape[1] not in (4, 5) or not np.isfinite(found).all():
@@ -152,7 +155,7 @@ def _over_places(
     if settings.rois == "flaws" and mask is not None:
         windows = around_flaws(mask == FLAW, settings.size, settings.overlap)
         return windows, "" if windows else NO_FLAW
-    if rectangles is None:
+    if rectangles is None or (settings.rois == "flaws" and not len(rectangles)):
         return [], NOTHING_TO_CUT_AROUND
     windows = over_rectangles(rectangles, shape, settings.size, settings.overlap)
     return windows, "" if windows else NO_RECTANGLE

@@ -18,14 +18,14 @@ from typing import overload
 import numpy as np
 
 from napari_weld_fcn.dataset import staging
+from napari_weld_fcn.dataset.listing import rows_of
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair, guessed_full_scale
 from napari_weld_fcn.dataset.places import Place
-from napari_weld_fcn.dataset.table import IMAGES, MASKS, TABLE, Row
-from napari_weld_fcn.dataset.table_reading import read_table
+from napari_weld_fcn.dataset.table import IMAGES, TABLE, Row
 from napari_weld_fcn.dataset.writing import Writer, flaw_pixels_of, other_values
 from napari_weld_fcn.errors import DatasetError, RadiographError, Stopped
 from napari_weld_fcn.events import OnEvent, ShouldStop, TileDone, ignore, never
-from napari_weld_fcn.radiograph.files import SUFFIXES, read
+from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
@@ -110,11 +110,7 @@ def read_dataset(folder: str | Path) -> Dataset:
     if not folder.is_dir():
         raise DatasetError(f"{folder}: is no dataset folder.")
     staging.settle(folder)
-    if (folder / TABLE).exists():
-        rows = read_table(folder / TABLE)
-        _refuse_missing(folder, rows)
-        return Dataset(folder, rows)
-    return Dataset(folder, _rows_without_table(folder))
+    return Dataset(folder, rows_of(folder))
 
 
 @dataclass(frozen=True)
@@ -224,40 +220,3 @@ def _mask(path: Path, shape: tuple[int, ...], any_is_flaw: bool) -> np.ndarray:
 
 def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]} x {shape[0]}"
-
-
-def _refuse_missing(folder: Path, rows: tuple[Row, ...]) -> None:
-    present: dict[Path, set[str]] = {}
-    for row in rows:
-        for file in (row.image, row.mask):
-            path = folder / file
-            if path.parent not in present:
-                listed = path.parent.iterdir() if path.parent.is_dir() else ()
-                present[path.parent] = {entry.name for entry in listed}
-            if path.name not in present[path.parent] and not path.is_file():
-                raise DatasetError(f"{path}: is missing, but {TABLE} names it.")
-
-
-def _rows_without_table(folder: Path) -> tuple[Row, ...]:
-    images, masks = _images_by_name(folder / IMAGES), _images_by_name(folder / MASKS)
-    if not images:
-        raise DatasetError(
-            f"{folder}: is no dataset: it has neither {TABLE} nor images in {IMAGES} and {MASKS}."
-        )
-    for name in sorted(images.keys() ^ masks.keys()):
-        path, missing = (images[name], MASKS) if name in images else (masks[name], IMAGES)
-        raise DatasetError(f"{path}: there is no image of this name in {missing}.")
-    return tuple(
-        Row(f"{IMAGES}/{images[name].name}", f"{MASKS}/{masks[name].name}", name) for name in sorted(images)
-    )
-
-
-def _images_by_name(folder: Path) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-            continue
-        if path.stem in found:
-            raise DatasetError(f"{path}: has the same name as {found[path.stem].name}.")
-        found[path.stem] = path
-    return found

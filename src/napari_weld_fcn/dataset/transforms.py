@@ -1,9 +1,7 @@
 """The four transforms, on batches and on any device: rotation, translation, negation, noise.
 
-A variant must be one image whatever it is computed with. A device's own generator gives other noise on
-another device, and on the same one for another batch. So noise is a function of (key, pixel): an integer
-hash, which is exact everywhere, looks up a normal number in a table. All else is arithmetic on one pixel at
-a time, so that neither the batch nor the number of threads can be seen in it.
+A variant must be one image whatever it is computed with. All is arithmetic on one pixel at a time, so that
+neither the batch nor the number of threads can be seen in it, and noise is a function of key and pixel.
 
 Image and mask are read from the same places: the image between pixels (bilinear), the mask at the nearest.
 What lies outside is the image's own reflection, and ignored in the mask.
@@ -19,15 +17,13 @@ from functools import lru_cache
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.special import ndtri
 from torch import Tensor
 
+from napari_weld_fcn.dataset.noise import noise
 from napari_weld_fcn.dataset.pair import IGNORED
 
 #: A grey level is this part of the range from black to white, whatever the film's depth.
 GREY_LEVELS = 255
-
-_QUANTILES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -134,40 +130,6 @@ def vary(
     return _rounded(pixels, scales), mask
 
 
-def noise(keys: Sequence[int], count: int, device: torch.device | str = "cpu") -> Tensor:
-    """Normal numbers of mean 0 and deviation 1 that depend on nothing but their place and their key.
-
-    Parameters
-    ----------
-    keys
-        N integers of 64 bits, signed.
-    count
-        How many numbers for each key.
-    device
-        Where they are made; they are the same everywhere.
-
-    Returns
-    -------
-    Tensor
-        ``(N, count)`` float32, of 65 536 values within 4.4 of 0.
-
-    References
-    ----------
-    Steele, Lea, Flood: Fast splittable pseudorandom number generators. OOPSLA 2014 (``splitmix64``).
-    """
-    words = torch.tensor(keys, dtype=torch.int64, device=device)[:, None] + _counter(
-        -(-count // 4), str(device)
-    )
-    words ^= (words >> 30).bitwise_and_((1 << 34) - 1)  # `>>` carries the sign down
-    words *= -0x40A7B892E31B1A47
-    words ^= (words >> 27).bitwise_and_((1 << 37) - 1)
-    words *= -0x6B2FB644ECCEEE15
-    words ^= (words >> 31).bitwise_and_((1 << 33) - 1)
-    quantiles = words.view(torch.int16).to(torch.int32).add_(_QUANTILES // 2)
-    drawn = torch.index_select(_normal_table(str(device)), 0, quantiles.view(-1))
-    return drawn.view(len(keys), -1)[:, :count]
-
-
 def _moved(pixels: Tensor, mask: Tensor, changes: Sequence[Change]) -> tuple[Tensor, Tensor]:
     places, reach = _places(pixels, changes)
     own = mask[:1] if mask.stride(0) == 0 else mask  # one crop many times is converted once
@@ -217,9 +179,17 @@ def _negate(pixels: Tensor, changes: Sequence[Change], scales: Sequence[GreyScal
 
 
 def _add_noise(pixels: Tensor, changes: Sequence[Change], scales: Sequence[GreyScale]) -> None:
-    """Add both kinds of noise in place; their sum is one normal number for each pixel."""
-    if not any(change.noisy for change in changes):
-        return
+    """Add noise in place, and make none for those that get none."""
+    noisy = [index for index, change in enumerate(changes) if change.noisy]
+    if len(noisy) == len(changes):
+        pixels += _grain(pixels, changes, scales)
+    elif noisy:
+        chosen = [changes[index] for index in noisy], [scales[index] for index in noisy]
+        pixels[noisy] += _grain(pixels[noisy], *chosen)
+
+
+def _grain(pixels: Tensor, changes: Sequence[Change], scales: Sequence[GreyScale]) -> Tensor:
+    """Both kinds of noise together; their sum is one normal number for each pixel."""
     drawn = noise([change.noise_key for change in changes], pixels[0].numel(), pixels.device)
     drawn = drawn.to(pixels.dtype).view_as(pixels)
     everywhere, growing = [], []
@@ -232,7 +202,7 @@ def _add_noise(pixels: Tensor, changes: Sequence[Change], scales: Sequence[GreyS
         deviation = variance.add_(_column(everywhere, pixels)).sqrt_()
     else:
         deviation = _column(everywhere, pixels).sqrt_()
-    pixels += drawn.mul_(deviation)
+    return drawn.mul_(deviation)
 
 
 def _rounded(pixels: Tensor, scales: Sequence[GreyScale]) -> Tensor:
@@ -257,14 +227,3 @@ def _column(values: Sequence[float], like: Tensor) -> Tensor:
 @lru_cache
 def _centred(length: int) -> np.ndarray:
     return np.arange(length) - (length - 1) / 2
-
-
-@lru_cache(maxsize=4)
-def _counter(length: int, device: str) -> Tensor:
-    return torch.arange(length, dtype=torch.int64, device=device)
-
-
-@lru_cache(maxsize=4)
-def _normal_table(device: str) -> Tensor:
-    quantiles = ndtri((np.arange(_QUANTILES) + 0.5) / _QUANTILES)
-    return torch.tensor(quantiles / quantiles.std(), dtype=torch.float32, device=device)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,11 +29,6 @@ from napari_weld_fcn.radiograph.raster import (
     read_png,
 )
 from napari_weld_fcn.radiograph.tiff import read_tiff, seen_otherwise, tiff_pixel_size, tiff_shape
-
-#: What counts as an image in a folder.
-SUFFIXES = frozenset({".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp"})
-#: What `predict` writes itself; a folder that is read again does not give these as inputs.
-OUTPUT_ENDINGS = ("_heatmap.tif", "_labels.tif", "_overlay.png")
 
 _Reader = Callable[[Path], tuple[Any, float | None]]
 _READERS: dict[bytes, tuple[str, _Reader]] = {
@@ -162,34 +157,6 @@ def as_seen(path: str | Path, shown: np.ndarray) -> np.ndarray:
     return seen if seen is not None and np.array_equal(seen, read(path).pixels) else shown
 
 
-def image_paths(inputs: str | Path | Iterable[str | Path]) -> list[Path]:
-    """List the image files that `inputs` stand for.
-
-    Parameters
-    ----------
-    inputs
-        Files, folders (GDXray series are ones), or one of them. A folder gives the images directly in it,
-        sorted by name, without hidden files and without what `predict` wrote there; a file is passed
-        through, so that whatever is wrong with it is told when it is read.
-
-    Returns
-    -------
-    list of Path
-        In the order given, each file once.
-
-    Raises
-    ------
-    RadiographError
-        If a folder holds no image or cannot be listed.
-    """
-    given = [inputs] if isinstance(inputs, str | Path) else inputs
-    found: dict[Path, Path] = {}
-    for path in map(Path, given):
-        for image in _images_in(path) if path.is_dir() else [path]:
-            found.setdefault(image.resolve(), image)
-    return list(found.values())
-
-
 @contextmanager
 def _damage_told(path: Path, kind: str) -> Iterator[None]:
     """Turn whatever a decoder raises into the one sentence."""
@@ -210,24 +177,6 @@ def _size_and_source(path: Path, own_size_mm: float | None) -> tuple[float | Non
     if gdxray is not None and gdxray.pixel_size_mm is not None:
         return gdxray.pixel_size_mm, "GDXray"
     return None, "none"
-
-
-def _images_in(folder: Path) -> list[Path]:
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError as fault:
-        raise RadiographError(f"{folder}: cannot be listed ({fault.strerror}).") from fault
-    images = [
-        path
-        for path in entries
-        if path.suffix.lower() in SUFFIXES
-        and not path.name.startswith(".")
-        and not path.name.endswith(OUTPUT_ENDINGS)
-        and path.is_file()
-    ]
-    if not images:
-        raise RadiographError(f"{folder}: there is no PNG, TIFF, JPEG or BMP image in this folder.")
-    return images
 
 
 def _recognised(path: Path) -> tuple[str, _Reader]:

@@ -6,7 +6,7 @@ does not fit, is told and the others go on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,14 +22,19 @@ from napari_weld_fcn.viewer.sources import Part, Source
 
 #: What will be cut from a film that cannot be read; as the survey of one plane it keeps the places of others.
 NOTHING = Survey((Plan(()),), 0, 0, 0.0)
+#: Films that a sentence names before it only counts them.
+_NAMED = 2
+
+#: A sentence with the film that it holds for, which is empty where the sentence names it itself.
+Note = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Surveyed:
-    """What will be cut from a layer: one survey for each of its films, and what is wrong with any."""
+    """What will be cut from a layer: one survey for each of its films, and what the user ought to know."""
 
     surveys: tuple[Survey, ...]
-    faults: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def crops(self) -> int:
@@ -46,12 +51,6 @@ class Surveyed:
         """Share of their pixels that is flaw."""
         return sum(each.flaw_share * each.crops for each in self.surveys) / max(self.crops, 1)
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the user ought to know, each sentence once."""
-        notes = [note for each in self.surveys for note in each.notes]
-        return tuple(dict.fromkeys([*self.faults, *notes]))
-
 
 @dataclass(frozen=True)
 class Cropped:
@@ -60,6 +59,14 @@ class Cropped:
     pairs: int
     stacks: Stacks | None
     notes: tuple[str, ...]
+
+
+def told(notes: Iterable[Note]) -> tuple[str, ...]:
+    """Return each sentence once, its films before it, such as ``a, b and 66 more: There is no truth``."""
+    films: dict[str, list[str]] = {}
+    for film, note in notes:
+        films.setdefault(note, []).append(film)
+    return tuple(f"{_some(names)}: {note}" if any(names) else note for note, names in films.items())
 
 
 def survey_all(
@@ -111,7 +118,7 @@ def crop_all(
         If `should_stop` said so; a dataset then holds what was cut until then.
     """
     kept: list[Pair] = []
-    notes: list[str] = []
+    notes: list[Note] = []
     count = 0
 
     def cut() -> Iterator[Pair]:
@@ -127,12 +134,12 @@ def crop_all(
     pairs = cut()
     first = next(pairs, None)
     if first is None:
-        raise SettingsError(" ".join(["There is nothing to crop.", *dict.fromkeys(notes)][:2]))
+        raise SettingsError(" ".join(["There is nothing to crop.", *told(notes)][:2]))
     if folder is not None:
         write_dataset(_again(first, pairs), folder, total=total, should_stop=should_stop)
     for _ in pairs:
         pass
-    return Cropped(count, stacked(kept) if keep else None, tuple(dict.fromkeys(notes)))
+    return Cropped(count, stacked(kept) if keep else None, told(notes))
 
 
 def _again(first: Pair, others: Iterator[Pair]) -> Iterator[Pair]:
@@ -141,7 +148,7 @@ def _again(first: Pair, others: Iterator[Pair]) -> Iterator[Pair]:
 
 
 def _pairs(
-    sources: Sequence[Source], settings: CropSettings, seed: int, notes: list[str], should_stop: ShouldStop
+    sources: Sequence[Source], settings: CropSettings, seed: int, notes: list[Note], should_stop: ShouldStop
 ) -> Iterator[Pair]:
     seen: set[str] = set()
     for source in sources:
@@ -149,11 +156,11 @@ def _pairs(
             try:
                 yield from _of_part(read(), settings, seed, notes, seen, should_stop)
             except WeldFcnError as fault:
-                notes.append(_told(source.name, str(fault)))
+                notes.append(_fault(source.name, fault))
 
 
 def _of_part(
-    part: Part, settings: CropSettings, seed: int, notes: list[str], seen: set[str], should_stop: ShouldStop
+    part: Part, settings: CropSettings, seed: int, notes: list[Note], seen: set[str], should_stop: ShouldStop
 ) -> Iterator[Pair]:
     name = part.radiograph.name
     if name.casefold() in seen:
@@ -162,7 +169,7 @@ def _of_part(
 
     def on_event(event: Event) -> None:
         if isinstance(event, Message):
-            notes.append(f"{name}: {event.text}")
+            notes.append((name, event.text))
 
     yield from crop(
         part.radiograph,
@@ -176,18 +183,27 @@ def _of_part(
 
 
 def _survey(source: Source, settings: CropSettings, seed: int, should_stop: ShouldStop) -> Surveyed:
-    surveys, faults = [], []
+    surveys: list[Survey] = []
+    notes: list[Note] = []
     for read in source.reads:
         if should_stop():
             raise Stopped
         try:
             part = read()
-            surveys.append(survey(part.radiograph, part.truth, settings, part.rectangles, seed))
+            found = survey(part.radiograph, part.truth, settings, part.rectangles, seed)
         except WeldFcnError as fault:
             surveys.append(NOTHING)
-            faults.append(str(fault))
-    return Surveyed(tuple(surveys), tuple(faults))
+            notes.append(_fault(source.name, fault))
+        else:
+            surveys.append(found)
+            notes += [(part.radiograph.name, note) for note in found.notes]
+    return Surveyed(tuple(surveys), tuple(notes))
 
 
-def _told(name: str, reason: str) -> str:
-    return reason if name in reason else f"{name}: {reason}"
+def _fault(name: str, fault: WeldFcnError) -> Note:
+    return ("" if name in str(fault) else name), str(fault)
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

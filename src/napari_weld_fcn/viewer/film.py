@@ -22,8 +22,9 @@ from napari.layers import Image, Layer, Shapes
 from napari_weld_fcn.errors import RadiographError, SettingsError
 from napari_weld_fcn.prediction.tiles import Box
 from napari_weld_fcn.radiograph.files import as_seen, pixel_size_of
+from napari_weld_fcn.radiograph.film_stack import FilmStack
 from napari_weld_fcn.radiograph.gdxray import parse_name
-from napari_weld_fcn.radiograph.lazy import FilmStack, LazyFilm
+from napari_weld_fcn.radiograph.lazy import LazyFilm
 from napari_weld_fcn.radiograph.radiograph import PixelSizeSource, Radiograph, to_luminance
 
 PixelSize = tuple[float | None, PixelSizeSource]

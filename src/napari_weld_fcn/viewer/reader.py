@@ -20,6 +20,7 @@ import numpy as np
 from napari.utils.notifications import show_warning
 
 from napari_weld_fcn.errors import RadiographError
+from napari_weld_fcn.radiograph.film_stack import FilmStack
 from napari_weld_fcn.radiograph.gdxray import (
     GDXrayFilm,
     GDXraySeries,
@@ -27,7 +28,7 @@ from napari_weld_fcn.radiograph.gdxray import (
     list_series,
     open_series,
 )
-from napari_weld_fcn.radiograph.lazy import FilmStack, LazyFilm
+from napari_weld_fcn.radiograph.lazy import LazyFilm
 
 #: Up to so many films of a series become layers of their own: where they have one size, and where they do not
 #: and a stack would have to fill up the smaller ones.

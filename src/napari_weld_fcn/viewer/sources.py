@@ -7,7 +7,7 @@ film in its own size: what fills the smaller ones up is no film.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
 
+from napari_weld_fcn.radiograph.film_stack import FilmStack
 from napari_weld_fcn.radiograph.gdxray import parse_name
-from napari_weld_fcn.radiograph.lazy import FilmStack, LazyFilm
+from napari_weld_fcn.radiograph.lazy import LazyFilm
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.viewer.film import pixel_edge_mm, radiograph_of
 from napari_weld_fcn.viewer.reader import SERIES_KEY
@@ -118,6 +119,13 @@ def rectangles_on(film: Image, shapes: Shapes | None) -> np.ndarray | None:
         plane = [points[0, -3]] if film.ndim > 2 else []
         boxes.append([*plane, *corners])
     return np.array(boxes, float).reshape(-1, 5 if film.ndim > 2 else 4)
+
+
+def boxes_of(film: Image, layers: Iterable[Layer]) -> Shapes | None:
+    """Return the layer of the boxes that came with a film of GDXray; None where there are none."""
+    files = film.metadata.get(SERIES_KEY)
+    shapes = (layer for layer in layers if isinstance(layer, Shapes))
+    return next((layer for layer in shapes if files and layer.metadata.get(SERIES_KEY) == files), None)
 
 
 def labels_for(film: Image, layers: list[Labels]) -> list[Labels]:

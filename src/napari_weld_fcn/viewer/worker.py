@@ -150,6 +150,9 @@ class Job:
             return Outcome(value=self._work(self._events.put, lambda: self.stopping))
         except Stopped:
             return Outcome(stopped=True)
+        except WeldFcnError as error:  # what a user can mend needs no traceback in the log
+            logger.info("%s: %s", self._description, error)
+            return Outcome(error=_without_frames(error))
         except Exception as error:
             logger.exception("%s failed", self._description)
             return Outcome(error=_without_frames(error))

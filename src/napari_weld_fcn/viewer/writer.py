@@ -1,8 +1,7 @@
 """Layers as GDXray's files.
 
 A Labels layer becomes a mask of one bit, the form of GDXray's W0002, or a TIFF that keeps its numbers. Image
-layers with their labels become a series: folder, names, masks and boxes. Which labels belong to which image
-is told by their names, never by their order: a mask under the wrong film teaches a wrong truth.
+layers with their labels become a series: folder, names, masks and boxes.
 
 A series is written where there is none. Replacing one film by film would leave new films beside old masks
 wherever it was interrupted.
@@ -10,9 +9,7 @@ wherever it was interrupted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +19,19 @@ from numpy.typing import NDArray
 
 from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.radiograph.gdxray import WELD_PIXEL_SIZE_MM, SeriesWriter, list_series
-from napari_weld_fcn.radiograph.gdxray.boxes import box_line, point_line
-from napari_weld_fcn.radiograph.lazy import FilmStack, LazyFilm
 from napari_weld_fcn.radiograph.output import write_png, write_tiff
 from napari_weld_fcn.radiograph.radiograph import to_luminance
 from napari_weld_fcn.viewer.film import pixel_edge_mm
+from napari_weld_fcn.viewer.film_layers import (
+    LayerData,
+    exact,
+    films_of,
+    finest,
+    labels_on,
+    lines_on,
+    planes_of,
+)
 
-LayerData = tuple[Any, dict[str, Any], str]
 TIFF_SUFFIXES = (".tif", ".tiff")
 
 
@@ -55,7 +58,7 @@ def write_labels(path: str, layer_data: list[LayerData]) -> list[str]:
         If the file cannot be written; one of that name is then as it was.
     """
     data, meta, _ = next(layer for layer in layer_data if layer[2] == "labels")
-    labels = _exact(_finest(data, meta))
+    labels = exact(finest(data, meta))
     size = pixel_edge_mm(meta["scale"], meta["units"])
     if Path(path).suffix.lower() in TIFF_SUFFIXES:
         write_tiff(path, _narrow(labels), size)
@@ -93,7 +96,7 @@ def write_series(path: str, layer_data: list[LayerData]) -> list[str]:
         If a file cannot be written.
     """
     _refuse_series_in(Path(path))
-    films = list(_films(layer_data))
+    films = list(films_of(layer_data))
     for film in films:
         if film.pixel_size_mm is None:
             show_warning(
@@ -102,44 +105,12 @@ def write_series(path: str, layer_data: list[LayerData]) -> list[str]:
             )
     with SeriesWriter(path, "{films} radiographs, written by napari-weld-fcn.") as series:
         for film in films:
-            for plane, pixels in enumerate(_planes(film)):
+            for plane, pixels in enumerate(planes_of(film)):
                 grey = to_luminance(pixels) if film.rgb else pixels
-                labels = _labels_on(film, plane, grey.shape)
-                lines = list(_lines(film, plane, len(series.written) + 1))
+                labels = labels_on(film, plane, grey.shape)
+                lines = list(lines_on(film, plane, len(series.written) + 1))
                 series.add(grey, labels, film.pixel_size_mm, lines or None, film.name_of(plane))
     return [str(file) for file in series.written]
-
-
-@dataclass(frozen=True)
-class _Film:
-    """An image layer with the layers that belong to it."""
-
-    image: LayerData
-    labels: LayerData | None
-    marks: list[LayerData]
-
-    @property
-    def name(self) -> str:
-        return str(self.image[1]["name"])
-
-    @property
-    def rgb(self) -> bool:
-        return bool(self.image[1].get("rgb"))
-
-    @property
-    def pixels(self) -> Any:
-        return _finest(self.image[0], self.image[1])
-
-    @property
-    def stacked(self) -> bool:
-        return len(self.pixels.shape) - self.rgb > 2
-
-    @property
-    def pixel_size_mm(self) -> float | None:
-        return pixel_edge_mm(self.image[1]["scale"], self.image[1]["units"])
-
-    def name_of(self, plane: int) -> str:
-        return f"plane {plane} of {self.name}" if self.stacked else self.name
 
 
 def _refuse_series_in(folder: Path) -> None:
@@ -152,108 +123,6 @@ def _refuse_series_in(folder: Path) -> None:
     else:
         return
     raise RadiographError(f"{folder}: holds a GDXray series already ({names}); choose a folder without one.")
-
-
-def _films(layer_data: list[LayerData]) -> Iterator[_Film]:
-    images = [layer for layer in layer_data if layer[2] == "image"]
-    others: dict[str, list[LayerData]] = {image[1]["name"]: [] for image in images}
-    if len(others) < len(images):
-        raise RadiographError(
-            "Two of the images have one name; rename one, so that labels can be told apart."
-        )
-    for layer in layer_data:
-        if layer[2] in ("labels", "shapes", "points"):
-            others[_owner(layer, list(others))].append(layer)
-        elif layer[2] != "image":
-            show_warning(f"{layer[1]['name']}: is left out, for a GDXray series has no {layer[2]}.")
-    for image in images:
-        mine = others[image[1]["name"]]
-        labels = [layer for layer in mine if layer[2] == "labels"]
-        if len(labels) > 1:
-            names = ", ".join(layer[1]["name"] for layer in labels)
-            raise RadiographError(
-                f"{image[1]['name']}: has several labels ({names}); save it with one of them."
-            )
-        yield _Film(image, labels[0] if labels else None, [layer for layer in mine if layer[2] != "labels"])
-
-
-def _owner(layer: LayerData, images: list[str]) -> str:
-    name = str(layer[1]["name"])
-    if len(images) == 1:
-        return images[0]
-    owners = [image for image in images if name == image or name.startswith(f"{image} ")]
-    if not owners:
-        raise RadiographError(
-            f"{name}: belongs to none of the images; let its name begin with that of its image and a space."
-        )
-    return max(owners, key=len)
-
-
-def _finest(data: Any, meta: dict[str, Any]) -> Any:
-    return data[0] if meta.get("multiscale") else data
-
-
-def _exact(data: Any) -> NDArray[Any]:
-    return np.asarray(data.exact() if isinstance(data, LazyFilm | FilmStack) else data)
-
-
-def _planes(film: _Film) -> Iterator[NDArray[Any]]:
-    """Films one after the other, at their own sizes."""
-    data = film.pixels
-    if isinstance(data, FilmStack):
-        yield from (each.exact() for each in data.films)
-    elif not film.stacked:
-        yield _exact(data)
-    elif len(data.shape) - film.rgb > 3:
-        raise RadiographError(f"{film.name}: has {len(data.shape)} dimensions, but a film is one plane.")
-    else:
-        yield from (np.asarray(plane) for plane in data)
-
-
-def _labels_on(film: _Film, plane: int, shape: tuple[int, ...]) -> NDArray[Any] | None:
-    """The labels of one plane, as a mask where they tell no flaws apart; None where there are none."""
-    if film.labels is None:
-        return None
-    data = _finest(film.labels[0], film.labels[1])
-    if isinstance(data, FilmStack):
-        data = data.films[plane]
-    elif film.stacked:
-        data = data[plane]
-    if isinstance(data, LazyFilm) and not data.known:
-        return None
-    labels = _exact(data)
-    if isinstance(film.pixels, FilmStack):
-        labels = labels[: shape[0], : shape[1]]
-    if labels.shape != shape:
-        raise RadiographError(
-            f"{film.labels[1]['name']}: has shape {labels.shape}, but {film.name_of(plane)} {shape}."
-        )
-    numbers = labels[labels != 0]
-    return labels != 0 if numbers.size == 0 or np.all(numbers == numbers[0]) else labels
-
-
-def _lines(film: _Film, plane: int, number: int) -> Iterator[str]:
-    """Shapes and points on one plane as lines of `ground_truth.txt`."""
-    for data, meta, kind in film.marks:
-        for vertices in data if kind == "shapes" else np.atleast_2d(data)[:, np.newaxis]:
-            places = _in_pixels(np.atleast_2d(np.asarray(vertices, float)), meta, film.image[1])
-            if film.stacked and places.shape[1] > 2 and round(float(places[0, -3])) != plane:
-                continue
-            (top, left), (bottom, right) = places[:, -2:].min(axis=0), places[:, -2:].max(axis=0)
-            if kind == "points":
-                yield point_line(number, top, left)
-            else:
-                yield box_line(number, (top, left, bottom, right))
-
-
-def _in_pixels(places: NDArray[Any], meta: dict[str, Any], image: dict[str, Any]) -> NDArray[Any]:
-    """Places of a layer in the pixels of an image, where the two differ in scale and translation."""
-    axes = min(places.shape[1], len(image["scale"]))
-    own, other = (
-        (np.asarray(each["scale"], float)[-axes:], np.asarray(each["translate"], float)[-axes:])
-        for each in (meta, image)
-    )
-    return np.asarray((places[:, -axes:] * own[0] + own[1] - other[1]) / other[0])
 
 
 def _narrow(labels: NDArray[Any]) -> NDArray[Any]:

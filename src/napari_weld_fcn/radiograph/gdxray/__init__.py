@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from napari_weld_fcn.radiograph.gdxray.names import WELD_PIXEL_SIZE_MM, GDXrayName, parse_name
 
 if TYPE_CHECKING:
+    from napari_weld_fcn.radiograph.gdxray.film import GDXrayFilm
     from napari_weld_fcn.radiograph.gdxray.folders import SeriesFolder, list_series
-    from napari_weld_fcn.radiograph.gdxray.series import GDXrayFilm, GDXraySeries, open_series
+    from napari_weld_fcn.radiograph.gdxray.series import GDXraySeries, open_series
     from napari_weld_fcn.radiograph.gdxray.writing import SeriesWriter
 
 __all__ = [
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "GDXrayFilm": "series",
+    "GDXrayFilm": "film",
     "GDXraySeries": "series",
     "SeriesFolder": "folders",
     "SeriesWriter": "writing",

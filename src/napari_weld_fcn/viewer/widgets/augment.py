@@ -6,6 +6,7 @@ second one makes the pairs. Whatever goes wrong ends in a notification and in a 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,7 @@ class AugmentWidget(JobWidget):
         super().__init__(napari_viewer, {"Augment": self.run})
         self.crops = 0
         self._done = 0
+        self._folder: Path | None = None
         self.following = self.follow("Gallery", PREVIEW_DELAY, self._preview, self._on_preview)
         self.inputs = AugmentInputs(napari_viewer, self.following.soon, self.show_count)
         self.gallery = Gallery()
@@ -82,8 +84,8 @@ class AugmentWidget(JobWidget):
 
     def stopped(self) -> str:
         """What is left of a job that was stopped."""
-        written = self._done and self.inputs.dataset is not None
-        return f"stopped. {self._done} pairs are in {self.inputs.dataset}." if written else "stopped."
+        written = self._done and self._folder is not None
+        return f"stopped. {self._done} pairs are in {self._folder}." if written else "stopped."
 
     def event(self, event: QEvent) -> bool:
         """When the mouse comes in, look at the masks again.
@@ -125,7 +127,7 @@ class AugmentWidget(JobWidget):
                 should_stop=should_stop,
             )
 
-        self._done = 0
+        self._done, self._folder = 0, folder
         return Task(work, self._show_pairs, "Augment", "opening the crops...", "pair")
 
     def _on_inserted(self, event: Any) -> None:
@@ -151,8 +153,8 @@ class AugmentWidget(JobWidget):
         if augmented.stacks is not None:
             show_stacks(self.viewer, augmented.stacks, NAME)
         text = f"{summary(augmented.crops, augmented.pairs)}: done."
-        if self.inputs.dataset is not None:
-            text = f"{summary(augmented.crops, augmented.pairs)} written to {self.inputs.dataset}."
+        if self._folder is not None:
+            text = f"{summary(augmented.crops, augmented.pairs)} written to {self._folder}."
             show_info(text)
         self.jobs.show_idle(text)
 

@@ -7,6 +7,7 @@ notification and in a form that works again.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from napari import Viewer
@@ -16,8 +17,8 @@ from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QLabel
 
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.events import OnEvent, ShouldStop
-from napari_weld_fcn.viewer.cropping import Cropped, Surveyed, crop_all, survey_all
+from napari_weld_fcn.events import Event, OnEvent, ShouldStop, TileDone
+from napari_weld_fcn.viewer.cropping import Cropped, Surveyed, crop_all, survey_all, told
 from napari_weld_fcn.viewer.crops import show_stacks, show_windows
 from napari_weld_fcn.viewer.sources import Source, source_of
 from napari_weld_fcn.viewer.widgets.crop_inputs import CropInputs
@@ -48,6 +49,8 @@ class CropWidget(JobWidget):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer, {"Crop": self.run})
         self.surveyed: list[tuple[Image, Surveyed]] = []
+        self._done = 0
+        self._folder: Path | None = None
         self.following = self.follow("Survey", SURVEY_DELAY, self._survey, self._on_surveyed)
         self.inputs = CropInputs(napari_viewer, self.following.soon)
         self.summary = _wrapped()
@@ -66,6 +69,16 @@ class CropWidget(JobWidget):
     def run(self) -> None:
         """Cut the crops of all films that are ticked."""
         self.begin(self._task)
+
+    def heard(self, event: Event) -> None:
+        """Keep how many crops there are."""
+        if isinstance(event, TileDone):
+            self._done = event.done
+
+    def stopped(self) -> str:
+        """What is left of a job that was stopped."""
+        written = self._done and self._folder is not None
+        return f"stopped. {self._done} crops are in {self._folder}." if written else "stopped."
 
     def event(self, event: QEvent) -> bool:
         """When the mouse comes in, look at the layers again.
@@ -109,6 +122,7 @@ class CropWidget(JobWidget):
                 should_stop=should_stop,
             )
 
+        self._done, self._folder = 0, folder
         return Task(work, self._show_crops, "Crop ROIs", "cropping...", "crop")
 
     def _sources(self) -> list[Source]:
@@ -121,7 +135,7 @@ class CropWidget(JobWidget):
             shapes is None or not len(shapes.data)
         ):
             raise SettingsError(NO_RECTANGLES)
-        return [source_of(film, truth, shapes) for film, truth in ticked]
+        return [source_of(film, truth, self.inputs.shapes_of(film)) for film, truth in ticked]
 
     def _on_surveyed(self, outcome: Outcome) -> None:
         if outcome.error is not None:
@@ -133,7 +147,7 @@ class CropWidget(JobWidget):
         self.surveyed = [(film, each) for film, each in found if film in self.viewer.layers]
         self.inputs.films.show_surveyed(self.surveyed)
         self.summary.setText(fault or in_words([each for _, each in self.surveyed]))
-        notes = [f"{film.name}: {note}" for film, each in self.surveyed for note in each.notes]
+        notes = told(note for _, each in self.surveyed for note in each.notes)
         self._show_notes([*self._draw_windows(), *notes])
 
     def _show_notes(self, notes: list[str]) -> None:
@@ -167,8 +181,8 @@ class CropWidget(JobWidget):
             show_stacks(self.viewer, cropped.stacks)
         self._show_notes(list(cropped.notes))
         text = f"{cropped.pairs} crops cut."
-        if self.inputs.dataset is not None:
-            text = f"{cropped.pairs} crops cut and written to {self.inputs.dataset}."
+        if self._folder is not None:
+            text = f"{cropped.pairs} crops cut and written to {self._folder}."
             show_info(text)
         self.jobs.show_idle(text)
 

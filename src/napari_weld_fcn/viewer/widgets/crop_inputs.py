@@ -11,7 +11,7 @@ from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, SpinBox
 from napari import Viewer
-from napari.layers import Shapes
+from napari.layers import Image, Shapes
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -19,6 +19,7 @@ from napari_weld_fcn.dataset.settings import PRESETS, CropSettings
 from napari_weld_fcn.viewer.form import SettingsForm, chosen_path, folder_edit, rows
 from napari_weld_fcn.viewer.layers import is_output
 from napari_weld_fcn.viewer.remembered import remember, remembered
+from napari_weld_fcn.viewer.sources import boxes_of
 from napari_weld_fcn.viewer.widgets.film_table import FilmTable
 
 FORM = "crop"
@@ -98,6 +99,12 @@ class CropInputs(QWidget):
     def rectangles(self) -> Shapes | None:
         """The layer whose shapes are cropped; None where they are not what is asked for."""
         return self.shapes.value if self.form.widgets["rois"].value == "rectangles" else None
+
+    def shapes_of(self, film: Image) -> Shapes | None:
+        """The layer that says where to crop `film`: rectangles, or GDXray's boxes in place of its flaws."""
+        if self.form.widgets["rois"].value == "flaws":
+            return boxes_of(film, self._viewer.layers)
+        return self.rectangles
 
     @property
     def dataset(self) -> Path | None:
