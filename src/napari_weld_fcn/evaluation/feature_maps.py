@@ -239,9 +239,7 @@ def _stage(network: nn.Module, name: str) -> Stage:
     return stage
 
 
-def _view(
-    film: Radiograph, model: Model, settings: FeatureSettings, known: Normalisation | None
-) -> View:
+def _view(film: Radiograph, model: Model, settings: FeatureSettings, known: Normalisation | None) -> View:
     if len(film.pixels.shape) != 2:
         raise RadiographError(f"{film.name}: is a stack of {film.planes} planes; give one plane.")
     try:

@@ -38,8 +38,8 @@ class Panel:
     Attributes
     ----------
     pixels
-        ``(rows, columns)``: grey levels, values of a map, or a mask (any value but 0 is white, and 128 is grey
-        in a mask of a dataset).
+        ``(rows, columns)``: grey levels, values of a map, or a mask (any value but 0 is white; 128, which is
+        *ignored* in a dataset, stays grey).
     shown
         As ``greys`` (stretched), as a ``map`` of colours from blue to red, or as a ``mask``.
     low, high
@@ -211,9 +211,7 @@ def stage_figure(
         shown = [each[stage] for each in maps]
         high = float(np.quantile(np.concatenate([values.ravel() for values in shown]), 0.995))
         rows.append(tuple(Panel(values, "map", high=high) for values in shown))
-    return Figure(
-        tuple(rows), ("input", *stages), tuple(names), bar="response", low="none", high="strong"
-    )
+    return Figure(tuple(rows), ("input", *stages), tuple(names), bar="response", low="none", high="strong")
 
 
 def drawn(figure: Figure) -> NDArray[np.uint8]:

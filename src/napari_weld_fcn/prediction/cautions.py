@@ -38,8 +38,8 @@ def both_polarities(polarity: Polarity, name: str) -> list[str]:
     if polarity != "either":
         return []
     return [
-        f"{name}: dark and bright were both looked for and the stronger was kept, so bright wires, letters and "
-        "inclusions count as indications too."
+        f"{name}: dark and bright were both looked for and the stronger was kept, so bright wires, "
+        "letters and inclusions count as indications too."
     ]
 
 

@@ -17,8 +17,8 @@ class PredictionSettings(Settings):
     )
     polarity: Polarity = setting(
         "dark",
-        "Flaws are darker or brighter than their surroundings; either keeps the stronger of both, so that bright "
-        "wires and inclusions count as well",
+        "Flaws are darker or brighter than their surroundings; either keeps the stronger of both, so "
+        "that bright wires and inclusions count as well",
     )
     min_size: float = setting(
         0.0, "Smallest maximum Feret length of an indication; 0 takes the model's own", step=0.5, ge=0

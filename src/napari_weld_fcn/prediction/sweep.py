@@ -82,7 +82,7 @@ class View:
         return replace(self, polarity="dark"), replace(self, polarity="bright")
 
     def read(self, box: Box) -> NDArray[np.float32]:
-        """Return the normalised pixels of `box`, flaws of the view's own polarity below their surroundings."""
+        """Return the normalised pixels of `box`; flaws of its polarity are below their surroundings."""
         values = self.normalisation.apply(np.asarray(self.pixels[box.slices]))
         return np.negative(values, out=values) if self.polarity == "bright" else values
 
