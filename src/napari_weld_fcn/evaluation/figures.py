@@ -127,7 +127,7 @@ class Place:
 
 
 def placed(figure: Figure) -> list[Place]:
-    """Lay the panels out as a grid: rows as high, and columns as wide, as the largest panel in them.
+    """Lay the panels out as a grid: rows as high as their largest panel, columns as wide, and as their name.
 
     Returns
     -------
@@ -136,7 +136,10 @@ def placed(figure: Figure) -> list[Place]:
     """
     sizes = [[_size(panel, figure.edge) for panel in row] for row in figure.panels]
     heights = [max(rows for rows, _ in row) for row in sizes]
-    widths = [max(row[index][1] for row in sizes) for index in range(len(figure.columns))]
+    widths = [
+        max(_width((name,)) - GAP, *(row[index][1] for row in sizes))
+        for index, name in enumerate(figure.columns)
+    ]
     places = []
     for i, row in enumerate(figure.panels):
         for j, panel in enumerate(row):

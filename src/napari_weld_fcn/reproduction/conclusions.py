@@ -42,8 +42,8 @@ def limits(findings: Findings) -> tuple[str, ...]:
     """Return what the figures can and cannot tell, a paragraph each."""
     films, flaws = _tested_by_film(findings)
     items = [
-        f"By film, what is tested on is of {listed(films)}. The spread over seeds is that of training, and "
-        "of the films that validate; other films would give another F1, of which this spread says nothing, "
+        f"By film, what is tested on is of {listed(films)}. The spread over seeds is that of training "
+        "alone; other films would give another F1, of which this spread says nothing, "
         "and so few films give no interval for it.",
         "The leak gap holds both the leak and how hard the tested films are. The gap on the same crops "
         "holds the leak alone, but on few crops.",

@@ -261,7 +261,8 @@ def _outcome(part: Part) -> str:
     minutes = f"{part.seconds:.0f} s"
     if "test" in part.values:
         return f"F1 {part.values['test']['pooled']['f1']:.3f} in {minutes}"
-    counts = [f"{part.values[name]} {name}" for name in ("films", "crops", "pairs") if name in part.values]
+    made = [name for name in ("films", "crops", "pairs") if isinstance(part.values.get(name), int)]
+    counts = [f"{part.values[name]} {name}" for name in made]
     return f"{', '.join(counts) or 'done'} in {minutes}"
 
 

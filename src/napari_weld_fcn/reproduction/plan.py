@@ -1,9 +1,8 @@
 """What the experiment is made of, whatever its scale: films, crops, networks, protocols, seeds.
 
 The paper's network with three activations, by film; with SELU also on random crops; and the encoder-decoder
-of the paper's future work by both protocols. A seed decides the weights, the order, and which crops validate
-(at random also which are tested on), the same for every network: two networks of one seed differ in nothing
-else.
+of the paper's future work by both protocols. A seed decides weights, order and, at random, which crops
+validate and are tested on: two networks of one seed differ in nothing else.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ that are tested on; otherwise the choice would be part of the score.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import combinations
@@ -41,6 +41,8 @@ MEANING: dict[Protocol, str] = {
 }
 #: Choices of films that are gone through for the one of 8/2.
 _MOST_CHOICES = 100_000
+#: Draws of random crops before it is given up that each side has a flaw.
+_MOST_DRAWS = 100
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ def divide(protocol: Protocol, places: Sequence[Place], seed: int = 0) -> tuple[
     places
         One for each crop; variants have the place of their crop and stay on its side.
     seed
-        The same seed gives the same division, whatever the order of `places`. ``8/2`` and ``leave-one-out``
-        draw the films that validate by it, not those that are tested on.
+        The same seed gives the same division, whatever the order of `places`. ``8/2`` is the same for every
+        seed; ``leave-one-out`` and ``k-fold`` draw by it which films validate, not which are tested on.
 
     Returns
     -------
@@ -117,7 +119,7 @@ def _tested(protocol: Protocol, places: Sequence[Place], seed: int) -> tuple[Spl
     if protocol == "ratio":
         return (split(places, SplitSettings(validation_share=TESTED, seed=seed)),)
     if protocol == "8/2":
-        return (split(places, SplitSettings(kind="films", films=_fifth_of_films(places))),)
+        return (_nearest_films(places, TESTED),)
     if protocol == "leave-one-out":
         return folds(places, SplitSettings(kind="leave-one-out", seed=seed))
     if protocol == "k-fold":
@@ -134,7 +136,8 @@ def _validated(outer: Split, protocol: Protocol, places: Sequence[Place], seed: 
         inner = _random_crops(rest, VALIDATED, seed)
     else:
         _check_two_films(rest)
-        inner = split(rest, SplitSettings(validation_share=VALIDATED, seed=seed))
+        ratio = SplitSettings(validation_share=VALIDATED, seed=seed)
+        inner = _nearest_films(rest, VALIDATED) if protocol == "8/2" else split(rest, ratio)
     training, validation = (
         tuple(outer.training[i] for i in side) for side in (inner.training, inner.validation)
     )
@@ -148,35 +151,38 @@ def _check_two_films(places: Sequence[Place]) -> None:
         )
 
 
-def _fifth_of_films(places: Sequence[Place]) -> tuple[str, ...]:
-    """The fifth of the films whose share of the flaw is nearest a fifth."""
+def _nearest_films(places: Sequence[Place], share: float) -> Split:
+    """So many films as are a share of all, and of these those whose share of the flaw is nearest it."""
     flaw: dict[str, int] = {}
     for place in places:
         flaw[place.film] = flaw.get(place.film, 0) + place.flaw_pixels
-    number = max(1, round(len(flaw) * TESTED))
+    number = max(1, round(len(flaw) * share))
     if comb(len(flaw), number) > _MOST_CHOICES:
         raise SettingsError(
             f"8/2 is for about ten films, but there are {len(flaw)}; take the protocol ratio."
         )
-    wanted = TESTED * sum(flaw.values())
+    wanted = share * sum(flaw.values())
 
     def distance(films: tuple[str, ...]) -> tuple[float, tuple[str, ...]]:
         return abs(sum(flaw[film] for film in films) - wanted), films
 
-    return min(combinations(sorted(flaw), number), key=distance)
+    films = min(combinations(sorted(flaw), number), key=distance)
+    return split(places, SplitSettings(kind="films", films=films))
 
 
 def _random_crops(places: Sequence[Place], share: float, seed: int) -> Split:
-    """A share of the crops, drawn without a look at their films; variants stay with their crop."""
-    crops = sorted({(p.film, p.row, p.column) for p in places}, key=lambda crop: _drawn(seed, crop))
-    chosen = set(crops[: max(1, round(len(crops) * share))])
-    held = [(place.film, place.row, place.column) in chosen for place in places]
-    training, validation = (tuple(i for i, each in enumerate(held) if each is side) for side in (False, True))
-    for side in (training, validation):
-        if not any(places[i].flaw_pixels for i in side):
-            raise DatasetError("One side of the random crops would have no flaw; take another seed.")
-    return Split(training, validation, note=f"{len(validation)} of {len(places)} crops, of any film.")
+    """A share of the crops, drawn without a look at their films, and again where a side has no flaw."""
+    crops = {(place.film, place.row, place.column) for place in places}
+    number = max(1, round(len(crops) * share))
+    for draw in range(_MOST_DRAWS):
+        chosen = set(sorted(crops, key=_chance(seed, draw))[:number])
+        held = [(place.film, place.row, place.column) in chosen for place in places]
+        sides = [tuple(i for i, each in enumerate(held) if each is side) for side in (False, True)]
+        if all(any(places[i].flaw_pixels for i in side) for side in sides):
+            return Split(*sides, note=f"{len(sides[1])} of {len(places)} crops, of any film.")
+    raise DatasetError("Too few crops show a flaw: training, validation and test need some each.")
 
 
-def _drawn(seed: int, crop: tuple[str, int, int]) -> bytes:
-    return blake2b(f"{seed}/{crop}".encode(errors="surrogatepass")).digest()
+def _chance(seed: int, draw: int) -> Callable[[tuple[str, int, int]], bytes]:
+    """A random order of crops that depends on nothing but their films and places, and the draw."""
+    return lambda crop: blake2b(f"{seed}/{draw}/{crop}".encode(errors="surrogatepass")).digest()

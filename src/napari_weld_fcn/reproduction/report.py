@@ -273,7 +273,7 @@ def _times(findings: Findings) -> Iterator[Block]:
     )
     rows.append(("all", f"{findings.seconds:.0f}", f"{sum(part.cpu_seconds for part in findings.parts):.0f}"))
     yield Table(("part", "seconds", "seconds of all processors"), tuple(rows))
-    told = ", ".join(f"{name} {value}" for name, value in findings.environment.items())
+    told = ", ".join(f"{name} {value}" for name, value in findings.environment.items() if name != "platform")
     yield Paragraph(f"{told}. Films and variants have seed 0; every other number is in `report.json`.")
 
 
