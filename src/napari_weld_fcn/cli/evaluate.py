@@ -16,6 +16,7 @@ from napari_weld_fcn.evaluation.evaluate import Evaluation, evaluate
 from napari_weld_fcn.evaluation.report import write_evaluation
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.prediction import cautions
 from napari_weld_fcn.radiograph.gdxray import GDXraySeries, open_series
 
 #: So many of the films that are left out are named.
@@ -94,7 +95,8 @@ def _sentences(found: Evaluation, values: dict[str, Any]) -> list[str]:
             rates.append(f"{flaws[f'false_calls_per_{name}']:.2g} a {unit}")
     confidence = f"{found.settings.confidence:.0%} over films"
     spread = f" ({confidence}: {bounds[0]:.3f} to {bounds[1]:.3f})" if bounds else ""
-    lines = [
+    lines = cautions.both_polarities(found.settings.polarity, values["model"])
+    lines += [
         f"Threshold {values['threshold']:g}: F1 {values['pooled']['f1']:.3f}{spread}.",
         f"False calls: {', '.join(rates)}; {flaws['merged']} indications merge flaws, "
         f"{flaws['split']} flaws are split.",
