@@ -177,9 +177,12 @@ def _random_crops(places: Sequence[Place], share: float, seed: int) -> Split:
     for draw in range(_MOST_DRAWS):
         chosen = set(sorted(crops, key=_chance(seed, draw))[:number])
         held = [(place.film, place.row, place.column) in chosen for place in places]
-        sides = [tuple(i for i, each in enumerate(held) if each is side) for side in (False, True)]
-        if all(any(places[i].flaw_pixels for i in side) for side in sides):
-            return Split(*sides, note=f"{len(sides[1])} of {len(places)} crops, of any film.")
+        training, validation = (
+            tuple(i for i, each in enumerate(held) if each is side) for side in (False, True)
+        )
+        if all(any(places[i].flaw_pixels for i in side) for side in (training, validation)):
+            note = f"{len(validation)} of {len(places)} crops, of any film."
+            return Split(training, validation, note=note)
     raise DatasetError("Too few crops show a flaw: training, validation and test need some each.")
 
 
