@@ -214,9 +214,8 @@ class _Experiment:
 
         def work(on_event: OnEvent) -> dict[str, Any]:
             parts = simulated_castings() if self.gdxray is None else gdxray_castings(self.gdxray)
-            return draw_figures(
-                training, material, self.out / RUNS / training.name, parts, self.out / FIGURES
-            )
+            run = self.out / RUNS / training.name
+            return draw_figures(training, material, run, parts, self.out / FIGURES, self.should_stop)
 
         return self._do("figures", "figures", work).values
 

@@ -18,6 +18,7 @@ from napari_weld_fcn.dataset.pair import Pair
 from napari_weld_fcn.dataset.places import Place
 from napari_weld_fcn.evaluation.feature_maps import feature_maps
 from napari_weld_fcn.evaluation.figures import comparison, stage_figure, write_figure
+from napari_weld_fcn.events import ShouldStop
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.settings import PredictionSettings
@@ -34,7 +35,12 @@ _EDGE = 384
 
 
 def draw_figures(
-    training: Training, material: Material, run: Path, parts: Sequence[Part], folder: Path
+    training: Training,
+    material: Material,
+    run: Path,
+    parts: Sequence[Part],
+    folder: Path,
+    should_stop: ShouldStop,
 ) -> dict[str, Any]:
     """Write Figures 5, 6 and, where there are parts, 7.
 
@@ -43,6 +49,11 @@ def draw_figures(
     dict
         ``files`` by the figure's name; ``crops`` that are shown; of each part how many of its boxes were hit,
         and the share of all else that was marked.
+
+    Raises
+    ------
+    Stopped
+        If `should_stop` said so.
     """
     make_folder(folder)
     model = Model.load(RunFolder(run).best)
@@ -51,7 +62,10 @@ def draw_figures(
     names = [pair.name for pair in pairs]
     pixels = [pair.pixels for pair in pairs]
     heatmaps = [crop_probability(model, pair) for pair in pairs]
-    maps = [feature_maps(pair.pixels, model, normalisation=pair.normalisation) for pair in pairs]
+    maps = [
+        feature_maps(pair.pixels, model, normalisation=pair.normalisation, should_stop=should_stop)
+        for pair in pairs
+    ]
     figures = {
         "figure5": stage_figure(names, pixels, maps),
         "figure6": comparison(names, pixels, heatmaps, [pair.mask for pair in pairs]),
@@ -59,7 +73,7 @@ def draw_figures(
     told: list[dict[str, Any]] = []
     if parts:
         settings = PredictionSettings(polarity="bright")
-        found = [predict(part.pixels, model, settings) for part in parts]
+        found = [predict(part.pixels, model, settings, should_stop=should_stop) for part in parts]
         figures["figure7"] = comparison(
             [part.name for part in parts],
             [part.pixels for part in parts],
