@@ -33,6 +33,8 @@ def run_evaluate(
         make_folder(output)
     with terminal.progress("evaluate", 1) as progress:
         found = evaluate(loaded, films, settings, on_event=progress.film("evaluate"))
+    for sentence in cautions.both_polarities(settings.polarity, found.model):
+        terminal.say(sentence)
     if found.left_out:
         terminal.say(_left_out(found.left_out))
     written = {} if output is None else write_evaluation(output, found)
@@ -95,8 +97,7 @@ def _sentences(found: Evaluation, values: dict[str, Any]) -> list[str]:
             rates.append(f"{flaws[f'false_calls_per_{name}']:.2g} a {unit}")
     confidence = f"{found.settings.confidence:.0%} over films"
     spread = f" ({confidence}: {bounds[0]:.3f} to {bounds[1]:.3f})" if bounds else ""
-    lines = cautions.both_polarities(found.settings.polarity, values["model"])
-    lines += [
+    lines = [
         f"Threshold {values['threshold']:g}: F1 {values['pooled']['f1']:.3f}{spread}.",
         f"False calls: {', '.join(rates)}; {flaws['merged']} indications merge flaws, "
         f"{flaws['split']} flaws are split.",
