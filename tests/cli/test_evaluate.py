@@ -45,6 +45,13 @@ def test_the_json_has_its_keys_for_each_film_and_pooled(weld_fcn, tiny, series):
     assert 0 <= low <= high <= 1
 
 
+def test_either_polarity_says_what_counts_and_is_recorded(weld_fcn, tiny, series):
+    result = weld_fcn("evaluate", tiny, series, "--polarity", "either", "--json", "--resamples", "0")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("tiny: dark and bright were both looked for")
+    assert result.json["settings"]["polarity"] == "either"
+
+
 def test_a_dataset_folder_is_scored_by_film(weld_fcn, tiny, tmp_path):
     pairs = []
     for seed in range(2):

@@ -47,6 +47,15 @@ def test_command_gives_the_arrays_of_the_python_call(weld_fcn, films, tiny, tmp_
     assert np.array_equal(tifffile.imread(tmp_path / "a_labels.tif"), expected.labels)
 
 
+def test_either_polarity_says_what_counts_and_is_recorded(weld_fcn, films, tiny, tmp_path):
+    options = ("--model", tiny, "--polarity", "either", "--json")
+    result = weld_fcn("predict", films / "a.png", "--output", tmp_path, *options)
+    assert result.exit_code == 0 and "bright wires, letters and inclusions count" in result.stderr
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert record["polarity"] == "either"
+    assert any("bright wires" in text for text in record["inputs"][0]["warnings"])
+
+
 def test_a_folder_gives_every_film_in_it_and_a_second_run_takes_no_output_for_one(weld_fcn, films, tiny):
     for _ in range(2):
         result = weld_fcn("predict", films, "--output", films, "--model", tiny, "--json")

@@ -169,7 +169,8 @@ def test_what_is_scored_is_what_predict_marks(model):
     draw = np.random.default_rng(4)
     pixels = draw.normal(120, 25, (70, 90)).astype(np.uint8)
     truth = draw.random((70, 90)) < 0.1
-    for asked in ({}, {"threshold": 0.3, "quality": "careful", "tile": 32, "polarity": "bright"}):
+    careful = {"threshold": 0.3, "quality": "careful", "tile": 32, "polarity": "bright"}
+    for asked in ({}, careful, {"threshold": 0.3, "polarity": "either"}):
         labels = predict(pixels, model, PredictionSettings(**asked)).labels
         found = evaluate(model, [(pixels, truth)], EvaluationSettings(**asked))
         assert found.pixels == pixel_scores(labels, truth)

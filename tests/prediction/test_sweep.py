@@ -79,6 +79,44 @@ def test_a_bright_film_is_its_negative_seen_dark(models, film):
     np.testing.assert_allclose(bright, dark, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.integers(1, 70), columns=st.integers(1, 90), tile=st.integers(9, 60))
+def test_either_polarity_is_the_stronger_of_the_two_in_tiles_as_whole(
+    kind, rows, columns, tile, models, film
+):
+    pixels = film(rows, columns)
+    dark, bright = (
+        probability(pixels, models[kind], PredictionSettings(polarity=each, **FLOAT32))
+        for each in ("dark", "bright")
+    )
+    either = PredictionSettings(polarity="either", tile=tile, **FLOAT32)
+    found = probability(pixels, models[kind], either)
+    np.testing.assert_allclose(found, np.maximum(dark, bright), rtol=0, atol=1e-5)
+
+
+def test_either_polarity_merges_the_scales_of_each_before_it_compares(models, film):
+    quality = {"careful": Quality(scales=(1.0, 1.5), merge="mean")}
+    model = models["fcn"]
+    model = type(model)(model.network, model.card.model_copy(update={"qualities": quality}))
+    dark, bright, either = (
+        probability(film(60, 80), model, PredictionSettings(polarity=each, quality="careful", **FLOAT32))
+        for each in ("dark", "bright", "either")
+    )
+    np.testing.assert_allclose(either, np.maximum(dark, bright), rtol=0, atol=1e-5)
+    assert (dark > bright + 0.01).any() and (bright > dark + 0.01).any()
+
+
+def test_either_polarity_is_told_and_recorded_and_one_polarity_is_not(models, film):
+    pixels = film(60, 80)
+    both = predict(pixels, models["fcn"], PredictionSettings(polarity="either", **FLOAT32))
+    assert both.record["polarity"] == both.record["settings"]["polarity"] == "either"
+    (told,) = [text for text in both.warnings if "bright wires" in text]
+    assert "inclusions count as indications" in told
+    dark = predict(pixels, models["fcn"], PredictionSettings(**FLOAT32))
+    assert not [text for text in dark.warnings if "bright wires" in text]
+
+
 def test_lazy_pixels_are_read_window_by_window(models, film):
     dask = pytest.importorskip("dask.array")
     pixels, largest = film(200, 300), []

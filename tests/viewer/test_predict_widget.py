@@ -129,6 +129,16 @@ def test_second_run_updates_the_layers_in_place(viewer, form, finish, film) -> N
     assert not np.array_equal(outputs(viewer, "weld")[0].data, heat)
 
 
+def test_either_polarity_can_be_chosen_and_says_what_counts(viewer, form, finish, film, tiny) -> None:
+    viewer.add_image(film, name="weld")
+    form.inputs.form.widgets["polarity"].value = "either"
+    form.run()
+    finish(form)
+    expected = predict(film, tiny, PredictionSettings(min_size=2, polarity="either"))
+    np.testing.assert_array_equal(outputs(viewer, "weld")[0].data, expected.probability)
+    assert "bright wires, letters and inclusions count" in form.results.panel.warnings.text()
+
+
 def test_run_all_predicts_every_film_and_no_output(viewer, form, finish, film) -> None:
     viewer.add_image(film, name="one")
     viewer.add_image(film[::-1], name="two")

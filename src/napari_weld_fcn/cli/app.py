@@ -24,6 +24,7 @@ SUMMARIES = {
     "evaluate": "Score a model on films whose truth is known.",
     "features": "Show what each stage of a network responds to.",
     "score": "Compare two label images.",
+    "reproduce": "Do the paper's whole experiment, with its figures.",
     "models": "List, show, import and delete models.",
 }
 

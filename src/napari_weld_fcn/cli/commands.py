@@ -31,6 +31,7 @@ from napari_weld_fcn.dataset.settings import (
 from napari_weld_fcn.evaluation.settings import EvaluationSettings, FeatureSettings
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
+from napari_weld_fcn.reproduction.settings import ReproductionSettings
 from napari_weld_fcn.training.settings import TrainSettings
 
 _PLAIN: dict[str, Any] = {
@@ -276,6 +277,28 @@ def score(
     from napari_weld_fcn.cli.score import run_score
 
     return run_score(terminal, prediction, truth)
+
+
+@commands.command()
+@guarded
+@settings_options(ReproductionSettings)
+def reproduce(
+    terminal: Terminal,
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Folder for all of it; one that was begun goes on")
+    ],
+    gdxray: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the real GDXray: welds, and castings if there"),
+    ] = None,
+    simulated: Annotated[bool, typer.Option("--simulated", help="Simulate ten films in its place")] = False,
+    *,
+    given: dict[str, Any],
+) -> int:
+    """Do the paper's whole experiment: crops, pairs, networks, scores by two protocols, figures, a report."""
+    from napari_weld_fcn.cli.reproduce import run_reproduce
+
+    return run_reproduce(terminal, out, gdxray, simulated, ReproductionSettings(**given))
 
 
 @models.callback(invoke_without_command=True)

@@ -16,6 +16,7 @@ from napari_weld_fcn.evaluation.evaluate import Evaluation, evaluate
 from napari_weld_fcn.evaluation.report import write_evaluation
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.prediction import cautions
 from napari_weld_fcn.radiograph.gdxray import GDXraySeries, open_series
 
 #: So many of the films that are left out are named.
@@ -32,6 +33,8 @@ def run_evaluate(
         make_folder(output)
     with terminal.progress("evaluate", 1) as progress:
         found = evaluate(loaded, films, settings, on_event=progress.film("evaluate"))
+    for sentence in cautions.both_polarities(settings.polarity, found.model):
+        terminal.say(sentence)
     if found.left_out:
         terminal.say(_left_out(found.left_out))
     written = {} if output is None else write_evaluation(output, found)

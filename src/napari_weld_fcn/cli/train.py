@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from napari_weld_fcn.cli.signals import stopped_by_signals
 from napari_weld_fcn.cli.terminal import DONE, Progress, Terminal
 from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.events import Event, OnEvent, ShouldStop, StepDone, TileDone, Validated
@@ -72,7 +71,8 @@ def run_resume(terminal: Terminal, run: Path, dataset: Path | None) -> int:
 
 def _shown(terminal: Terminal, job: _Job) -> int:
     """Do a job with a bar and a line for each validation, then give its result."""
-    with terminal.progress("train", 1) as progress, _stopped_by_signals(terminal) as should_stop:
+    asked = stopped_by_signals(terminal, "Stopping after this step; the best model is kept.")
+    with terminal.progress("train", 1) as progress, asked as should_stop:
         result = job(_listener(terminal, progress), should_stop)
     best = result.best
     values = {
@@ -102,22 +102,3 @@ def _listener(terminal: Terminal, progress: Progress) -> OnEvent:
             bar(event)
 
     return on_event
-
-
-@contextmanager
-def _stopped_by_signals(terminal: Terminal) -> Iterator[ShouldStop]:
-    """Take the first Ctrl-C, or request to end, as a wish to stop; the second ends the command."""
-    asked: list[int] = []
-
-    def ask(number: int, frame: Any) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-        terminal.say("Stopping after this step; the best model is kept.")
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

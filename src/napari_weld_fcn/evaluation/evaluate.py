@@ -295,7 +295,7 @@ def _probability(
     except RadiographError as fault:
         raise RadiographError(f"{case.radiograph.name}: {fault}") from fault
     quality = Quality(scales=resolved.scales, merge=resolved.merge)
-    view = View(pixels, normalisation, settings.polarity == "bright", quality, model.halo, model.stride)
+    view = View(pixels, normalisation, settings.polarity, quality, model.halo, model.stride)
     engine = engine_for(model, torch.device(resolved.device), arithmetic_for(settings.precision))
     tile = (settings.tile, settings.tile) if settings.tile else default_tile(view, engine)
     probability = np.zeros(view.shape, np.float32)

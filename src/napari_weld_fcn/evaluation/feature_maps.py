@@ -35,7 +35,7 @@ from napari_weld_fcn.prediction.device import choose_device
 from napari_weld_fcn.prediction.engine import FLOAT32, engine_for, exact_float32
 from napari_weld_fcn.prediction.sweep import View, default_tile
 from napari_weld_fcn.prediction.tiles import Box, extended, split, surround
-from napari_weld_fcn.radiograph.normalisation import measure
+from napari_weld_fcn.radiograph.normalisation import Normalisation, measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
 #: Under this root mean square a channel counts as silent, and gives 0.
@@ -55,6 +55,7 @@ def feature_maps(
     model: Model | str | Path = "default",
     settings: FeatureSettings = FeatureSettings(),
     *,
+    normalisation: Normalisation | None = None,
     on_event: OnEvent = ignore,
     should_stop: ShouldStop = never,
 ) -> dict[str, NDArray[np.float32]]:
@@ -68,6 +69,8 @@ def feature_maps(
         A model, its name, or its file.
     settings
         Which stages, and what of them.
+    normalisation
+        Of the film that a crop was cut from; None measures the radiograph.
     on_event
         Is handed `TileDone`; each tile counts twice, for the two passes.
     should_stop
@@ -92,7 +95,7 @@ def feature_maps(
     """
     film = radiograph if isinstance(radiograph, Radiograph) else Radiograph(radiograph)
     ready = model if isinstance(model, Model) else Model.load(model)
-    view = _view(film, ready, settings)
+    view = _view(film, ready, settings, normalisation)
     pass_over = _Passes(ready, view, settings, on_event, should_stop)
     scales = _Scales()
     pass_over(scales.add)
@@ -236,15 +239,14 @@ def _stage(network: nn.Module, name: str) -> Stage:
     return stage
 
 
-def _view(film: Radiograph, model: Model, settings: FeatureSettings) -> View:
+def _view(film: Radiograph, model: Model, settings: FeatureSettings, known: Normalisation | None) -> View:
     if len(film.pixels.shape) != 2:
         raise RadiographError(f"{film.name}: is a stack of {film.planes} planes; give one plane.")
     try:
-        normalisation = measure(film.pixels)
+        normalisation = known or measure(film.pixels)
     except RadiographError as fault:
         raise RadiographError(f"{film.name}: {fault}") from fault
-    bright = settings.polarity == "bright"
-    return View(film.pixels, normalisation, bright, Quality(), model.halo, model.stride)
+    return View(film.pixels, normalisation, settings.polarity, Quality(), model.halo, model.stride)
 
 
 def _default_tile(model: Model, view: View, device: torch.device) -> tuple[int, int]:

@@ -40,6 +40,8 @@ class FeatureSettings(Settings):
     )
     channel: int = setting(0, "Number of the channel that is shown, from 0", step=1, ge=0)
     stage: str = setting("", "The one stage to show; empty shows all")
-    polarity: Literal["dark", "bright"] = _as_predicted("polarity")
+    polarity: Literal["dark", "bright"] = setting(
+        _as_predicted("polarity").default, "Whether flaws are darker or brighter than their surroundings"
+    )
     tile: int = _as_predicted("tile")
     device: Literal["auto", "cpu", "cuda", "mps"] = _as_predicted("device")

@@ -66,7 +66,7 @@ def _view(
         raise RadiographError(f"{film.name}: {fault}") from fault
     shrunk = oversampling(plane) if settings.oversampled == "shrink" else 1
     quality = Quality(scales=tuple(scale / shrunk for scale in resolved.scales), merge=resolved.merge)
-    return View(plane, normalisation, settings.polarity == "bright", quality, model.halo, model.stride)
+    return View(plane, normalisation, settings.polarity, quality, model.halo, model.stride)
 
 
 def _plane(

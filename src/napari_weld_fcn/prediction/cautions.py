@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_weld_fcn.prediction.settings import Polarity
 from napari_weld_fcn.prediction.survey import clipped_share
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
@@ -29,6 +30,16 @@ def clipping(radiograph: Radiograph) -> list[str]:
     return [
         f"{radiograph.name}: {share:.0%} of {what} is at the black or white end of its scale{more}; "
         "flaws cannot be seen there, so digitise it again with a wider window."
+    ]
+
+
+def both_polarities(polarity: Polarity, name: str) -> list[str]:
+    """Say what else counts where dark and bright were both looked for."""
+    if polarity != "either":
+        return []
+    return [
+        f"{name}: dark and bright were both looked for and the stronger was kept, so bright wires, "
+        "letters and inclusions count as indications too."
     ]
 
 

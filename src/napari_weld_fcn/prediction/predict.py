@@ -148,6 +148,7 @@ def _predicted(
     seconds = time.perf_counter() - start
     warnings = [
         *cautions.clipping(film),
+        *cautions.both_polarities(settings.polarity, film.name),
         *cautions.rounding([plane.difference for plane in planes], film.name),
         *cautions.oversampled([plane.scales for plane in planes], resolved.scales, film.name),
         *cautions.scale(table["length_px"], ready.card.flaw_size_px, resolved.min_size_px, film.name),

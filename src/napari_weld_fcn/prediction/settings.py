@@ -6,6 +6,8 @@ from typing import Literal
 
 from napari_weld_fcn.settings import Settings, setting
 
+Polarity = Literal["dark", "bright", "either"]
+
 
 class PredictionSettings(Settings):
     """One call of `predict`; zero means that the model, the file or the program chooses."""
@@ -13,8 +15,10 @@ class PredictionSettings(Settings):
     threshold: float = setting(
         0.0, "Probability above which a pixel is marked; 0 takes the model's own", step=0.01, ge=0, lt=1
     )
-    polarity: Literal["dark", "bright"] = setting(
-        "dark", "Whether flaws are darker or brighter than their surroundings"
+    polarity: Polarity = setting(
+        "dark",
+        "Flaws are darker or brighter than their surroundings; either keeps the stronger of both, so "
+        "that bright wires and inclusions count as well",
     )
     min_size: float = setting(
         0.0, "Smallest maximum Feret length of an indication; 0 takes the model's own", step=0.5, ge=0

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from napari_weld_fcn.events import Message, OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.network.card import Quality
 from napari_weld_fcn.prediction.engine import Engine
 from napari_weld_fcn.prediction.resampling import enlarged, resampled, shifted, taps
+from napari_weld_fcn.prediction.settings import Polarity
 from napari_weld_fcn.prediction.tiles import Box, split, surround, tile_shape
 from napari_weld_fcn.radiograph.normalisation import Normalisation
 
@@ -48,8 +49,8 @@ class View:
         ``(rows, columns)``, any real dtype, perhaps lazy.
     normalisation
         Of the whole plane.
-    negated
-        Whether flaws are brighter than their surroundings.
+    polarity
+        Whether flaws are darker or brighter than their surroundings, or either.
     quality
         Scales, and how they are merged.
     halo, stride
@@ -58,7 +59,7 @@ class View:
 
     pixels: Any
     normalisation: Normalisation
-    negated: bool
+    polarity: Polarity
     quality: Quality
     halo: int
     stride: int
@@ -73,10 +74,17 @@ class View:
         """Rows and columns of the plane enlarged by `scale`."""
         return enlarged(self.shape[0], scale), enlarged(self.shape[1], scale)
 
+    @property
+    def readings(self) -> tuple[View, ...]:
+        """The views that are predicted and of which the stronger counts: one for each polarity."""
+        if self.polarity != "either":
+            return (self,)
+        return replace(self, polarity="dark"), replace(self, polarity="bright")
+
     def read(self, box: Box) -> NDArray[np.float32]:
-        """Return the normalised pixels of `box`, dark flaws always below their surroundings."""
+        """Return the normalised pixels of `box`; flaws of its polarity are below their surroundings."""
         values = self.normalisation.apply(np.asarray(self.pixels[box.slices]))
-        return np.negative(values, out=values) if self.negated else values
+        return np.negative(values, out=values) if self.polarity == "bright" else values
 
     def window(self, box: Box, scale: float) -> torch.Tensor:
         """Return `box` of the film enlarged by `scale`."""
@@ -148,16 +156,24 @@ def sweep(
 
 
 def compute(view: View, engine: Engine, box: Box, should_stop: ShouldStop) -> NDArray[np.float32]:
-    """Return the probability of one tile: float32, the shape of `box`."""
-    first, *others = view.quality.scales
+    """Return the probability of one tile: float32, the shape of `box`; the stronger of two polarities."""
     with torch.inference_mode():
-        merged = _at_scale(view, engine, box, first, should_stop)
-        for scale in others:
-            found = _at_scale(view, engine, box, scale, should_stop)
-            merged = torch.maximum(merged, found) if view.quality.merge == "max" else merged + found
-        if others and view.quality.merge == "mean":
-            merged = merged / len(view.quality.scales)
-        return merged.cpu().numpy()
+        first, *others = (_merged(each, engine, box, should_stop) for each in view.readings)
+        for found in others:
+            first = torch.maximum(first, found)
+        return first.cpu().numpy()
+
+
+def _merged(view: View, engine: Engine, box: Box, should_stop: ShouldStop) -> torch.Tensor:
+    """Predict one tile at each scale of the quality."""
+    first, *others = view.quality.scales
+    merged = _at_scale(view, engine, box, first, should_stop)
+    for scale in others:
+        found = _at_scale(view, engine, box, scale, should_stop)
+        merged = torch.maximum(merged, found) if view.quality.merge == "max" else merged + found
+    if others and view.quality.merge == "mean":
+        merged = merged / len(view.quality.scales)
+    return merged
 
 
 def _finite(probability: NDArray[np.float32]) -> NDArray[np.float32]:

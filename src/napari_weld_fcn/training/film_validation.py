@@ -96,7 +96,7 @@ class FilmValidation:
         """Probabilities inside a box of a film, 0 elsewhere."""
         _, film = self._parts[index]
         view = View(
-            film.radiograph.pixels, self._normalisations[index], False, Quality(), model.halo, model.stride
+            film.radiograph.pixels, self._normalisations[index], "dark", Quality(), model.halo, model.stride
         )
         engine = engine_for(model, device, FLOAT32)
         out = np.zeros(view.shape, np.float32)

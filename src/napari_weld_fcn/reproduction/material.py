@@ -1,0 +1,108 @@
+"""From films to crops to pairs: what an experiment trains and tests on, as dataset folders.
+
+`--simulated` makes ten films in GDXray's layout, `--gdxray` takes the real ones; from there on both are the
+same. Nothing is taken of a film whose mask is missing: it could be neither trained nor tested on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from napari_weld_fcn.dataset.augmentation import augment
+from napari_weld_fcn.dataset.crops import crop
+from napari_weld_fcn.dataset.pair import Pair
+from napari_weld_fcn.dataset.settings import CropSettings
+from napari_weld_fcn.dataset.store import read_dataset, write_dataset
+from napari_weld_fcn.errors import RadiographError, SettingsError
+from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop
+from napari_weld_fcn.radiograph.gdxray import GDXrayFilm, list_series, open_series
+from napari_weld_fcn.radiograph.simulation.series import simulate_series, write_series
+from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
+from napari_weld_fcn.reproduction.settings import ReproductionSettings
+from napari_weld_fcn.training.settings import PRESETS
+
+#: The series of the welds that have masks.
+WELDS = "W0001"
+#: Training, validation and test need films of their own.
+FEWEST_FILMS = 3
+#: Seed of the simulated films and of the variants.
+SEED = 0
+
+
+def simulate_films(
+    folder: Path, simulation: SimulationSettings, films: int, on_event: OnEvent, should_stop: ShouldStop
+) -> dict[str, Any]:
+    """Write the simulated films."""
+    made = simulate_series(simulation, films, SEED)
+    written = write_series(made, folder, total=films, on_event=on_event, should_stop=should_stop)
+    return {"films": len(written), "rows": simulation.rows, "columns": simulation.columns, "seed": SEED}
+
+
+def weld_films(root: Path) -> list[GDXrayFilm]:
+    """Return the films of W0001 that have a mask, without reading their pixels.
+
+    Parameters
+    ----------
+    root
+        The GDXray, its group of welds, or the series itself.
+
+    Raises
+    ------
+    RadiographError
+        If there is no such folder, no W0001 in it, or no film of it can be opened.
+    SettingsError
+        If fewer than three films have masks.
+    """
+    series = next((folder for folder in list_series(root) if folder.name == WELDS), None)
+    if series is None:
+        raise RadiographError(f"{root}: holds no series {WELDS}; give the folder of GDXray or of its welds.")
+    films = [film for film in open_series(series) if film.has_mask]
+    if len(films) < FEWEST_FILMS:
+        raise SettingsError(
+            f"{series.path}: {len(films)} of its films have masks, but {FEWEST_FILMS} are needed at least; "
+            "the masks are the series W0002, beside it."
+        )
+    return films
+
+
+def cut_crops(
+    root: Path, folder: Path, settings: CropSettings, on_event: OnEvent, should_stop: ShouldStop
+) -> dict[str, Any]:
+    """Cut the paper's crops out of all films and write them."""
+    films = weld_films(root)
+
+    def crops() -> Iterator[Pair]:
+        for film in films:
+            yield from crop(film.radiograph(), film.mask(), settings, on_event=_named(film.name, on_event))
+
+    total = len(films) * settings.crops_per_film
+    written = write_dataset(crops(), folder, total=total, on_event=on_event, should_stop=should_stop)
+    places = read_dataset(folder).places()
+    flaw = sum(place.flaw_pixels for place in places)
+    return {
+        "films": len(films),
+        "crops": written,
+        "with_flaw": sum(place.flaw_pixels > 0 for place in places),
+        "flaw_share": flaw / sum(place.rows * place.columns for place in places),
+        "size": settings.size,
+    }
+
+
+def make_pairs(
+    crops: Path, folder: Path, settings: ReproductionSettings, on_event: OnEvent, should_stop: ShouldStop
+) -> dict[str, Any]:
+    """Vary the crops by the paper's four transforms and write all pairs."""
+    dataset = read_dataset(crops)
+    total = settings.pairs(len(dataset))
+    varied = augment(dataset, PRESETS["paper"].augmentation, total=total, seed=SEED)
+    written = write_dataset(varied, folder, total=total, on_event=on_event, should_stop=should_stop)
+    return {"pairs": written, "seed": SEED}
+
+
+def _named(film: str, on_event: OnEvent) -> OnEvent:
+    def listen(event: Event) -> None:
+        on_event(Message(f"{film}: {event.text}") if isinstance(event, Message) else event)
+
+    return listen

@@ -1,0 +1,137 @@
+"""What of an experiment is done, on disk, so that nothing is done twice.
+
+Each part is a function that gives numbers. What it gave is written down with its time, whole or not at all,
+and given again when it is asked for again. A part that was begun before and never finished says so, since its
+time is then that of its last attempt alone.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_weld_fcn.errors import SettingsError
+from napari_weld_fcn.radiograph.output import write_text
+from napari_weld_fcn.training.state import make_folder
+
+SETTINGS = "settings.json"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One finished part.
+
+    Attributes
+    ----------
+    name
+        What it is called.
+    values
+        What it gave; JSON.
+    seconds, cpu_seconds
+        What it took, by the clock and of all processors, in the session that finished it.
+    resumed
+        Whether an earlier session had begun it.
+    """
+
+    name: str
+    values: dict[str, Any]
+    seconds: float
+    cpu_seconds: float
+    resumed: bool
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of the experiment in one folder.
+
+    Attributes
+    ----------
+    folder
+        The experiment's.
+    """
+
+    folder: Path
+
+    def begin(self, about: Mapping[str, Any]) -> None:
+        """Make the folder, or check that it holds this very experiment.
+
+        Parameters
+        ----------
+        about
+            What the experiment is; JSON.
+
+        Raises
+        ------
+        SettingsError
+            If it holds another one, or cannot be read.
+        WeldFcnError
+            If it cannot be made or written to.
+        """
+        path = self.folder / SETTINGS
+        if path.exists():
+            self._check(path, about)
+            return
+        make_folder(self.folder / "parts")
+        write_text(path, json.dumps(about, indent=1) + "\n")
+
+    def done(self, name: str) -> Part | None:
+        """Return a part that is finished, or None.
+
+        Raises
+        ------
+        SettingsError
+            If its file is damaged.
+        """
+        path = self._path(name)
+        if not path.exists():
+            return None
+        try:
+            return Part(name=name, **json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, RecursionError) as fault:
+            raise SettingsError(
+                f"{path}: is damaged ({fault}); delete it to have this part done again."
+            ) from fault
+
+    def do(self, name: str, work: Callable[[], dict[str, Any]]) -> Part:
+        """Return a part, doing it where it is not done.
+
+        Raises
+        ------
+        SettingsError
+            If its file is damaged.
+        WeldFcnError
+            If it cannot be written.
+        """
+        before = self.done(name)
+        if before is not None:
+            return before
+        begun = self.folder / "parts" / f"{name}.begun"
+        resumed = begun.exists()
+        write_text(begun, "")
+        clock, cpu = time.perf_counter(), time.process_time()
+        values = work()
+        part = Part(name, values, time.perf_counter() - clock, time.process_time() - cpu, resumed)
+        told = {key: getattr(part, key) for key in ("values", "seconds", "cpu_seconds", "resumed")}
+        write_text(self._path(name), json.dumps(told, indent=1, allow_nan=False) + "\n")
+        begun.unlink()
+        return part
+
+    def _path(self, name: str) -> Path:
+        return self.folder / "parts" / f"{name}.json"
+
+    def _check(self, path: Path, about: Mapping[str, Any]) -> None:
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as fault:
+            raise SettingsError(f"{path}: cannot be read ({fault}); take another folder.") from fault
+        other = [name for name in about if not isinstance(before, dict) or before.get(name) != about[name]]
+        if other:
+            was = before.get(other[0]) if isinstance(before, dict) else None
+            raise SettingsError(
+                f"{self.folder}: holds an experiment whose {other[0]} is {was!r} and not "
+                f"{about[other[0]]!r}; take another folder, or go on with the same settings."
+            )
