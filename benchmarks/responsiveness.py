@@ -6,9 +6,9 @@ and table, with PyTorch imported and the layers already there; making the layers
 a large image; and the first import of PyTorch, which holds Python's lock now and then. Of cropping and
 augmenting, what follows the form (survey, gallery) and the job into a dataset folder are told, and apart from
 them the job whose result becomes layers, which napari uploads. Beside the stalls stands the most memory that
-each took over what there was when the films were shown (Linux). Of training, the time from its first step to its
-end is told, once without and once with the layer that shows what the network predicts, and apart from it the
-making of that layer.
+each took over what there was when the films were shown (Linux). Of training, the time from its first step to
+its end is told, once without and once with the layer that shows what the network predicts, and apart from it
+the making of that layer.
 
     xvfb-run -a -s '-screen 0 1600x1000x24' python benchmarks/responsiveness.py
 """
