@@ -12,13 +12,17 @@ import numpy as np
 import torch
 
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
-from napari_weld_fcn.errors import DatasetError
+from napari_weld_fcn.errors import DatasetError, Stopped
 from napari_weld_fcn.evaluation.scores import ThresholdCounts, threshold_counts
-from napari_weld_fcn.events import Validated
+from napari_weld_fcn.events import ShouldStop, Validated, never
 
 
 def validate_crops(
-    network: torch.nn.Module, pairs: Sequence[Pair], positions: Sequence[int], step: int
+    network: torch.nn.Module,
+    pairs: Sequence[Pair],
+    positions: Sequence[int],
+    step: int,
+    should_stop: ShouldStop = never,
 ) -> Validated:
     """Score a network at the threshold of its largest pooled pixel F1.
 
@@ -30,9 +34,13 @@ def validate_crops(
         The dataset, and which of its pairs validate.
     step
         Told with the scores.
+    should_stop
+        Asked after each crop.
 
     Raises
     ------
+    Stopped
+        If `should_stop` said so.
     DatasetError
         If every pixel of these crops is ignored, or a file is missing or damaged.
     """
@@ -41,6 +49,8 @@ def validate_crops(
     for probability, truth in _considered(network, (pairs[position] for position in positions)):
         more = threshold_counts(probability, truth)
         counts = more if counts is None else counts + more
+        if should_stop():
+            raise Stopped
         considered += truth.size
     if counts is None or not considered:
         raise DatasetError("Every pixel of the crops that validate is ignored.")

@@ -55,11 +55,17 @@ class Lesson(Protocol):
     def steps_per_epoch(self) -> int:
         """Steps between two validations."""
 
-    def batches(self, start: int, stop: int) -> Iterator[Batch]:
-        """Yield the batches of steps `start` to `stop`."""
+    def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
+        """Yield one rank's shares of the batches of steps `start` to `stop`."""
 
     def validate(
-        self, model: Model, device: torch.device, step: int, on_event: OnEvent, should_show: ShouldStop
+        self,
+        model: Model,
+        device: torch.device,
+        step: int,
+        on_event: OnEvent,
+        should_show: ShouldStop,
+        should_stop: ShouldStop,
     ) -> Validated:
         """Score a model on what is held out."""
 
@@ -199,15 +205,21 @@ class CropLesson:
         """Steps in which every draw of an epoch is shown once."""
         return self.source.steps_per_epoch
 
-    def batches(self, start: int, stop: int) -> Iterator[Batch]:
-        """Yield the batches of steps `start` to `stop`."""
-        return self.source.batches(start, stop)
+    def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
+        """Yield one rank's shares of the batches of steps `start` to `stop`."""
+        return self.source.batches(start, stop, rank, ranks)
 
     def validate(
-        self, model: Model, device: torch.device, step: int, on_event: OnEvent, should_show: ShouldStop
+        self,
+        model: Model,
+        device: torch.device,
+        step: int,
+        on_event: OnEvent,
+        should_show: ShouldStop,
+        should_stop: ShouldStop,
     ) -> Validated:
         """Score a model on the crops that are held out."""
-        return validate_crops(model.network, self.pairs, self.held_out, step)
+        return validate_crops(model.network, self.pairs, self.held_out, step, should_stop)
 
 
 @dataclass(frozen=True)
@@ -278,15 +290,23 @@ class FilmLesson:
         """Steps in which about as many pixels are shown as are labelled."""
         return self.source.steps_per_epoch
 
-    def batches(self, start: int, stop: int) -> Iterator[Batch]:
-        """Yield the batches of steps `start` to `stop`."""
-        return self.source.batches(start, stop)
+    def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
+        """Yield one rank's shares of the batches of steps `start` to `stop`."""
+        return self.source.batches(start, stop, rank, ranks)
 
     def validate(
-        self, model: Model, device: torch.device, step: int, on_event: OnEvent, should_show: ShouldStop
+        self,
+        model: Model,
+        device: torch.device,
+        step: int,
+        on_event: OnEvent,
+        should_show: ShouldStop,
+        should_stop: ShouldStop,
     ) -> Validated:
         """Score a model on the films that are held out."""
-        return self.validation.validate(model, device, step, on_event=on_event, should_show=should_show)
+        return self.validation.validate(
+            model, device, step, on_event=on_event, should_show=should_show, should_stop=should_stop
+        )
 
 
 def _series(path: Path, on_event: OnEvent) -> Films:

@@ -22,6 +22,7 @@ from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.settings import AugmentationSettings
 from napari_weld_fcn.radiograph.normalisation import full_scale, measure
 from napari_weld_fcn.training.patches import Batch
+from napari_weld_fcn.training.sources import batch_of_windows
 
 #: Of so many windows one is drawn around a flaw.
 ONE_FLAWED_OF = 3
@@ -72,16 +73,11 @@ class FilmSource:
         rows, columns = self.size
         return max(LEAST_STEPS, math.ceil(int(self._labelled[-1]) / (self.batch * rows * columns)))
 
-    def batches(self, start: int, stop: int) -> Iterator[Batch]:
-        """Yield the batches of steps `start` to `stop`."""
+    def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
+        """Yield the batches of steps `start` to `stop`; of each every `ranks`-th window from `rank` on."""
         for step in range(start, stop):
-            windows = [self.shown(step, number) for number in range(self.batch)]
-            masks = np.stack([mask for _, mask in windows])[:, None]
-            yield Batch(
-                pixels=np.stack([pixels for pixels, _ in windows])[:, None],
-                truth=(masks == FLAW).astype(np.float32),
-                ignored=masks == IGNORED,
-            )
+            windows = [self.shown(step, number) for number in range(rank, self.batch, ranks)]
+            yield batch_of_windows(windows, self.size)
 
     def shown(self, step: int, number: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Normalised pixels and mask of window `number` of a step, both ``(rows, columns)`` of `size`."""

@@ -56,6 +56,7 @@ class FilmValidation:
         *,
         on_event: OnEvent = ignore,
         should_show: ShouldStop = never,
+        should_stop: ShouldStop = never,
     ) -> Validated:
         """Score a model at the threshold of its largest pooled pixel F1.
 
@@ -69,11 +70,16 @@ class FilmValidation:
             Told with the scores.
         on_event
             Is handed a `FilmPredicted` for each film while `should_show` says so.
+
+        Raises
+        ------
+        Stopped
+            If `should_stop` said so.
         """
         counts: ThresholdCounts | None = None
         considered = 0
         for index, (part, film) in enumerate(self._parts):
-            probability = self._predicted(index, model, device, _box(part))
+            probability = self._predicted(index, model, device, _box(part), should_stop)
             labelled = film.mask != IGNORED
             more = threshold_counts(probability[labelled], film.mask[labelled] == FLAW)
             counts = more if counts is None else counts + more
@@ -81,7 +87,7 @@ class FilmValidation:
             if should_show():
                 whole = Box(0, 0, *film.mask.shape)
                 if _box(part) != whole:
-                    probability = self._predicted(index, model, device, whole)
+                    probability = self._predicted(index, model, device, whole, should_stop)
                 on_event(FilmPredicted(step, film.film, part.position, probability))
         assert counts is not None
         best = counts.best()
@@ -89,7 +95,9 @@ class FilmValidation:
         share = counts.flaws / considered
         return Validated(step, scores.f1, scores.precision, scores.recall, best.threshold, share)
 
-    def _predicted(self, index: int, model: Model, device: torch.device, box: Box) -> NDArray[np.float32]:
+    def _predicted(
+        self, index: int, model: Model, device: torch.device, box: Box, should_stop: ShouldStop
+    ) -> NDArray[np.float32]:
         """Probabilities inside a box of a film, 0 elsewhere."""
         _, film = self._parts[index]
         view = View(
@@ -97,7 +105,7 @@ class FilmValidation:
         )
         engine = engine_for(model, device, FLOAT32)
         out = np.zeros(view.shape, np.float32)
-        sweep(view, engine, default_tile(view, engine), box, out, ignore, never)
+        sweep(view, engine, default_tile(view, engine), box, out, ignore, should_stop)
         return out
 
 

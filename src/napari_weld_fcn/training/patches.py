@@ -12,8 +12,9 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -56,6 +57,11 @@ class Batch:
     pixels: np.ndarray
     truth: np.ndarray
     ignored: np.ndarray | None = None
+
+    def part(self, patches: slice) -> Batch:
+        """Return some of its patches."""
+        arrays: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: array[patches] for name, array in arrays.items() if array is not None})
 
 
 def patch(

@@ -8,9 +8,11 @@ best model so far.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -21,11 +23,20 @@ from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction.device import choose_device
 from napari_weld_fcn.training.data import Data, Material, material_of, saved_material
-from napari_weld_fcn.training.fit import begin, fit
-from napari_weld_fcn.training.hardware import resolve_precision
+from napari_weld_fcn.training.fit import Source, begin, fit, follow
+from napari_weld_fcn.training.hardware import Place, check_devices, fabric_for, resolve_precision
+from napari_weld_fcn.training.processes import joined
+from napari_weld_fcn.training.ranks import Ranks
 from napari_weld_fcn.training.run_card import card_of
 from napari_weld_fcn.training.run_folder import Row, RunFolder
 from napari_weld_fcn.training.settings import PRESETS, FitSettings, RunSettings, TrainSettings
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+_NOT_EXACT = (
+    "A run by minutes depends on how fast the computer is: repeated or resumed, it ends with other weights."
+)
 
 #: What `start_from` is where no model is trained further.
 NOTHING = "nothing"
@@ -123,6 +134,7 @@ def train(
             f"Model {start.card.name} is trained on as it is; another network can start from nothing only."
         )
     precision = resolve_precision(settings.precision, settings.device)
+    check_devices(settings.device, settings.devices)
     about = RunSettings(
         train=settings.model_copy(update={"precision": precision}),
         network=start.card.network if start else network or given.network,
@@ -182,6 +194,25 @@ def resume(
     return _Run(folder, material).go_on(on_event, should_stop, should_pause, should_show)
 
 
+def follow_run(run: Path, data: str, place: Place, say_ready: Callable[[], None]) -> None:
+    """Share the steps of a run that another process leads.
+
+    Parameters
+    ----------
+    run, data
+        Its folder, and that of its data; empty data are in the run's folder.
+    place
+        Of this process.
+    say_ready
+        Called when all is read and the others can be joined.
+    """
+    folder = RunFolder(run)
+    about = folder.read_settings()
+    shared = _Run(folder, material_of(data) if data else saved_material(folder.data, about.kind))
+    say_ready()
+    shared.follow(fabric_for(about.train.device, shared.fit_settings.precision, place))
+
+
 def _start(start_from: str | Path | Model) -> Model | None:
     if isinstance(start_from, Model):
         return start_from
@@ -210,32 +241,54 @@ class _Run:
         self.folder.add_session(str(device))
         for note in self.material.notes(self.about):
             on_event(Message(note))
-        network = self._network()
+        if self.fit_settings.seconds:
+            on_event(Message(_NOT_EXACT))
         try:
-            result = fit(
-                network,
-                self.lesson.batches,
-                self._validate,
-                self.fit_settings,
-                self.folder.state,
-                device=device.type,
-                freeze_statistics=self.start is not None,
-                keep=self._keep,
-                enough=self._enough,
-                on_event=on_event,
-                should_stop=should_stop,
-                should_pause=should_pause,
-            )
+            with self._fabric() as fabric:
+                result = fit(
+                    self._network(),
+                    self._source(fabric),
+                    lambda averaged, step: self._validate(averaged, step, should_stop),
+                    self.fit_settings,
+                    self.folder.state,
+                    fabric=fabric,
+                    freeze_statistics=self.start is not None,
+                    keep=self._keep,
+                    enough=self._enough,
+                    on_event=on_event,
+                    should_stop=should_stop,
+                    should_pause=should_pause,
+                )
         except Stopped:
             return self._stopped()
-        except torch.OutOfMemoryError as fault:
-            batch = self.about.train.batch
-            raise SettingsError(
-                f"{device} has not enough memory for {batch} crops in a step; take a smaller batch."
-            ) from fault
-        if result.history[-1].step < self.fit_settings.steps:
+        if self._enough(result.history):
             on_event(Message(f"No better validation for {self.about.train.patience} epochs: ended."))
         return self._result(stopped=False)
+
+    def follow(self, fabric: Fabric) -> None:
+        """Share the steps of the process that leads the run."""
+        follow(
+            self._network(),
+            self._source(fabric),
+            self.fit_settings,
+            self.folder.state,
+            fabric,
+            freeze_statistics=self.start is not None,
+        )
+
+    @contextmanager
+    def _fabric(self) -> Iterator[Fabric]:
+        train, precision = self.about.train, self.fit_settings.precision
+        if train.devices == 1:
+            yield fabric_for(train.device, precision)
+            return
+        data = self.material.folder
+        with joined(self.folder.path, data, train.device, precision, train.devices) as fabric:
+            yield fabric
+
+    def _source(self, fabric: Fabric) -> Source:
+        ranks = Ranks(fabric)
+        return lambda start, stop: self.lesson.batches(start, stop, ranks.rank, ranks.count)
 
     def _fit_settings(self) -> FitSettings:
         train, each = self.about.train, self.lesson.steps_per_epoch
@@ -247,6 +300,7 @@ class _Run:
             validate_every=each,
             learning_rate=train.rate(self.start is not None),
             warm_up=round(train.warm_up * steps),
+            seconds=60 * train.minutes,
         )
 
     def _network(self) -> torch.nn.Module:
@@ -254,11 +308,11 @@ class _Run:
             return copy.deepcopy(self.start.network)
         return Model.create(Card(name="new", network=self.about.network), seed=self.about.train.seed).network
 
-    def _validate(self, averaged: torch.nn.Module, step: int) -> Validated:
+    def _validate(self, averaged: torch.nn.Module, step: int, should_stop: ShouldStop = never) -> Validated:
         network = self._mixed(averaged)
         model = Model.create(Card(name="validated", network=self.about.network), network)
         device = next(network.parameters()).device
-        return self.lesson.validate(model, device, step, self.on_event, self.should_show)
+        return self.lesson.validate(model, device, step, self.on_event, self.should_show, should_stop)
 
     def _keep(self, averaged: torch.nn.Module, scores: Validated) -> None:
         """Write a validated network as the last model, and as the best where it is."""

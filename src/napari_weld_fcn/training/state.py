@@ -56,6 +56,10 @@ class FitState:
         One entry for each validation.
     losses
         Of the steps since the last validation.
+    seconds
+        That were spent so far, pauses left out.
+    parts
+        In which a batch is shown, one after the other, for lack of memory.
     """
 
     network: torch.nn.Module
@@ -65,6 +69,8 @@ class FitState:
     step: int = 0
     history: list[Validated] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    parts: int = 1
 
     def save(self, folder: Path) -> None:
         """Write the state whole or not at all."""
@@ -77,6 +83,8 @@ class FitState:
             "step": str(self.step),
             "history": json.dumps([asdict(v) for v in self.history]),
             "losses": json.dumps(self.losses),
+            "seconds": str(self.seconds),
+            "parts": str(self.parts),
             "settings": self.settings.model_dump_json(),
         }
         with written_whole(folder / STATE_FILE) as path:
@@ -106,6 +114,7 @@ class FitState:
             self.step = int(about["step"])
             self.history = [Validated(**entry) for entry in json.loads(about["history"])]
             self.losses = json.loads(about.get("losses", "[]"))
+            self.seconds, self.parts = float(about["seconds"]), int(about["parts"])
         except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
             raise ModelError(f"{path} is no state that this fit can resume from: {error}") from error
 
