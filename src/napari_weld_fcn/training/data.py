@@ -55,6 +55,14 @@ class Lesson(Protocol):
     def steps_per_epoch(self) -> int:
         """Steps between two validations."""
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of what a step shows."""
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that films or crops take, at most."""
+
     def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
         """Yield one rank's shares of the batches of steps `start` to `stop`."""
 
@@ -205,6 +213,16 @@ class CropLesson:
         """Steps in which every draw of an epoch is shown once."""
         return self.source.steps_per_epoch
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of what a step shows."""
+        return self.source.size
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that crops take, at most, if they have 8 bits."""
+        return 2 * self.source.kept_pixels
+
     def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
         """Yield one rank's shares of the batches of steps `start` to `stop`."""
         return self.source.batches(start, stop, rank, ranks)
@@ -277,6 +295,7 @@ class FilmLesson:
 
     def __init__(self, films: Sequence[LabelledFilm], about: RunSettings, split: FilmSplit) -> None:
         self.validation = FilmValidation(films, split)
+        self._held_bytes = sum(int(film.radiograph.pixels.nbytes) + 2 * film.mask.nbytes for film in films)
         self.source = FilmSource(
             [part.of(films) for part in split.training],
             about.augmentation,
@@ -289,6 +308,16 @@ class FilmLesson:
     def steps_per_epoch(self) -> int:
         """Steps in which about as many pixels are shown as are labelled."""
         return self.source.steps_per_epoch
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of what a step shows."""
+        return self.source.size
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that films, their masks and those of the parts take."""
+        return self._held_bytes
 
     def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
         """Yield one rank's shares of the batches of steps `start` to `stop`."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,28 +158,37 @@ class _Drawn:
 
     def cut(self, centre: tuple[int, int], size: tuple[int, int], whole: tuple[int, ...]) -> Pair:
         """Cut `whole` pixels around a window of `size` that lies about `centre`, as far inside as it can."""
-        places = []
+        starts = []
         for at, part, more, (first, last) in zip(centre, size, whole, self._spans, strict=True):
             start = int(np.clip(at - part // 2, first, max(first, last - part)))
-            places.append(np.arange(more) + start - (more - part) // 2)
-        rows, columns = places
-        inside = np.ix_(
-            *(_reflected(place, edge) for place, edge in zip(places, self.mask.shape, strict=True))
-        )
-        mask = self.mask[inside]
-        mask[(rows < 0) | (rows >= self.mask.shape[0])] = IGNORED
-        mask[:, (columns < 0) | (columns >= self.mask.shape[1])] = IGNORED
+            starts.append(start - (more - part) // 2)
+        pixels, mask = self._read(starts, whole)
         return Pair(
             name=self.radiograph.name,
-            pixels=self.pixels[inside],
+            pixels=pixels,
             mask=mask,
             film=self.radiograph.film,
-            row=int(rows[0]),
-            column=int(columns[0]),
+            row=starts[0],
+            column=starts[1],
             normalisation=self.normalisation,
             full_scale=self.full_scale,
             pixel_size_mm=self.radiograph.pixel_size_mm,
         )
+
+    def _read(self, starts: list[int], size: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+        """Pixels and mask from a place on; reflected, and ignored in the mask, outside of the film."""
+        shape = self.mask.shape
+        if all(
+            start >= 0 and start + more <= edge for start, more, edge in zip(starts, size, shape, strict=True)
+        ):
+            inside = tuple(slice(start, start + more) for start, more in zip(starts, size, strict=True))
+            return self.pixels[inside].copy(), self.mask[inside].copy()
+        rows, columns = (np.arange(start, start + more) for start, more in zip(starts, size, strict=True))
+        mirrored = np.ix_(_reflected(rows, shape[0]), _reflected(columns, shape[1]))
+        mask = self.mask[mirrored]
+        mask[(rows < 0) | (rows >= shape[0])] = IGNORED
+        mask[:, (columns < 0) | (columns >= shape[1])] = IGNORED
+        return self.pixels[mirrored], mask
 
 
 def _span(labelled: NDArray[np.bool_], edge: int) -> tuple[int, int]:

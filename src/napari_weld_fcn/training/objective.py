@@ -13,6 +13,7 @@ Abraham and Khan 2019, A novel focal Tversky loss function with improved attenti
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -115,7 +116,7 @@ def focal_tversky(
     # Where nothing is left to learn the root has no finite slope.
     least = 1e-7
     power = 1 / gamma
-    return torch.pow(torch.clamp(1 - index, min=least), power) - least**power
+    return torch.pow(torch.clamp(1 - index, min=least), power) - math.pow(least, power)
 
 
 def _takes_part(logits: torch.Tensor, ignored: torch.Tensor | None) -> torch.Tensor:

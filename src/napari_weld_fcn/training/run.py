@@ -25,6 +25,7 @@ from napari_weld_fcn.prediction.device import choose_device
 from napari_weld_fcn.training.data import Data, Material, material_of, saved_material
 from napari_weld_fcn.training.fit import Source, begin, fit, follow
 from napari_weld_fcn.training.hardware import Place, check_devices, fabric_for, resolve_precision
+from napari_weld_fcn.training.memory import estimate, memory_of_computer
 from napari_weld_fcn.training.processes import joined
 from napari_weld_fcn.training.ranks import Ranks
 from napari_weld_fcn.training.run_card import card_of
@@ -56,12 +57,15 @@ class TrainResult:
         The validation of that model.
     stopped
         Whether the run was stopped and can be resumed.
+    memory_bytes
+        What the run was estimated to need, in all its processes; of GPUs their own memory.
     """
 
     run: Path
     model: Path
     best: Row
     stopped: bool
+    memory_bytes: int
 
 
 def train(
@@ -243,6 +247,7 @@ class _Run:
             on_event(Message(note))
         if self.fit_settings.seconds:
             on_event(Message(_NOT_EXACT))
+        on_event(Message(self._told_memory()))
         try:
             with self._fabric() as fabric:
                 result = fit(
@@ -289,6 +294,21 @@ class _Run:
     def _source(self, fabric: Fabric) -> Source:
         ranks = Ranks(fabric)
         return lambda start, stop: self.lesson.batches(start, stop, ranks.rank, ranks.count)
+
+    def memory_bytes(self) -> int:
+        """Estimate what the run needs, in all its processes."""
+        train = self.about.train
+        kind = choose_device(train.device).type
+        patches = -(-train.batch // train.devices)
+        each = estimate(self._network(), patches, self.lesson.size, kind)
+        return train.devices * (each + self.lesson.held_bytes)
+
+    def _told_memory(self) -> str:
+        needed, there = self.memory_bytes(), memory_of_computer()
+        text = f"Training needs about {needed / 1e9:.1f} GB of memory"
+        if choose_device(self.about.train.device).type == "cpu" and there and needed > there:
+            text += f", and this computer has {there / 1e9:.1f} GB; take a smaller batch or window"
+        return f"{text}."
 
     def _fit_settings(self) -> FitSettings:
         train, each = self.about.train, self.lesson.steps_per_epoch
@@ -349,12 +369,12 @@ class _Run:
             state.load(self.folder.state)
             row = self._row(self._validate(state.averaged, state.step))
             Model.create(self._card(row), self._mixed(state.averaged)).save(self.folder.best)
-            return TrainResult(self.folder.path, self.folder.best, row, stopped=True)
+            return TrainResult(self.folder.path, self.folder.best, row, True, self.memory_bytes())
         return self._result(stopped=True)
 
     def _result(self, *, stopped: bool) -> TrainResult:
         best = max(self.folder.history(), key=lambda row: (row.f1, row.step))
-        return TrainResult(self.folder.path, self.folder.best, best, stopped)
+        return TrainResult(self.folder.path, self.folder.best, best, stopped, self.memory_bytes())
 
     def _row(self, scores: Validated) -> Row:
         return Row.of(scores, scores.step // self.lesson.steps_per_epoch)

@@ -137,6 +137,7 @@ class CropSource:
         )
         self.size = (rows, columns)
         largest = max(places[i].rows * places[i].columns for i in positions)
+        self.kept_pixels = min(sum(places[i].rows * places[i].columns for i in positions), _KEPT_PIXELS)
         self._read = lru_cache(maxsize=max(1, _KEPT_PIXELS // largest))(pairs.__getitem__)
 
     @property
