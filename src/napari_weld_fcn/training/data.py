@@ -26,6 +26,7 @@ from napari_weld_fcn.dataset.store import Dataset, is_dataset, read_dataset, wri
 from napari_weld_fcn.errors import DatasetError, RadiographError
 from napari_weld_fcn.events import Message, OnEvent, ShouldStop, Validated, ignore
 from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.radiograph.gdxray import open_series
 from napari_weld_fcn.radiograph.normalisation import full_scale, measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
@@ -286,8 +287,10 @@ class Films:
         write_dataset((_pair_of(film, number) for number, film in enumerate(self.films)), folder)
 
     def notes(self, about: RunSettings) -> list[str]:
-        """Nothing that the split does not say."""
-        return []
+        """Name the films that are shown with half of their pixels."""
+        names = [film.film for film in self.films if oversampling(film.radiograph.pixels) > 1]
+        text = f"{', '.join(names)}: more pixels than detail, so half of them are shown, as in a prediction."
+        return [text] if names else []
 
 
 class FilmLesson:

@@ -21,13 +21,14 @@ from napari_weld_fcn.events import FilmPredicted, OnEvent, ShouldStop, Validated
 from napari_weld_fcn.network.card import Quality
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.engine import FLOAT32, engine_for
+from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.prediction.sweep import View, default_tile, sweep
 from napari_weld_fcn.prediction.tiles import Box
 from napari_weld_fcn.radiograph.normalisation import measure
 
 
 class FilmValidation:
-    """The films that validate, normalised once.
+    """The films that validate, normalised once, and shrunk where a prediction shrinks them.
 
     Parameters
     ----------
@@ -45,6 +46,9 @@ class FilmValidation:
     def __init__(self, films: Sequence[LabelledFilm], split: FilmSplit) -> None:
         self._parts = [(part, part.of(films)) for part in split.validation]
         self._normalisations = [measure(film.radiograph.pixels) for _, film in self._parts]
+        self._qualities = [
+            Quality(scales=(1 / oversampling(film.radiograph.pixels),)) for _, film in self._parts
+        ]
         if all((film.mask == IGNORED).all() for _, film in self._parts):
             raise DatasetError("Every pixel of the films that validate is ignored.")
 
@@ -101,7 +105,12 @@ class FilmValidation:
         """Probabilities inside a box of a film, 0 elsewhere."""
         _, film = self._parts[index]
         view = View(
-            film.radiograph.pixels, self._normalisations[index], False, Quality(), model.halo, model.stride
+            film.radiograph.pixels,
+            self._normalisations[index],
+            False,
+            self._qualities[index],
+            model.halo,
+            model.stride,
         )
         engine = engine_for(model, device, FLOAT32)
         out = np.zeros(view.shape, np.float32)

@@ -18,7 +18,7 @@ PROGRAM_BYTES = 0.33e9
 #: Gradients alive at one time, in units of the largest result.
 _UNDER_WAY = 3
 #: Memory that a processor's steps keep, over what they use at once: freed pieces do not always fit again.
-_KEPT = 1.5
+_KEPT = 1.7
 #: Edge of the patch that is counted, pixels.
 _EDGE = 64
 

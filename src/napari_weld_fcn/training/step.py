@@ -144,14 +144,13 @@ class Stepper:
         """Turn sums over this rank's patches into means over all; the statistics become one too."""
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         number = torch.tensor(float(patches), device=loss.device)
-        if self.ranks.count > 1 and not self.freeze_statistics:
-            torch._foreach_mul_(self._statistics, float(patches))
-        shared = [] if self.freeze_statistics else self._statistics
-        self.ranks.sum([*gradients, loss, number, *shared])
+        statistics = [] if self.freeze_statistics or self.ranks.count == 1 else self._statistics
+        for each in statistics:
+            each *= patches
+        self.ranks.sum([*gradients, loss, number, *statistics])
         share = 1 / float(number)
-        torch._foreach_mul_(gradients, share)
-        if self.ranks.count > 1 and shared:
-            torch._foreach_mul_(shared, share)
+        for each in (*gradients, *statistics):
+            each *= share
         return float(loss) * share
 
     def _halve(self, patches: int, fault: BaseException) -> None:
