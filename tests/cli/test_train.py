@@ -47,7 +47,7 @@ def test_what_is_trained_is_what_the_python_call_trains(weld_fcn, dataset, tmp_p
     options = [*SMALL, "--epochs", "2", "--seed", "3", "--validate", "film_1", "--json"]
     result = weld_fcn("train", dataset, run, *options)
     assert result.exit_code == 0, result.stderr
-    assert set(result.json) == {"run", "model", "best", "stopped"}
+    assert set(result.json) == {"run", "model", "best", "stopped", "memory_bytes"}
     assert set(result.json["best"]) == {"epoch", "f1", "threshold"}
     assert (result.json["run"], result.json["stopped"]) == (str(run), False)
     model = Model.load(result.json["model"])
@@ -62,6 +62,17 @@ def test_what_is_trained_is_what_the_python_call_trains(weld_fcn, dataset, tmp_p
     assert model.sha256 == Model.load(same.model).sha256
     assert result.json["best"]["f1"] == same.best.f1
     assert "step 1" in result.stderr and "F1" in result.stderr
+
+
+def test_a_series_is_trained_on_by_the_minute(weld_fcn, tmp_path):
+    options = ["--films", "2", "--size", "160x64", "--seed", "7", "--flaw-density", "50"]
+    assert weld_fcn("simulate", tmp_path / "films", *options).exit_code == 0
+    run = [tmp_path / "films", tmp_path / "run", *SMALL, "--minutes", "0.05", "--window", "32", "--json"]
+    result = weld_fcn("train", *run)
+    assert result.exit_code == 0, result.stderr
+    assert "the score is that of whole films" in result.stderr
+    assert "it ends with other weights" in result.stderr
+    assert "GB of memory" in result.stderr and result.json["memory_bytes"] > 1e8
 
 
 def test_a_finished_run_resumes_to_the_same_answer(weld_fcn, dataset, tmp_path):

@@ -7,13 +7,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_weld_fcn.dataset.films import LabelledFilm
 from napari_weld_fcn.dataset.pair import FLAW, Pair
 from napari_weld_fcn.dataset.store import write_dataset
 from napari_weld_fcn.radiograph.normalisation import measure
+from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation import simulate
 from napari_weld_fcn.training.patches import WINDOWS
 
 EDGE = 32
+
+
+def window_films(films: int = 3, crops: int = 4) -> list[LabelledFilm]:
+    """Whole films of which `window_pairs` are the crops."""
+    pairs = window_pairs(films, crops)
+    whole = []
+    for first in range(0, len(pairs), crops):
+        pixels, mask = (
+            np.hstack([getattr(pair, part) for pair in pairs[first : first + crops]])
+            for part in ("pixels", "mask")
+        )
+        whole.append(LabelledFilm(Radiograph(pixels, name=pairs[first].film), mask))
+    return whole
 
 
 def window_pairs(films: int = 3, crops: int = 4) -> list[Pair]:
@@ -43,6 +58,12 @@ def window_pairs(films: int = 3, crops: int = 4) -> list[Pair]:
 def pairs() -> list[Pair]:
     """Twelve crops of three films."""
     return window_pairs()
+
+
+@pytest.fixture(scope="session")
+def films() -> list[LabelledFilm]:
+    """The three films, whole."""
+    return window_films()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_weld_fcn.training.objective import focal_tversky, loss_of
 from napari_weld_fcn.training.objective import objective as full_objective
 from napari_weld_fcn.training.settings import FitSettings
 
@@ -55,3 +56,56 @@ def test_overlap_pulls_a_faint_flaw_up_where_entropy_alone_is_content() -> None:
         (gradient,) = torch.autograd.grad(loss, logits)
         pull.append(-float(gradient[truth > 0].mean()))
     assert pull[1] > pull[0]
+
+
+def tversky(logits: torch.Tensor, truth: torch.Tensor, **more: object) -> torch.Tensor:
+    given = {"alpha": 0.7, "beta": 0.3, "gamma": 4 / 3, "smoothing": 1.0, **more}
+    return focal_tversky(logits, truth, **given)  # type: ignore[arg-type]
+
+
+def test_focal_tversky_is_that_of_the_paper() -> None:
+    logits, truth = patches(0.1)
+    p = logits.sigmoid()
+    hit, missed, called = (p * truth).sum(), ((1 - p) * truth).sum(), (p * (1 - truth)).sum()
+    index = (hit + 0.5) / (hit + 0.5 + 0.7 * missed + 0.3 * called)
+    assert float(tversky(logits, truth)) == pytest.approx(float((1 - index) ** 0.75), rel=1e-4)
+
+
+def test_focal_tversky_with_equal_weights_and_no_focus_is_dice() -> None:
+    logits, truth = patches(0.1)
+    dice = objective(logits, truth, dice_weight=1, smoothing=1) - objective(logits, truth, dice_weight=0)
+    assert float(tversky(logits, truth, alpha=0.5, beta=0.5, gamma=1)) == pytest.approx(float(dice), rel=1e-4)
+
+
+def test_what_is_missed_costs_more_than_what_is_called_wrongly() -> None:
+    truth = torch.zeros(1, 1, 20, 20)
+    truth[..., :10] = 1
+    missing, calling = truth.clone(), truth.clone()
+    missing[..., 8:10], calling[..., 10:12] = 0, 1
+    costs = [float(tversky(50 * (2 * marked - 1), truth)) for marked in (missing, calling)]
+    assert costs[0] > costs[1]
+
+
+@given(share=st.floats(0, 1), seed=st.integers(0, 99))
+def test_ignored_pixels_take_no_part_in_focal_tversky(share: float, seed: int) -> None:
+    logits, truth = patches(0.2, seed)
+    ignored = torch.rand(logits.shape, generator=torch.Generator().manual_seed(seed)) < share
+    spoilt = torch.where(ignored, -100 * (2 * truth - 1), logits)
+    assert tversky(logits, truth, ignored=ignored) == tversky(spoilt, truth, ignored=ignored)
+
+
+def test_a_perfect_prediction_has_a_finite_slope() -> None:
+    _, truth = patches(0.1)
+    logits = ((truth * 2 - 1) * 50).requires_grad_()
+    loss = tversky(logits, truth)
+    (gradient,) = torch.autograd.grad(loss, logits)
+    assert float(loss.detach()) == pytest.approx(0, abs=1e-5) and torch.isfinite(gradient).all()
+
+
+def test_the_settings_choose_the_objective() -> None:
+    logits, truth = patches(0.1)
+    for name, wanted in (
+        ("dice", objective(logits, truth)),
+        ("focal-tversky", tversky(logits, truth, smoothing=50.0)),
+    ):
+        assert loss_of(FitSettings(loss=name))(logits, truth, None) == wanted

@@ -18,20 +18,27 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 
 from napari_weld_fcn import Model, predict
 from napari_weld_fcn.dataset.augmentation import augment
+from napari_weld_fcn.dataset.films import LabelledFilm
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.settings import AugmentationSettings, SplitSettings
 from napari_weld_fcn.dataset.splits import Split
 from napari_weld_fcn.dataset.store import write_dataset
 from napari_weld_fcn.errors import DatasetError, ModelError, SettingsError, WeldFcnError
 from napari_weld_fcn.evaluation.scores import pixel_scores
-from napari_weld_fcn.events import Event, Message, StepDone, Validated
+from napari_weld_fcn.events import Event, FilmPredicted, Message, StepDone, Validated
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.settings import NetworkSettings
+from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.radiograph.radiograph import Radiograph
+from napari_weld_fcn.radiograph.simulation import SimulationSettings
+from napari_weld_fcn.radiograph.simulation.series import simulate_series, write_series
 from napari_weld_fcn.training.choice import best_of
 from napari_weld_fcn.training.crop_validation import validate_crops
+from napari_weld_fcn.training.data import Films, saved_material
 from napari_weld_fcn.training.keeping import Keeping
 from napari_weld_fcn.training.run import TrainResult, resume, train
 from napari_weld_fcn.training.settings import (
@@ -223,7 +230,7 @@ def test_stop_ends_a_pause(dataset: Path, tmp_path: Path) -> None:
     assert sum(isinstance(event, StepDone) for event in seen) == 1
 
 
-def killed(run: Path, dataset: Path, *step: int) -> subprocess.Popen[str]:
+def killed(run: Path, dataset: Path | str, *step: int) -> subprocess.Popen[str]:
     command = [sys.executable, str(SCRIPT), str(run), str(dataset), str(torch.get_num_threads())]
     return subprocess.Popen([*command, *map(str, step)], stdout=subprocess.PIPE, text=True)
 
@@ -241,22 +248,37 @@ def test_a_run_killed_at_a_step_and_resumed_ends_as_if_unbroken(
     assert_equal_runs(unbroken, run)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_run_on_films_in_memory_is_killed_and_resumed_without_them(tmp_path: Path) -> None:
+    whole, run = tmp_path / "whole" / "run", tmp_path / "run"
+    short(_script().films(), whole)
+    with killed(run, "films", 11) as process:
+        process.communicate()
+    resume(run)
+    assert_equal_runs(whole, run)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_twenty_kills_at_random_moments_change_nothing(unbroken: Path, dataset: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["crops", "films"])
+def test_twenty_kills_at_random_moments_change_nothing(kind: str, dataset: Path, tmp_path: Path) -> None:
+    """Each process is killed some steps after it took the run up, or while it begins, validates or saves."""
+    data = dataset if kind == "crops" else _script().films()
+    whole, run = tmp_path / "whole" / "run", tmp_path / "run"
+    short(data, whole)
     moments = random.Random(4)
-    for kill in range(20):
-        run = tmp_path / str(kill) / "run"
-        run.parent.mkdir()
-        with killed(run, dataset) as process:
+    steps = 0
+    for _ in range(20):
+        with killed(run, dataset if kind == "crops" else "films") as process:
             assert process.stdout is not None
-            for _ in range(moments.randrange(1, STEPS_PER_EPOCH * EPOCHS)):
-                process.stdout.readline()
+            for _ in range(moments.randrange(0, 3)):
+                steps += bool(process.stdout.readline())
             time.sleep(moments.uniform(0, 0.1))
             process.kill()
-        resume(run)
-        assert_equal_runs(unbroken, run)
+    assert steps
+    resume(run)
+    assert_equal_runs(whole, run)
 
 
 def test_a_kill_between_the_models_and_the_state_changes_nothing(
@@ -301,6 +323,35 @@ def test_what_was_saved_stays_where_nothing_more_can_be(dataset: Path, tmp_path:
     assert (run / "best.safetensors").read_bytes() == kept[0]
     (run / "history.csv").rmdir()
     assert not resume(run).stopped
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the size of a file like this")
+@pytest.mark.parametrize("largest", [2_000, 60_000])
+def test_a_full_disk_ends_the_run_with_a_sentence_and_loses_nothing_that_was_saved(
+    unbroken: Path, dataset: Path, tmp_path: Path, largest: int
+) -> None:
+    run = tmp_path / "run"
+    short(dataset, run, **stop_after(STEPS_PER_EPOCH + 1, []))
+    before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
+    script = (
+        "import resource, signal, sys\n"
+        "from napari_weld_fcn.errors import WeldFcnError\n"
+        "from napari_weld_fcn.training.run import resume\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "import torch\n"
+        "torch.set_num_threads(int(sys.argv[3]))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))\n"
+        "try: resume(sys.argv[1])\n"
+        "except WeldFcnError as fault: print(fault)\n"
+    )
+    command = [sys.executable, "-c", script, str(run), str(largest), str(torch.get_num_threads())]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert "cannot be written" in done.stdout and done.returncode == 0, done.stderr
+    assert all(Model.load(run / name) for name in ("best.safetensors", "last.safetensors"))
+    assert set(before) <= {file for file in run.rglob("*") if file.is_file()}
+    assert not list(run.rglob(".weld-fcn-*"))
+    resume(run)
+    assert_equal_runs(unbroken, run)
 
 
 def test_no_better_validation_for_as_long_as_patience_ends_the_run(dataset: Path, tmp_path: Path) -> None:
@@ -375,6 +426,128 @@ def test_what_is_left_open_is_chosen_by_what_a_run_starts_from() -> None:
     assert fresh.batch > tuned.batch > 0
     assert fresh.window > tuned.window > 0
     assert TrainSettings(batch=7, window=96).chosen(from_model=True).batch == 7
+
+
+# From films
+
+
+def test_films_train_and_whole_films_validate(films: list[LabelledFilm], tmp_path: Path) -> None:
+    seen: list[Event] = []
+    result = short(films, tmp_path / "run", on_event=seen.append, should_show=lambda: True)
+    validations = [event for event in seen if isinstance(event, Validated)]
+    shown = [event for event in seen if isinstance(event, FilmPredicted)]
+    assert [event.step for event in shown] == [event.step for event in validations]
+    (film,) = {event.film for event in shown}
+    about = RunSettings.model_validate_json((tmp_path / "run" / "settings.json").read_text())
+    assert (about.kind, about.dataset, about.pairs) == ("films", "", 3)
+    model = Model.load(result.model)
+    assert model.card.threshold_purpose == "largest pixel F1 on held-out films"
+    (held_out,) = [each for each in films if each.film == film]
+    found = predict(held_out.radiograph, model, PredictionSettings(device="cpu"))
+    scores = pixel_scores(found.probability > np.float32(model.card.threshold), held_out.mask == FLAW)
+    assert scores.f1 == pytest.approx(result.best.f1, abs=0.01)
+
+
+def test_a_run_has_its_own_copy_of_films_and_labels_from_memory(
+    films: list[LabelledFilm], tmp_path: Path
+) -> None:
+    sparse = films[0].mask.copy()
+    sparse[:, :40] = IGNORED
+    deep = Radiograph(films[1].radiograph.pixels.astype(np.float32), name="deep", film="film_1")
+    given = [LabelledFilm(films[0].radiograph, sparse), LabelledFilm(deep, films[1].mask)]
+    short(given, tmp_path / "run", **stop_after(1, []))
+    kept = saved_material(tmp_path / "run" / "data", "films")
+    assert isinstance(kept, Films)
+    for film, copied in zip(given, kept.films, strict=True):
+        assert copied.film == film.film and copied.radiograph.pixels.dtype == film.radiograph.pixels.dtype
+        np.testing.assert_array_equal(copied.radiograph.pixels, film.radiograph.pixels)
+        np.testing.assert_array_equal(copied.mask, film.mask)
+    again = resume(tmp_path / "run", given)
+    assert not again.stopped
+    with pytest.raises(DatasetError, match="is not the dataset that"):
+        resume(tmp_path / "run", films)
+
+
+def test_a_series_is_trained_on_where_it_lies(tmp_path: Path) -> None:
+    settings = SimulationSettings(
+        rows=64,
+        columns=200,
+        flaw_density=50.0,
+        flawless_share=0.0,
+        magnification_min=0.5,
+        magnification_max=0.5,
+    )
+    write_series(simulate_series(settings, 3, 13), tmp_path / "root")
+    seen: list[Event] = []
+    once = SETTINGS.model_copy(update={"epochs": 1})
+    short(tmp_path / "root", tmp_path / "run", settings=once, on_event=seen.append)
+    about = RunSettings.model_validate_json((tmp_path / "run" / "settings.json").read_text())
+    assert (about.kind, about.pairs) == ("films", 3)
+    assert Path(about.dataset) == tmp_path / "root"
+    assert not (tmp_path / "run" / "data").exists()
+    assert not resume(tmp_path / "run").stopped
+
+
+def test_labels_that_cannot_be_learned_from_are_told_before_a_run_begins(
+    films: list[LabelledFilm], tmp_path: Path
+) -> None:
+    clean = [replace(film, mask=np.zeros_like(film.mask)) for film in films]
+    with pytest.raises(DatasetError, match="No flaw is labelled"):
+        short(clean, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+# By minutes
+
+
+def test_a_run_by_minutes_ends_in_time_and_says_that_it_is_not_repeated_exactly(
+    films: list[LabelledFilm], tmp_path: Path
+) -> None:
+    seen: list[Event] = []
+    settings = SETTINGS.model_copy(update={"epochs": 1, "minutes": 0.1, "patience": 0})
+    result = short(films, tmp_path / "run", settings=settings, on_event=seen.append)
+    with safe_open(tmp_path / "run" / "state" / "last.safetensors", "pt") as file:
+        state = file.metadata()
+    assert 6.0 <= float(state["seconds"]) < 6.0 + 4.0
+    steps = [event for event in seen if isinstance(event, StepDone)]
+    assert len(steps) == steps[-1].done > 8  # more than its one epoch
+    assert any(isinstance(event, Message) and "with other weights" in event.text for event in seen)
+    assert not result.stopped
+    again: list[Event] = []
+    resume(tmp_path / "run", on_event=again.append)
+    assert not any(isinstance(event, StepDone) for event in again)
+
+
+def test_a_run_by_minutes_that_was_stopped_goes_on_with_the_time_that_is_left(
+    films: list[LabelledFilm], tmp_path: Path
+) -> None:
+    settings = SETTINGS.model_copy(update={"minutes": 0.1, "patience": 0})
+    seen: list[Event] = []
+    assert short(films, tmp_path / "run", settings=settings, **stop_after(20, seen)).stopped
+    more: list[Event] = []
+    resume(tmp_path / "run", on_event=more.append)
+    first = next(event for event in more if isinstance(event, StepDone))
+    assert first.done == 21
+    assert first.seconds_left is not None and first.seconds_left < 6.0
+
+
+# What it needs
+
+
+def test_the_memory_that_a_run_needs_is_told_before_its_first_step(dataset: Path, tmp_path: Path) -> None:
+    seen: list[Event] = []
+    result = short(dataset, tmp_path / "run", on_event=seen.append)
+    first = next(index for index, event in enumerate(seen) if isinstance(event, StepDone))
+    told = [event.text for event in seen[:first] if isinstance(event, Message)]
+    assert f"Training needs about {result.memory_bytes / 1e9:.1f} GB of memory." in told
+
+
+def test_a_run_with_focal_tversky_learns_by_it(dataset: Path, tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"loss": "focal-tversky", "epochs": 1})
+    short(dataset, tmp_path / "run", settings=settings)
+    with (tmp_path / "run" / "history.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert 0 < float(row["loss"]) < 1
 
 
 # What is validated

@@ -143,7 +143,12 @@ def augment(
 @settings_options(TrainSettings)
 def train(
     terminal: Terminal,
-    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Dataset folder of crops")],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATASET|SERIES", help="Dataset folder of crops, or GDXray series that has masks"
+        ),
+    ],
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder for the run; must not hold one")],
     network: Annotated[
         Literal["", "fcn", "autoencoder"], typer.Option(help="Network; the preset's if empty")
@@ -164,7 +169,7 @@ def train(
     *,
     given: dict[str, Any],
 ) -> int:
-    """Train a network on the crops of a dataset; Ctrl-C stops and keeps the best model."""
+    """Train a network on crops, or on whole films; Ctrl-C stops and keeps the best model."""
     settings = TrainSettings(**given)
     films = tuple(validate or ())
     split = SplitSettings(kind="films" if films else "ratio", validation_share=validation_share, films=films)
@@ -172,7 +177,7 @@ def train(
 
     chosen = {"kind": network, "activation": activation, "width": width}
     built = network_settings(settings.preset, start_from, chosen)
-    return run_train(terminal, dataset, run, settings, built, split, start_from)
+    return run_train(terminal, data, run, settings, built, split, start_from)
 
 
 @commands.command()
@@ -181,7 +186,8 @@ def resume(
     terminal: Terminal,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run")],
     dataset: Annotated[
-        Path | None, typer.Option(metavar="DATASET", help="Where its dataset lies now, if it was moved")
+        Path | None,
+        typer.Option(metavar="DATASET|SERIES", help="Where its dataset or series lies now, if it was moved"),
     ] = None,
 ) -> int:
     """Go on with a training that was stopped or killed; it ends as if it never had been."""

@@ -37,18 +37,18 @@ def network_settings(preset: str, start_from: str, given: dict[str, Any]) -> Net
 
 def run_train(
     terminal: Terminal,
-    dataset: Path,
+    data: Path,
     run: Path,
     settings: TrainSettings,
     network: NetworkSettings | None,
     split: SplitSettings,
     start_from: str,
 ) -> int:
-    """Train on `dataset` in the folder `run`."""
+    """Train on the dataset or series `data` in the folder `run`."""
 
     def job(on_event: OnEvent, should_stop: ShouldStop) -> TrainResult:
         return train(
-            dataset,
+            data,
             run,
             settings,
             network=network,
@@ -61,11 +61,11 @@ def run_train(
     return _shown(terminal, job)
 
 
-def run_resume(terminal: Terminal, run: Path, dataset: Path | None) -> int:
+def run_resume(terminal: Terminal, run: Path, data: Path | None) -> int:
     """Go on with the run in the folder `run`."""
     return _shown(
         terminal,
-        lambda on_event, should_stop: resume(run, dataset, on_event=on_event, should_stop=should_stop),
+        lambda on_event, should_stop: resume(run, data, on_event=on_event, should_stop=should_stop),
     )
 
 
@@ -80,6 +80,7 @@ def _shown(terminal: Terminal, job: _Job) -> int:
         "model": str(result.model),
         "best": {"epoch": best.epoch, "f1": best.f1, "threshold": best.threshold},
         "stopped": result.stopped,
+        "memory_bytes": result.memory_bytes,
     }
     line = f"{result.model}: F1 {best.f1:.3f} at threshold {best.threshold:.3f}, after epoch {best.epoch}"
     more = f"\nStopped; go on with: weld-fcn resume {result.run}" if result.stopped else ""

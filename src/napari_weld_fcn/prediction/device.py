@@ -1,4 +1,4 @@
-"""Which processor computes."""
+"""Which processor computes, and whether it has run out of memory."""
 
 from __future__ import annotations
 
@@ -24,3 +24,19 @@ def choose_device(name: str) -> torch.device:
             "take auto or cpu."
         )
     return torch.device(name)
+
+
+def lacks_memory(fault: BaseException) -> bool:
+    """Tell lack of memory from other failures; PyTorch has a class for it on GPUs only.
+
+    What its library for processors, oneDNN, says in that case are the last two sentences.
+    """
+    known: tuple[type[BaseException], ...] = (MemoryError, torch.OutOfMemoryError)
+    sentences = (
+        "out of memory",
+        "can't allocate memory",
+        "not enough memory",
+        "could not create a primitive",
+        "could not create a memory",
+    )
+    return isinstance(fault, known) or any(sentence in str(fault).lower() for sentence in sentences)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from napari_weld_fcn.errors import ModelError, Stopped
 from napari_weld_fcn.events import Message, OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.network.card import Quality
+from napari_weld_fcn.prediction.device import lacks_memory
 from napari_weld_fcn.prediction.engine import Engine
 from napari_weld_fcn.prediction.resampling import enlarged, resampled, shifted, taps
 from napari_weld_fcn.prediction.settings import Polarity
@@ -201,7 +202,7 @@ def _halved(
     box: Box, tile: tuple[int, int], stride: int, fault: RuntimeError | MemoryError, engine: Engine
 ) -> tuple[int, int]:
     """Return half the larger edge of the tile that failed, or raise what is to be raised."""
-    if not _lacks_memory(fault):
+    if not lacks_memory(fault):
         raise fault
     rows, columns = (min(edge, part) for edge, part in zip(tile, box.shape, strict=True))
     smaller = (rows // 2, columns) if rows > columns else (rows, columns // 2)
@@ -211,10 +212,3 @@ def _halved(
             "close other programs that use it, or choose device cpu."
         ) from fault
     return max(smaller[0], 1), max(smaller[1], 1)
-
-
-def _lacks_memory(fault: RuntimeError | MemoryError) -> bool:
-    """Tell lack of memory from other failures; PyTorch has a class for it on GPUs only."""
-    known: tuple[type[BaseException], ...] = (MemoryError, torch.OutOfMemoryError)
-    sentences = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(fault, known) or any(sentence in str(fault).lower() for sentence in sentences)

@@ -26,6 +26,7 @@ from napari_weld_fcn.dataset.store import Dataset, is_dataset, read_dataset, wri
 from napari_weld_fcn.errors import DatasetError, RadiographError
 from napari_weld_fcn.events import Message, OnEvent, ShouldStop, Validated, ignore
 from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.radiograph.gdxray import open_series
 from napari_weld_fcn.radiograph.normalisation import full_scale, measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
@@ -55,11 +56,25 @@ class Lesson(Protocol):
     def steps_per_epoch(self) -> int:
         """Steps between two validations."""
 
-    def batches(self, start: int, stop: int) -> Iterator[Batch]:
-        """Yield the batches of steps `start` to `stop`."""
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of what a step shows."""
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that films or crops take, at most."""
+
+    def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
+        """Yield one rank's shares of the batches of steps `start` to `stop`."""
 
     def validate(
-        self, model: Model, device: torch.device, step: int, on_event: OnEvent, should_show: ShouldStop
+        self,
+        model: Model,
+        device: torch.device,
+        step: int,
+        on_event: OnEvent,
+        should_show: ShouldStop,
+        should_stop: ShouldStop,
     ) -> Validated:
         """Score a model on what is held out."""
 
@@ -199,15 +214,31 @@ class CropLesson:
         """Steps in which every draw of an epoch is shown once."""
         return self.source.steps_per_epoch
 
-    def batches(self, start: int, stop: int) -> Iterator[Batch]:
-        """Yield the batches of steps `start` to `stop`."""
-        return self.source.batches(start, stop)
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of what a step shows."""
+        return self.source.size
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that crops take, at most, if they have 8 bits."""
+        return 2 * self.source.kept_pixels
+
+    def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
+        """Yield one rank's shares of the batches of steps `start` to `stop`."""
+        return self.source.batches(start, stop, rank, ranks)
 
     def validate(
-        self, model: Model, device: torch.device, step: int, on_event: OnEvent, should_show: ShouldStop
+        self,
+        model: Model,
+        device: torch.device,
+        step: int,
+        on_event: OnEvent,
+        should_show: ShouldStop,
+        should_stop: ShouldStop,
     ) -> Validated:
         """Score a model on the crops that are held out."""
-        return validate_crops(model.network, self.pairs, self.held_out, step, self.threshold)
+        return validate_crops(model.network, self.pairs, self.held_out, step, self.threshold, should_stop)
 
 
 @dataclass(frozen=True)
@@ -256,8 +287,10 @@ class Films:
         write_dataset((_pair_of(film, number) for number, film in enumerate(self.films)), folder)
 
     def notes(self, about: RunSettings) -> list[str]:
-        """Nothing that the split does not say."""
-        return []
+        """Name the films that are shown with half of their pixels."""
+        names = [film.film for film in self.films if oversampling(film.radiograph.pixels) > 1]
+        text = f"{', '.join(names)}: more pixels than detail, so half of them are shown, as in a prediction."
+        return [text] if names else []
 
 
 class FilmLesson:
@@ -265,6 +298,7 @@ class FilmLesson:
 
     def __init__(self, films: Sequence[LabelledFilm], about: RunSettings, split: FilmSplit) -> None:
         self.validation = FilmValidation(films, split, about.threshold)
+        self._held_bytes = sum(int(film.radiograph.pixels.nbytes) + 2 * film.mask.nbytes for film in films)
         self.source = FilmSource(
             [part.of(films) for part in split.training],
             about.augmentation,
@@ -278,15 +312,33 @@ class FilmLesson:
         """Steps in which about as many pixels are shown as are labelled."""
         return self.source.steps_per_epoch
 
-    def batches(self, start: int, stop: int) -> Iterator[Batch]:
-        """Yield the batches of steps `start` to `stop`."""
-        return self.source.batches(start, stop)
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of what a step shows."""
+        return self.source.size
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that films, their masks and those of the parts take."""
+        return self._held_bytes
+
+    def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
+        """Yield one rank's shares of the batches of steps `start` to `stop`."""
+        return self.source.batches(start, stop, rank, ranks)
 
     def validate(
-        self, model: Model, device: torch.device, step: int, on_event: OnEvent, should_show: ShouldStop
+        self,
+        model: Model,
+        device: torch.device,
+        step: int,
+        on_event: OnEvent,
+        should_show: ShouldStop,
+        should_stop: ShouldStop,
     ) -> Validated:
         """Score a model on the films that are held out."""
-        return self.validation.validate(model, device, step, on_event=on_event, should_show=should_show)
+        return self.validation.validate(
+            model, device, step, on_event=on_event, should_show=should_show, should_stop=should_stop
+        )
 
 
 def _series(path: Path, on_event: OnEvent) -> Films:

@@ -4,13 +4,15 @@ Crops that are cut beforehand show a flaw in the same few places for ever, and a
 clean bead. Here window j of step k is drawn anew from (seed, k, j): every third one around a flaw, each flaw
 having the same chance whatever its size, the others around any labelled pixel. It is varied as crop j in its
 variant k + 1 by `augment`. More than the window is cut and the middle kept, so that a rotated window shows
-film in its corners; what lies outside the film is reflected, and ignored in the mask.
+film in its corners; what lies outside the film is reflected, and ignored in the mask. A film that a
+prediction shrinks, because it has more pixels than it shows, is shrunk here too.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +20,12 @@ from scipy import ndimage
 
 from napari_weld_fcn.dataset.augmentation import variant
 from napari_weld_fcn.dataset.films import LabelledFilm
-from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
+from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.settings import AugmentationSettings
+from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.radiograph.normalisation import full_scale, measure
 from napari_weld_fcn.training.patches import Batch
+from napari_weld_fcn.training.sources import batch_of_windows
 
 #: Of so many windows one is drawn around a flaw.
 ONE_FLAWED_OF = 3
@@ -72,16 +76,11 @@ class FilmSource:
         rows, columns = self.size
         return max(LEAST_STEPS, math.ceil(int(self._labelled[-1]) / (self.batch * rows * columns)))
 
-    def batches(self, start: int, stop: int) -> Iterator[Batch]:
-        """Yield the batches of steps `start` to `stop`."""
+    def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
+        """Yield the batches of steps `start` to `stop`; of each every `ranks`-th window from `rank` on."""
         for step in range(start, stop):
-            windows = [self.shown(step, number) for number in range(self.batch)]
-            masks = np.stack([mask for _, mask in windows])[:, None]
-            yield Batch(
-                pixels=np.stack([pixels for pixels, _ in windows])[:, None],
-                truth=(masks == FLAW).astype(np.float32),
-                ignored=masks == IGNORED,
-            )
+            windows = [self.shown(step, number) for number in range(rank, self.batch, ranks)]
+            yield batch_of_windows(windows, self.size)
 
     def shown(self, step: int, number: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Normalised pixels and mask of window `number` of a step, both ``(rows, columns)`` of `size`."""
@@ -127,6 +126,8 @@ class _Drawn:
         self.mask, self.radiograph = film.mask, film.radiograph
         self.pixels = np.asarray(film.radiograph.pixels)
         self.normalisation = measure(self.pixels)
+        if oversampling(self.pixels) == 2:  # a prediction shows it like this
+            self.pixels, self.mask = _halved(self.pixels), _halved_mask(self.mask)
         self.full_scale = full_scale(self.pixels.dtype, float(self.pixels.max()))
         labelled = self.mask != IGNORED
         self._in_rows = np.cumsum(np.count_nonzero(labelled, axis=1))
@@ -161,28 +162,57 @@ class _Drawn:
 
     def cut(self, centre: tuple[int, int], size: tuple[int, int], whole: tuple[int, ...]) -> Pair:
         """Cut `whole` pixels around a window of `size` that lies about `centre`, as far inside as it can."""
-        places = []
+        starts = []
         for at, part, more, (first, last) in zip(centre, size, whole, self._spans, strict=True):
             start = int(np.clip(at - part // 2, first, max(first, last - part)))
-            places.append(np.arange(more) + start - (more - part) // 2)
-        rows, columns = places
-        inside = np.ix_(
-            *(_reflected(place, edge) for place, edge in zip(places, self.mask.shape, strict=True))
-        )
-        mask = self.mask[inside]
-        mask[(rows < 0) | (rows >= self.mask.shape[0])] = IGNORED
-        mask[:, (columns < 0) | (columns >= self.mask.shape[1])] = IGNORED
+            starts.append(start - (more - part) // 2)
+        pixels, mask = self._read(starts, whole)
         return Pair(
             name=self.radiograph.name,
-            pixels=self.pixels[inside],
+            pixels=pixels,
             mask=mask,
             film=self.radiograph.film,
-            row=int(rows[0]),
-            column=int(columns[0]),
+            row=starts[0],
+            column=starts[1],
             normalisation=self.normalisation,
             full_scale=self.full_scale,
             pixel_size_mm=self.radiograph.pixel_size_mm,
         )
+
+    def _read(self, starts: list[int], size: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+        """Pixels and mask from a place on; reflected, and ignored in the mask, outside of the film."""
+        shape = self.mask.shape
+        if all(
+            start >= 0 and start + more <= edge for start, more, edge in zip(starts, size, shape, strict=True)
+        ):
+            inside = tuple(slice(start, start + more) for start, more in zip(starts, size, strict=True))
+            return self.pixels[inside].copy(), self.mask[inside].copy()
+        rows, columns = (np.arange(start, start + more) for start, more in zip(starts, size, strict=True))
+        mirrored = np.ix_(_reflected(rows, shape[0]), _reflected(columns, shape[1]))
+        mask = self.mask[mirrored]
+        mask[(rows < 0) | (rows >= shape[0])] = IGNORED
+        mask[:, (columns < 0) | (columns >= shape[1])] = IGNORED
+        return self.pixels[mirrored], mask
+
+
+def _halved(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Means of 2 x 2 pixels, in the same dtype; a last row or column that is alone counts twice."""
+    means = _cells(pixels).astype(np.float64).mean(axis=(1, 3))
+    return np.asarray((np.rint(means) if pixels.dtype.kind in "bui" else means).astype(pixels.dtype))
+
+
+def _halved_mask(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Flaw where half of 2 x 2 pixels are, ignored where any is."""
+    cells = _cells(mask)
+    flaw = np.count_nonzero(cells == FLAW, axis=(1, 3)) >= 2
+    ignored = (cells == IGNORED).any(axis=(1, 3))
+    return np.select([ignored, flaw], [np.uint8(IGNORED), np.uint8(FLAW)], np.uint8(BACKGROUND))
+
+
+def _cells(plane: NDArray[Any]) -> NDArray[Any]:
+    rows, columns = plane.shape
+    even = np.pad(plane, ((0, rows % 2), (0, columns % 2)), mode="edge")
+    return even.reshape(even.shape[0] // 2, 2, even.shape[1] // 2, 2)
 
 
 def _span(labelled: NDArray[np.bool_], edge: int) -> tuple[int, int]:

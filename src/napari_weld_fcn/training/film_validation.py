@@ -21,13 +21,14 @@ from napari_weld_fcn.events import FilmPredicted, OnEvent, ShouldStop, Validated
 from napari_weld_fcn.network.card import Quality
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.engine import FLOAT32, engine_for
+from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.prediction.sweep import View, default_tile, sweep
 from napari_weld_fcn.prediction.tiles import Box
 from napari_weld_fcn.radiograph.normalisation import measure
 
 
 class FilmValidation:
-    """The films that validate, normalised once.
+    """The films that validate, normalised once, and shrunk where a prediction shrinks them.
 
     Parameters
     ----------
@@ -48,6 +49,9 @@ class FilmValidation:
         self._threshold = threshold
         self._parts = [(part, part.of(films)) for part in split.validation]
         self._normalisations = [measure(film.radiograph.pixels) for _, film in self._parts]
+        self._qualities = [
+            Quality(scales=(1 / oversampling(film.radiograph.pixels),)) for _, film in self._parts
+        ]
         if all((film.mask == IGNORED).all() for _, film in self._parts):
             raise DatasetError("Every pixel of the films that validate is ignored.")
 
@@ -59,6 +63,7 @@ class FilmValidation:
         *,
         on_event: OnEvent = ignore,
         should_show: ShouldStop = never,
+        should_stop: ShouldStop = never,
     ) -> Validated:
         """Score a model on the parts that validate.
 
@@ -72,11 +77,16 @@ class FilmValidation:
             Told with the scores.
         on_event
             Is handed a `FilmPredicted` for each film while `should_show` says so.
+
+        Raises
+        ------
+        Stopped
+            If `should_stop` said so.
         """
         counts: ThresholdCounts | None = None
         considered = 0
         for index, (part, film) in enumerate(self._parts):
-            probability = self._predicted(index, model, device, _box(part))
+            probability = self._predicted(index, model, device, _box(part), should_stop)
             labelled = film.mask != IGNORED
             more = threshold_counts(probability[labelled], film.mask[labelled] == FLAW)
             counts = more if counts is None else counts + more
@@ -84,7 +94,7 @@ class FilmValidation:
             if should_show():
                 whole = Box(0, 0, *film.mask.shape)
                 if _box(part) != whole:
-                    probability = self._predicted(index, model, device, whole)
+                    probability = self._predicted(index, model, device, whole, should_stop)
                 on_event(FilmPredicted(step, film.film, part.position, probability))
         assert counts is not None
         best = counts.best_or_at(self._threshold)
@@ -92,15 +102,22 @@ class FilmValidation:
         share = counts.flaws / considered
         return Validated(step, scores.f1, scores.precision, scores.recall, best.threshold, share)
 
-    def _predicted(self, index: int, model: Model, device: torch.device, box: Box) -> NDArray[np.float32]:
+    def _predicted(
+        self, index: int, model: Model, device: torch.device, box: Box, should_stop: ShouldStop
+    ) -> NDArray[np.float32]:
         """Probabilities inside a box of a film, 0 elsewhere."""
         _, film = self._parts[index]
         view = View(
-            film.radiograph.pixels, self._normalisations[index], "dark", Quality(), model.halo, model.stride
+            film.radiograph.pixels,
+            self._normalisations[index],
+            "dark",
+            self._qualities[index],
+            model.halo,
+            model.stride,
         )
         engine = engine_for(model, device, FLOAT32)
         out = np.zeros(view.shape, np.float32)
-        sweep(view, engine, default_tile(view, engine), box, out, ignore, never)
+        sweep(view, engine, default_tile(view, engine), box, out, ignore, should_stop)
         return out
 
 

@@ -2,15 +2,17 @@
 
 The learning rate and the patches are functions of the step alone, and the generator that dropout draws from
 is part of the state, so that a fit killed at any step and resumed ends with the weights of an unbroken one.
-What is validated and kept are the *averaged* weights: the last weights of a noisy fit swing from step to
-step, their average does not. A loss that is not finite, or a network that tells flaws nowhere, ends the fit
-with a sentence.
+Where time decides instead of steps, the rate follows the clock, and no two fits are the same. What is
+validated and kept are the *averaged* weights: the last weights of a noisy fit swing from step to step, their
+average does not. A loss that is not finite, or a network that tells flaws nowhere, ends the fit with a
+sentence.
 """
 
 from __future__ import annotations
 
 import copy
 import math
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -24,10 +26,12 @@ from napari_weld_fcn.events import OnEvent, ShouldStop, StepDone, Validated, ign
 from napari_weld_fcn.training.choice import best_of
 from napari_weld_fcn.training.hardware import fabric_for
 from napari_weld_fcn.training.keeping import Keeping
-from napari_weld_fcn.training.objective import objective
-from napari_weld_fcn.training.patches import Batch, Source
+from napari_weld_fcn.training.kept_memory import kept_memory
+from napari_weld_fcn.training.patches import Source
+from napari_weld_fcn.training.ranks import Order, Ranks
 from napari_weld_fcn.training.settings import FitSettings
 from napari_weld_fcn.training.state import STATE_FILE, FitState, make_folder
+from napari_weld_fcn.training.step import Objective, Stepper, objective_of
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -51,8 +55,16 @@ class FitResult:
     history: list[Validated]
 
 
-def learning_rate(step: int, settings: FitSettings) -> float:
-    """Warm-up, then half a cosine down to its final share."""
+def learning_rate(step: float, settings: FitSettings) -> float:
+    """Warm-up, then half a cosine down to its final share.
+
+    Parameters
+    ----------
+    step
+        Steps done; where time decides, the part of `settings.steps` that belongs to the time gone by.
+    settings
+        Of the fit.
+    """
     rise = min(1.0, (step + 1) / max(1, settings.warm_up))
     fall = 0.5 * (1 + math.cos(math.pi * step / settings.steps))
     return settings.learning_rate * rise * (settings.final_rate + (1 - settings.final_rate) * fall)
@@ -66,6 +78,8 @@ def fit(
     folder: Path,
     *,
     device: str = "cpu",
+    fabric: Fabric | None = None,
+    objective: Objective | None = None,
     freeze_statistics: bool = False,
     keeping: Keeping | None = None,
     keep: Keep | None = None,
@@ -90,6 +104,10 @@ def fit(
         Keeps the state; made where it is missing.
     device
         As `prediction.device.choose_device` takes it.
+    fabric
+        Joined with those that `follow`, where several processes share the steps; None makes one for `device`.
+    objective
+        What is made small; None takes what the settings name.
     freeze_statistics
         Whether the statistics of batch normalisation stay as they are.
     keeping
@@ -99,6 +117,8 @@ def fit(
         between it is called once more, with the same.
     enough
         Asked after each validation whether to end.
+    should_stop
+        Asked after each step; `validate` may raise `Stopped` too.
     should_pause
         While it says so, and `should_stop` does not, the next step waits.
 
@@ -111,55 +131,73 @@ def fit(
     ------
     ModelError
         If the loss is not finite, or the best network is no better than marking every pixel.
+    SettingsError
+        If there is no memory for a single patch.
     Stopped
         If `should_stop` said so; the state is saved.
     """
     make_folder(folder)
+    ranks = Ranks(fabric or fabric_for(device, settings.precision))
+    state = _taken_up(network, settings, folder, ranks)
+    stepper = Stepper(
+        state, settings, objective or objective_of(settings), ranks, freeze_statistics, on_event, keeping
+    )
+    clock = _Clock(state, settings)
+    chief = _Chief(
+        state, settings, folder, clock, validate, keep, enough, on_event, should_stop, should_pause
+    )
+    with kept_memory():
+        batches = source(state.step, _stop(settings))
+        while True:
+            order, rate = ranks.told(chief.order(), learning_rate(clock.place, settings))
+            if order is not Order.STEP:
+                break
+            chief.step_done(stepper.take(next(batches), rate))
+    if order is Order.STOP:
+        raise Stopped
+    return chief.best.result()
+
+
+def follow(
+    network: torch.nn.Module,
+    source: Source,
+    settings: FitSettings,
+    folder: Path,
+    fabric: Fabric,
+    *,
+    objective: Objective | None = None,
+    freeze_statistics: bool = False,
+    keeping: Keeping | None = None,
+) -> None:
+    """Share the steps of a `fit` that another process leads; parameters are those that it has."""
+    ranks = Ranks(fabric)
+    state = _taken_up(network, settings, folder, ranks)
+    stepper = Stepper(
+        state, settings, objective or objective_of(settings), ranks, freeze_statistics, ignore, keeping
+    )
+    with kept_memory():
+        batches = source(state.step, _stop(settings))
+        while True:
+            order, rate = ranks.told(Order.STEP, 0.0)
+            if order is not Order.STEP:
+                return
+            stepper.take(next(batches), rate)
+            state.step += 1
+
+
+def _taken_up(network: torch.nn.Module, settings: FitSettings, folder: Path, ranks: Ranks) -> FitState:
+    """The state in the folder, or the one before the first step; the same in every process."""
     torch.manual_seed(settings.seed)
-    fabric = fabric_for(device, settings.precision)
-    state = begin(network.to(fabric.device), settings)
+    state = begin(_laid_out(network, ranks.fabric.device, settings), settings)
     if (folder / STATE_FILE).exists():
         state.load(folder)
-    best = _Best(folder, state)
-    pace = _Pace(state.step, settings.steps)
-    for batch in () if enough(state.history) else source(state.step, settings.steps):
-        loss = _step(state, batch, settings, fabric, freeze_statistics, keeping)
-        state.step += 1
-        state.losses.append(loss)
-        on_event(StepDone(state.step, settings.steps, loss, pace.seconds_left(state.step)))
-        if state.step % settings.validate_every == 0 or state.step == settings.steps:
-            scores = replace(validate(state.averaged, state.step), loss=sum(state.losses) / len(state.losses))
-            state.losses.clear()
-            state.history.append(scores)
-            best.offer(scores)
-            if keep is not None:
-                keep(state.averaged, scores)
-            state.save(folder)
-            on_event(scores)
-            if enough(state.history):
-                break
-        pace.pause(should_pause, should_stop)
-        if should_stop():
-            state.save(folder)
-            raise Stopped
-    return best.result()
+    ranks.wait_for_all()
+    return state
 
 
-class _Pace:
-    """How long the rest takes, by the steps of this session; pauses do not count."""
-
-    def __init__(self, first: int, steps: int) -> None:
-        self.started, self.first, self.steps = time.monotonic(), first, steps
-
-    def seconds_left(self, step: int) -> float:
-        return (time.monotonic() - self.started) / (step - self.first) * (self.steps - step)
-
-    def pause(self, should_pause: ShouldStop, should_stop: ShouldStop) -> None:
-        """Wait as long as one says so and the other does not."""
-        began = time.monotonic()
-        while should_pause() and not should_stop():
-            time.sleep(_PAUSE)
-        self.started += time.monotonic() - began
+def _stop(settings: FitSettings) -> int:
+    """The step that is not taken any more; where time decides, none that is reached."""
+    return sys.maxsize if settings.seconds else settings.steps
 
 
 def begin(network: torch.nn.Module, settings: FitSettings) -> FitState:
@@ -171,65 +209,134 @@ def begin(network: torch.nn.Module, settings: FitSettings) -> FitState:
     return FitState(network, averaged, optimiser, settings)
 
 
-def _step(
-    state: FitState,
-    batch: Batch,
-    settings: FitSettings,
-    fabric: Fabric,
-    freeze_statistics: bool,
-    keeping: Keeping | None,
-) -> float:
-    """One step of the optimiser and of the average; the loss."""
-    for group in state.optimiser.param_groups:
-        group["lr"] = learning_rate(state.step, settings)
-    state.network.train()
-    if freeze_statistics:
-        _freeze_statistics(state.network)
-    pixels, truth = (torch.from_numpy(part).to(fabric.device) for part in (batch.pixels, batch.truth))
-    ignored = None if batch.ignored is None else torch.from_numpy(batch.ignored).to(fabric.device)
-    # Memory stays contiguous: channels_last, bf16 and dilation give NaN gradients (torch 2.13).
-    with fabric.autocast():
-        logits = state.network(pixels)
-    loss = objective(
-        logits.float(),
-        truth,
-        dice_weight=settings.dice_weight,
-        smoothing=settings.dice_smoothing,
-        ignored=ignored,
-    )
-    if keeping is not None and batch.known is not None:
-        with fabric.autocast():
-            loss = loss + keeping.loss(state.network, torch.from_numpy(batch.known).to(fabric.device))
-    state.optimiser.zero_grad()
-    fabric.backward(loss)
-    norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), settings.gradient_limit)
-    if not (torch.isfinite(loss) and torch.isfinite(norm)):
-        raise ModelError(
-            f"The fit diverged at step {state.step + 1}: the loss is {loss.item():g} and the gradient "
-            f"{norm.item():g}; lower the learning rate, or use float32."
-        )
-    state.optimiser.step()
-    _average(state, settings)
-    return float(loss.detach())
+def _laid_out(network: torch.nn.Module, device: torch.device, settings: FitSettings) -> torch.nn.Module:
+    """Bring a network to its device; on a processor with channels last, where float32 is a third faster."""
+    if device.type == "cpu" and settings.precision == "float32":
+        return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return network.to(device)
 
 
-def _freeze_statistics(network: torch.nn.Module) -> None:
-    for layer in network.modules():
-        if isinstance(layer, torch.nn.BatchNorm2d):
-            layer.eval()
+class _Clock:
+    """How much of the fit is done, by its steps or by its time; pauses do not count."""
+
+    def __init__(self, state: FitState, settings: FitSettings) -> None:
+        self.state, self.settings = state, settings
+        self._before, self._first = state.seconds, state.step
+        self._started = time.monotonic()
+        self._validation = 0.0
+
+    @property
+    def place(self) -> float:
+        """Steps done, or the part of them that belongs to the time gone by."""
+        if not self.settings.seconds:
+            return self.state.step
+        return min(self.state.seconds / self.settings.seconds, 1.0) * self.settings.steps
+
+    @property
+    def over(self) -> bool:
+        """Whether the fit is at its end; in time for as long a validation as the last one was."""
+        if not self.settings.seconds:
+            return self.state.step >= self.settings.steps
+        return self.state.seconds + self._validation >= self.settings.seconds
+
+    @property
+    def total(self) -> int:
+        """Steps in all; where time decides, about so many."""
+        if not self.settings.seconds:
+            return self.settings.steps
+        done = self.state.seconds / self.settings.seconds
+        return max(self.state.step, round(self.state.step / max(done, 1e-9)))
+
+    def tick(self) -> None:
+        """Count the time up to now."""
+        self.state.seconds = self._before + time.monotonic() - self._started
+
+    def seconds_left(self) -> float:
+        """About; from the pace of this session."""
+        if self.settings.seconds:
+            return max(0.0, self.settings.seconds - self.state.seconds)
+        spent, steps = self.state.seconds - self._before, self.state.step - self._first
+        return spent / steps * (self.settings.steps - self.state.step)
+
+    def pause(self, should_pause: ShouldStop, should_stop: ShouldStop) -> None:
+        """Wait as long as one says so and the other does not."""
+        began = time.monotonic()
+        while should_pause() and not should_stop():
+            time.sleep(_PAUSE)
+        self._started += time.monotonic() - began
+
+    def validated(self, began: float) -> None:
+        """Learn how long a validation takes."""
+        self._validation = time.monotonic() - began
 
 
-@torch.no_grad()
-def _average(state: FitState, settings: FitSettings) -> None:
-    """Move the average; over a shorter memory while the fit is young."""
-    share = 1 - min(settings.averaging, (state.step + 1) / (state.step + 51))
-    for mean, now in zip(
-        state.averaged.state_dict().values(), state.network.state_dict().values(), strict=True
-    ):
-        if mean.dtype.is_floating_point:
-            mean.lerp_(now, share)
-        else:
-            mean.copy_(now)
+class _Chief:
+    """What the first process does besides the steps: it validates, saves, listens and decides."""
+
+    def __init__(
+        self,
+        state: FitState,
+        settings: FitSettings,
+        folder: Path,
+        clock: _Clock,
+        validate: Validate,
+        keep: Keep | None,
+        enough: Enough,
+        on_event: OnEvent,
+        should_stop: ShouldStop,
+        should_pause: ShouldStop,
+    ) -> None:
+        self.state, self.settings, self.folder, self.clock = state, settings, folder, clock
+        self.validate, self.keep, self.enough = validate, keep, enough
+        self.on_event, self.should_stop, self.should_pause = on_event, should_stop, should_pause
+        self.best = _Best(folder, state)
+        self._stepped = False
+
+    def step_done(self, loss: float) -> None:
+        """Count and tell a step."""
+        self._stepped = True
+        self.state.step += 1
+        self.state.losses.append(loss)
+        self.clock.tick()
+        self.on_event(StepDone(self.state.step, self.clock.total, loss, self.clock.seconds_left()))
+
+    def order(self) -> Order:
+        """Validate where it is due, then say how to go on."""
+        try:
+            self._validate_where_due()
+        except Stopped:
+            return self._stop()
+        if self.clock.over or self.enough(self.state.history):
+            return Order.END
+        if self._stepped:
+            self.clock.pause(self.should_pause, self.should_stop)
+            if self.should_stop():
+                return self._stop()
+        return Order.STEP
+
+    def _stop(self) -> Order:
+        self.state.save(self.folder)
+        return Order.STOP
+
+    def _validate_where_due(self) -> None:
+        """A state may have been saved between a step and its validation, which is then done now."""
+        state, done = self.state, bool(self.state.history) and self.state.history[-1].step == self.state.step
+        if done or not state.step or not (state.step % self.settings.validate_every == 0 or self.clock.over):
+            return
+        began, last = time.monotonic(), self.clock.over
+        found = self.validate(state.averaged, state.step)
+        scores = replace(found, loss=sum(state.losses) / max(1, len(state.losses)))
+        self.clock.validated(began)
+        self.clock.tick()
+        if last:
+            state.seconds = max(state.seconds, self.settings.seconds)
+        state.losses.clear()
+        state.history.append(scores)
+        self.best.offer(scores)
+        if self.keep is not None:
+            self.keep(state.averaged, scores)
+        state.save(self.folder)
+        self.on_event(scores)
 
 
 class _Best:

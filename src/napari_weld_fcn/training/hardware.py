@@ -6,32 +6,90 @@ Its import takes seconds, so it waits until something is fitted.
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.prediction.device import choose_device
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 
 Precision = Literal["float32", "bfloat16"]
 
 _NAMES: dict[Precision, Literal["32-true", "bf16-mixed"]] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 
 
-def fabric_for(device: str, precision: Precision) -> Fabric:
-    """Return Fabric for one device.
+@dataclass(frozen=True)
+class Place:
+    """Which of `count` processes this is, and at which port of this computer the first one waits."""
+
+    rank: int
+    count: int
+    port: int
+
+
+def fabric_for(device: str, precision: Precision, place: Place | None = None) -> Fabric:
+    """Return Fabric for one device, or for this process among several, then joined with the others.
 
     Raises
     ------
     SettingsError
-        If the machine has no such device.
+        If the machine has no such device, or not so many.
     """
     from lightning_fabric import Fabric
 
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells its own settings otherwise
-    return Fabric(accelerator=choose_device(device).type, devices=1, precision=_NAMES[precision])
+    kind = choose_device(device).type
+    if place is None:
+        return Fabric(accelerator=kind, devices=1, precision=_NAMES[precision])
+    check_devices(device, place.count)
+    fabric = Fabric(
+        accelerator=kind,
+        devices=place.count,
+        strategy="ddp",
+        precision=_NAMES[precision],
+        plugins=[_cluster(place)],
+    )
+    fabric.launch()
+    return fabric
+
+
+def check_devices(device: str, count: int) -> None:
+    """Refuse more processes than there are devices; a processor is shared by any number."""
+    kind = choose_device(device).type
+    there = {"cuda": torch.cuda.device_count(), "mps": 1}.get(kind, count)
+    if count > there:
+        raise SettingsError(f"{count} devices were asked for, but there are {there} of kind {kind}.")
+
+
+def _cluster(place: Place) -> ClusterEnvironment:
+    """What Fabric asks for its place among processes that it did not start itself."""
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+
+    class Beside(LightningEnvironment):
+        """Processes on one computer, started one by one."""
+
+        creates_processes_externally = True
+        main_address = "127.0.0.1"
+        main_port = place.port
+
+        def world_size(self) -> int:
+            return place.count
+
+        def set_world_size(self, size: int) -> None:
+            pass
+
+        def global_rank(self) -> int:
+            return place.rank
+
+        def local_rank(self) -> int:
+            return place.rank
+
+    return Beside()
 
 
 def resolve_precision(precision: str, device: str) -> Precision:

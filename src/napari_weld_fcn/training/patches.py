@@ -12,8 +12,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -61,8 +62,14 @@ class Batch:
     ignored: np.ndarray | None = None
     known: np.ndarray | None = None
 
+    def part(self, patches: slice) -> Batch:
+        """Return some of its patches; what is `known` goes with each part."""
+        names = (field.name for field in fields(self) if field.name != "known")
+        arrays: dict[str, Any] = {name: getattr(self, name) for name in names}
+        return replace(self, **{name: array[patches] for name, array in arrays.items() if array is not None})
 
-#: Gives the batches of steps `start` to `stop`.
+
+#: Gives the batches of steps `start` to `stop`; of each batch this rank's share.
 Source = Callable[[int, int], Iterator[Batch]]
 
 

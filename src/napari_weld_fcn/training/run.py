@@ -8,9 +8,11 @@ best model so far.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -22,12 +24,23 @@ from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction.device import choose_device
 from napari_weld_fcn.training.choice import best_of
 from napari_weld_fcn.training.data import Data, Material, material_of, saved_material
-from napari_weld_fcn.training.fit import begin, fit
-from napari_weld_fcn.training.hardware import resolve_precision
+from napari_weld_fcn.training.fit import begin, fit, follow
+from napari_weld_fcn.training.hardware import Place, check_devices, fabric_for, resolve_precision
 from napari_weld_fcn.training.keeping import Keeping
+from napari_weld_fcn.training.memory import estimate, memory_of_computer
+from napari_weld_fcn.training.patches import Batch, Source
+from napari_weld_fcn.training.processes import joined
+from napari_weld_fcn.training.ranks import Ranks
 from napari_weld_fcn.training.run_card import card_of
 from napari_weld_fcn.training.run_folder import Row, RunFolder
 from napari_weld_fcn.training.settings import PRESETS, FitSettings, RunSettings, TrainSettings
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+_NOT_EXACT = (
+    "A run by minutes depends on how fast the computer is: repeated or resumed, it ends with other weights."
+)
 
 #: What `start_from` is where no model is trained further.
 NOTHING = "nothing"
@@ -47,12 +60,15 @@ class TrainResult:
         The validation of that model.
     stopped
         Whether the run was stopped and can be resumed.
+    memory_bytes
+        What the run was estimated to need, in all its processes; of GPUs their own memory.
     """
 
     run: Path
     model: Path
     best: Row
     stopped: bool
+    memory_bytes: int
 
 
 def train(
@@ -126,6 +142,7 @@ def train(
         )
     precision = resolve_precision(settings.precision, settings.device)
     chosen = settings.chosen(from_model=start is not None)
+    check_devices(settings.device, settings.devices)
     about = RunSettings(
         train=chosen.model_copy(update={"precision": precision}),
         network=start.card.network if start else network or given.network,
@@ -186,6 +203,25 @@ def resume(
     return _Run(folder, material).go_on(on_event, should_stop, should_pause, should_show)
 
 
+def follow_run(run: Path, data: str, place: Place, say_ready: Callable[[], None]) -> None:
+    """Share the steps of a run that another process leads.
+
+    Parameters
+    ----------
+    run, data
+        Its folder, and that of its data; empty data are in the run's folder.
+    place
+        Of this process.
+    say_ready
+        Called when all is read and the others can be joined.
+    """
+    folder = RunFolder(run)
+    about = folder.read_settings()
+    shared = _Run(folder, material_of(data) if data else saved_material(folder.data, about.kind))
+    say_ready()
+    shared.follow(fabric_for(about.train.device, shared.fit_settings.precision, place))
+
+
 def _start(start_from: str | Path | Model) -> Model | None:
     if isinstance(start_from, Model):
         return start_from
@@ -201,6 +237,7 @@ class _Run:
         self.split = material.read_split(folder.split_text(), str(folder.splits_file))
         self.lesson = material.lesson(self.about, self.split)
         self.start = Model.load(folder.start) if self.about.start_sha256 else None
+        self.keeping = self._keeping()
         self.fit_settings = self._fit_settings()
         self.on_event: OnEvent = ignore
         self.should_show: ShouldStop = never
@@ -214,49 +251,61 @@ class _Run:
         self.folder.add_session(str(device))
         for note in self.material.notes(self.about):
             on_event(Message(note))
-        keeping = self._keeping()
+        if self.fit_settings.seconds:
+            on_event(Message(_NOT_EXACT))
+        on_event(Message(self._told_memory()))
         try:
-            result = fit(
-                self._network(),
-                keeping.beside(self.lesson.batches) if keeping else self.lesson.batches,
-                self._validate,
-                self.fit_settings,
-                self.folder.state,
-                device=device.type,
-                freeze_statistics=self.start is not None,
-                keeping=keeping,
-                keep=self._keep,
-                enough=self._enough,
-                on_event=on_event,
-                should_stop=should_stop,
-                should_pause=should_pause,
-            )
+            with self._fabric() as fabric:
+                result = fit(
+                    self._network(),
+                    self._source(fabric),
+                    lambda averaged, step: self._validate(averaged, step, should_stop),
+                    self.fit_settings,
+                    self.folder.state,
+                    fabric=fabric,
+                    freeze_statistics=self.start is not None,
+                    keeping=self.keeping,
+                    keep=self._keep,
+                    enough=self._enough,
+                    on_event=on_event,
+                    should_stop=should_stop,
+                    should_pause=should_pause,
+                )
         except Stopped:
             return self._stopped()
-        except torch.OutOfMemoryError as fault:
-            batch = self.about.train.batch
-            raise SettingsError(
-                f"{device} has not enough memory for {batch} crops in a step; take a smaller batch."
-            ) from fault
-        if result.history[-1].step < self.fit_settings.steps:
+        if self._enough(result.history):
             on_event(Message(f"No better validation for {self.about.train.patience} epochs: ended."))
         return self._result(stopped=False)
 
-    def _fit_settings(self) -> FitSettings:
-        train, each = self.about.train, self.lesson.steps_per_epoch
-        steps = train.epochs * each
-        shared = train.model_dump(include=set(FitSettings.model_fields) - {"warm_up"})
-        return FitSettings(
-            **shared,
-            steps=steps,
-            validate_every=each,
-            warm_up=round(train.warm_up * steps),
+    def follow(self, fabric: Fabric) -> None:
+        """Share the steps of the process that leads the run."""
+        follow(
+            self._network(),
+            self._source(fabric),
+            self.fit_settings,
+            self.folder.state,
+            fabric,
+            freeze_statistics=self.start is not None,
+            keeping=self.keeping,
         )
 
-    def _network(self) -> torch.nn.Module:
-        if self.start is not None:
-            return copy.deepcopy(self.start.network)
-        return Model.create(Card(name="new", network=self.about.network), seed=self.about.train.seed).network
+    @contextmanager
+    def _fabric(self) -> Iterator[Fabric]:
+        train, precision = self.about.train, self.fit_settings.precision
+        if train.devices == 1:
+            yield fabric_for(train.device, precision)
+            return
+        data = self.material.folder
+        with joined(self.folder.path, data, train.device, precision, train.devices) as fabric:
+            yield fabric
+
+    def _source(self, fabric: Fabric) -> Source:
+        ranks = Ranks(fabric)
+
+        def share(start: int, stop: int) -> Iterator[Batch]:
+            return self.lesson.batches(start, stop, ranks.rank, ranks.count)
+
+        return share if self.keeping is None else self.keeping.beside(share)
 
     def _keeping(self) -> Keeping | None:
         train = self.about.train
@@ -270,10 +319,42 @@ class _Run:
             smoothing=train.dice_smoothing,
         )
 
-    def _validate(self, averaged: torch.nn.Module, step: int) -> Validated:
+    def memory_bytes(self) -> int:
+        """Estimate what the run needs, in all its processes."""
+        train = self.about.train
+        kind = choose_device(train.device).type
+        patches = -(-train.batch // train.devices)
+        each = estimate(self._network(), patches, self.lesson.size, kind)
+        return train.devices * (each + self.lesson.held_bytes)
+
+    def _told_memory(self) -> str:
+        needed, there = self.memory_bytes(), memory_of_computer()
+        text = f"Training needs about {needed / 1e9:.1f} GB of memory"
+        if choose_device(self.about.train.device).type == "cpu" and there and needed > there:
+            text += f", and this computer has {there / 1e9:.1f} GB; take a smaller batch or window"
+        return f"{text}."
+
+    def _fit_settings(self) -> FitSettings:
+        train, each = self.about.train, self.lesson.steps_per_epoch
+        steps = train.epochs * each
+        shared = train.model_dump(include=set(FitSettings.model_fields) - {"warm_up"})
+        return FitSettings(
+            **shared,
+            steps=steps,
+            validate_every=each,
+            warm_up=round(train.warm_up * steps),
+            seconds=60 * train.minutes,
+        )
+
+    def _network(self) -> torch.nn.Module:
+        if self.start is not None:
+            return copy.deepcopy(self.start.network)
+        return Model.create(Card(name="new", network=self.about.network), seed=self.about.train.seed).network
+
+    def _validate(self, averaged: torch.nn.Module, step: int, should_stop: ShouldStop = never) -> Validated:
         model = Model.create(Card(name="validated", network=self.about.network), averaged)
         device = next(averaged.parameters()).device
-        return self.lesson.validate(model, device, step, self.on_event, self.should_show)
+        return self.lesson.validate(model, device, step, self.on_event, self.should_show, should_stop)
 
     def _keep(self, averaged: torch.nn.Module, scores: Validated) -> None:
         """Write a validated network as the last model, and as the best where it is."""
@@ -297,13 +378,13 @@ class _Run:
             state.load(self.folder.state)
             row = self._row(self._validate(state.averaged, state.step))
             Model.create(self._card(row), state.averaged).save(self.folder.best)
-            return TrainResult(self.folder.path, self.folder.best, row, stopped=True)
+            return TrainResult(self.folder.path, self.folder.best, row, True, self.memory_bytes())
         return self._result(stopped=True)
 
     def _result(self, *, stopped: bool) -> TrainResult:
         history = self.folder.history()
         best = history[best_of([row.f1 for row in history], self.about.train.margin)]
-        return TrainResult(self.folder.path, self.folder.best, best, stopped)
+        return TrainResult(self.folder.path, self.folder.best, best, stopped, self.memory_bytes())
 
     def _row(self, scores: Validated) -> Row:
         return Row.of(scores, scores.step // self.lesson.steps_per_epoch)

@@ -28,6 +28,9 @@ class Optimisation(Settings):
     averaging: float = setting(
         0.998, "Share of the averaged weights kept at each step", step=0.001, ge=0, lt=1, advanced=True
     )
+    loss: Literal["dice", "focal-tversky"] = setting(
+        "dice", "What is made small: cross-entropy with batch soft Dice, or focal Tversky", advanced=True
+    )
     dice_weight: float = setting(
         0.5, "Weight of the batch soft Dice beside the cross-entropy", step=0.1, ge=0, advanced=True
     )
@@ -42,13 +45,30 @@ class Optimisation(Settings):
         le=1,
         advanced=True,
     )
+    tversky_alpha: float = setting(
+        0.7, "Weight of flaw pixels that are missed (focal-tversky)", step=0.05, gt=0, le=1, advanced=True
+    )
+    tversky_beta: float = setting(
+        0.3, "Weight of pixels that are called wrongly (focal-tversky)", step=0.05, gt=0, le=1, advanced=True
+    )
+    tversky_gamma: float = setting(
+        4 / 3,
+        "How much more a bad batch counts, from 1 on (focal-tversky)",
+        step=0.1,
+        ge=1,
+        le=3,
+        advanced=True,
+    )
     seed: int = setting(0, "Seed of the weights and of everything that is drawn", step=1, ge=0)
 
 
 class FitSettings(Optimisation):
     """The seeded loop: its length, its rate, its objective, and what it keeps."""
 
-    steps: int = setting(3000, "Steps of the optimiser", step=100, ge=1)
+    steps: int = setting(
+        3000, "Steps of the optimiser; where time decides, what the schedule is drawn over", step=100, ge=1
+    )
+    seconds: float = setting(0.0, "Time in which the fit ends; 0 leaves it to the steps", unit="s", ge=0)
     batch: int = setting(16, "Patches in a step", unit="patches", step=1, ge=1)
     warm_up: int = setting(200, "Steps over which the rate rises", step=10, ge=0)
     validate_every: int = setting(300, "Steps between two validations and two saves", step=50, ge=1)
@@ -65,12 +85,21 @@ class PatchSettings(Settings):
 
 
 class TrainSettings(Optimisation):
-    """A run by epochs over the crops of a dataset."""
+    """A run by epochs, or by minutes, over films or over the crops of a dataset."""
 
     preset: Literal["recommended", "paper"] = setting(
         "recommended", "Network and augmentation where nothing else is said: the paper's, or what does better"
     )
     epochs: int = setting(40, "Times that every crop is seen, each time as another variant", step=5, ge=1)
+    minutes: float = setting(
+        0.0,
+        "Time in which it ends, however many epochs that are; 0 leaves it to the epochs, which alone can be "
+        "repeated exactly",
+        unit="minutes",
+        step=1,
+        ge=0,
+        le=100_000,
+    )
     batch: int = setting(
         0,
         f"Crops in a step; 0 takes {BATCH_FROM_NOTHING} from nothing, {BATCH_FROM_MODEL} from a model",
@@ -106,6 +135,14 @@ class TrainSettings(Optimisation):
         "auto", "Arithmetic; auto is bfloat16 on a CUDA device that has it, else float32", advanced=True
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "Where the network is trained")
+    devices: int = setting(
+        1,
+        "Processes that share each step, a GPU or a part of the processor each",
+        step=1,
+        ge=1,
+        le=64,
+        advanced=True,
+    )
 
     def chosen(self, from_model: bool) -> TrainSettings:
         """Return the same with everything chosen that was left open."""

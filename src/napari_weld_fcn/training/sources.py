@@ -77,6 +77,17 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
     return hashlib.sha256("".join(lines).encode(errors="surrogatepass")).hexdigest()
 
 
+def batch_of_windows(windows: Sequence[tuple[np.ndarray, np.ndarray]], size: tuple[int, int]) -> Batch:
+    """Join normalised windows and their masks, each ``(rows, columns)`` of `size`; none, perhaps."""
+    shape = (len(windows), 1, *size)
+    masks = np.array([mask for _, mask in windows], np.uint8).reshape(shape)
+    return Batch(
+        pixels=np.array([pixels for pixels, _ in windows], np.float32).reshape(shape),
+        truth=(masks == FLAW).astype(np.float32),
+        ignored=masks == IGNORED,
+    )
+
+
 @dataclass(frozen=True)
 class Draw:
     """Variant `number` of the pair at `position`."""
@@ -126,6 +137,7 @@ class CropSource:
         )
         self.size = (rows, columns)
         largest = max(places[i].rows * places[i].columns for i in positions)
+        self.kept_pixels = min(sum(places[i].rows * places[i].columns for i in positions), _KEPT_PIXELS)
         self._read = lru_cache(maxsize=max(1, _KEPT_PIXELS // largest))(pairs.__getitem__)
 
     @property
@@ -147,8 +159,8 @@ class CropSource:
             seen[position] += 1
         return draws
 
-    def batches(self, start: int, stop: int) -> Iterator[Batch]:
-        """Yield the batches of steps `start` to `stop`.
+    def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
+        """Yield the batches of steps `start` to `stop`; of each every `ranks`-th draw from `rank` on.
 
         Raises
         ------
@@ -160,16 +172,8 @@ class CropSource:
             epoch, part = divmod(step, self.steps_per_epoch)
             if not draws or part == 0:
                 draws = self.epoch(epoch)
-            yield self._batch(draws[part * self.batch : (part + 1) * self.batch])
-
-    def _batch(self, draws: Sequence[Draw]) -> Batch:
-        windows = [self.shown(draw) for draw in draws]
-        masks = np.stack([mask for _, mask in windows])[:, None]
-        return Batch(
-            pixels=np.stack([pixels for pixels, _ in windows])[:, None],
-            truth=(masks == FLAW).astype(np.float32),
-            ignored=masks == IGNORED,
-        )
+            own = draws[part * self.batch : (part + 1) * self.batch][rank::ranks]
+            yield batch_of_windows([self.shown(draw) for draw in own], self.size)
 
     def shown(self, draw: Draw) -> tuple[np.ndarray, np.ndarray]:
         """Normalised pixels float32 and mask uint8 of a draw, both ``(rows, columns)`` of `size`."""

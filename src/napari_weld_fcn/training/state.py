@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from napari_weld_fcn.errors import ModelError, WeldFcnError
 from napari_weld_fcn.events import Validated
@@ -56,6 +56,10 @@ class FitState:
         One entry for each validation.
     losses
         Of the steps since the last validation.
+    seconds
+        That were spent so far, pauses left out.
+    parts
+        In which a batch is shown, one after the other, for lack of memory.
     """
 
     network: torch.nn.Module
@@ -65,6 +69,8 @@ class FitState:
     step: int = 0
     history: list[Validated] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    parts: int = 1
 
     def save(self, folder: Path) -> None:
         """Write the state whole or not at all."""
@@ -77,10 +83,12 @@ class FitState:
             "step": str(self.step),
             "history": json.dumps([asdict(v) for v in self.history]),
             "losses": json.dumps(self.losses),
+            "seconds": str(self.seconds),
+            "parts": str(self.parts),
             "settings": self.settings.model_dump_json(),
         }
         with written_whole(folder / STATE_FILE) as path:
-            save_file({k: v.contiguous() for k, v in tensors.items()}, path, about)
+            path.write_bytes(save({k: v.contiguous() for k, v in tensors.items()}, about))
 
     def load(self, folder: Path) -> None:
         """Take over the state saved in `folder`.
@@ -106,6 +114,7 @@ class FitState:
             self.step = int(about["step"])
             self.history = [Validated(**entry) for entry in json.loads(about["history"])]
             self.losses = json.loads(about.get("losses", "[]"))
+            self.seconds, self.parts = float(about["seconds"]), int(about["parts"])
         except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
             raise ModelError(f"{path} is no state that this fit can resume from: {error}") from error
 

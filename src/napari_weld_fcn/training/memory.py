@@ -1,0 +1,79 @@
+"""How much memory a training will need, before it begins.
+
+Nearly all of it are the results of layers that are kept for the way back. They grow with the pixels of a
+step, so one small patch is enough to count them. Beside them stand the gradients under way, which are as
+large as a few of the largest results, and on a processor what lies idle between them.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from typing import Any
+
+import torch
+
+#: Python, PyTorch and Fabric themselves, bytes.
+PROGRAM_BYTES = 0.33e9
+#: Gradients alive at one time, in units of the largest result.
+_UNDER_WAY = 3
+#: Memory that a processor's steps keep, over what they use at once: freed pieces do not always fit again.
+_KEPT = 1.7
+#: Edge of the patch that is counted, pixels.
+_EDGE = 64
+
+
+def estimate(network: torch.nn.Module, patches: int, size: tuple[int, int], device: str) -> int:
+    """Estimate the memory of a training.
+
+    Parameters
+    ----------
+    network
+        Left as it is.
+    patches
+        In a step of one process.
+    size
+        Rows and columns of a patch.
+    device
+        ``cpu``, ``cuda`` or ``mps``; of a GPU its own memory is told.
+
+    Returns
+    -------
+    int
+        Bytes of one process, films left out.
+    """
+    saved, largest = _for_each_pixel(network)
+    weights = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
+    pixels = patches * size[0] * size[1]
+    used = pixels * (saved + _UNDER_WAY * largest) + 5 * weights  # gradients, two moments, an average
+    return round(PROGRAM_BYTES + _KEPT * used if device == "cpu" else used)
+
+
+def memory_of_computer() -> int | None:
+    """Bytes of memory that this computer has, or None where it does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _for_each_pixel(network: torch.nn.Module) -> tuple[float, float]:
+    """Bytes that are kept for the way back, and of the largest result, for each pixel."""
+    network = copy.deepcopy(network).cpu().train()
+    own = {parameter.data_ptr() for parameter in network.parameters()}
+    kept: dict[int, torch.Tensor] = {}  # alive, so that no address is used twice
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.data_ptr() not in own:
+            kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    def give(tensor: Any) -> Any:
+        return tensor
+
+    drawn = torch.get_rng_state()
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, give):
+        network(torch.zeros(1, 1, _EDGE, _EDGE)).sum()
+    torch.set_rng_state(drawn)
+    sizes = [tensor.untyped_storage().nbytes() for tensor in kept.values()]
+    return sum(sizes) / _EDGE**2, max(sizes) / _EDGE**2
