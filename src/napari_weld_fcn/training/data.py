@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal, Protocol, cast
 
@@ -29,6 +30,8 @@ from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.radiograph.gdxray import open_series
 from napari_weld_fcn.radiograph.normalisation import full_scale, measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
+from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings
+from napari_weld_fcn.training.clean import CleanFilms, CleanKind, CleanLesson, whole
 from napari_weld_fcn.training.crop_validation import validate_crops
 from napari_weld_fcn.training.film_source import FilmSource
 from napari_weld_fcn.training.film_validation import FilmValidation
@@ -42,10 +45,13 @@ from napari_weld_fcn.training.sources import (
     places_of,
     variants_of,
 )
+from napari_weld_fcn.training.teachers import TeacherSource, joined
 
-Kind = Literal["crops", "films"]
-#: Whatever a run can learn from: a dataset folder or a GDXray series, pairs, or labelled films.
-Data = str | Path | Sequence[Pair] | Sequence[LabelledFilm]
+#: Windows without labels that are mixed in, for each window with labels.
+MIXED_SHARE = 1 / 4
+Kind = Literal["crops", "films", "clean", "unlabelled"]
+#: Whatever a run can learn from: a dataset folder or a GDXray series, pairs, labelled films, or clean ones.
+Data = str | Path | Sequence[Pair] | Sequence[LabelledFilm] | CleanFilms
 
 
 class Lesson(Protocol):
@@ -54,6 +60,10 @@ class Lesson(Protocol):
     @property
     def steps_per_epoch(self) -> int:
         """Steps between two validations."""
+
+    @property
+    def before(self) -> Validated | None:
+        """The score of the model that the run began with, which must be beaten; None where it need not be."""
 
     def batches(self, start: int, stop: int) -> Iterator[Batch]:
         """Yield the batches of steps `start` to `stop`."""
@@ -88,8 +98,8 @@ class Material(Protocol):
     def read_split(self, text: str, source: str) -> Split | FilmSplit:
         """Read what `to_json` of its split wrote."""
 
-    def lesson(self, about: RunSettings, split: Split | FilmSplit) -> Lesson:
-        """Begin the run that `about` describes."""
+    def lesson(self, about: RunSettings, split: Split | FilmSplit, start: Model | None) -> Lesson:
+        """Begin the run that `about` describes, from the model `start` or from nothing."""
 
     def save(self, folder: Path) -> None:
         """Write it as a dataset folder."""
@@ -110,6 +120,8 @@ def material_of(data: Data, on_event: OnEvent = ignore) -> Material:
     DatasetError
         If there is nothing, or a folder is neither a dataset nor a GDXray series with masks.
     """
+    if isinstance(data, CleanFilms):
+        return Unlabelled(data.films, kind=data.kind)
     if isinstance(data, str | Path):
         path = Path(data)
         return Crops(pairs_of(path)) if is_dataset(path) else _series(path, on_event)
@@ -121,7 +133,15 @@ def material_of(data: Data, on_event: OnEvent = ignore) -> Material:
 def saved_material(folder: Path, kind: Kind) -> Material:
     """Open what `Material.save` wrote."""
     pairs = read_dataset(folder)
-    return Films(tuple(_film_of(pair) for pair in pairs)) if kind == "films" else Crops(pairs)
+    if kind == "crops":
+        return Crops(pairs)
+    films = tuple(_film_of(pair) for pair in pairs)
+    return Films(films) if kind == "films" else Unlabelled(films, kind=kind)
+
+
+def clean_films(folder: Path, kind: CleanKind) -> CleanFilms:
+    """Open films without labels that `Material.save` wrote."""
+    return CleanFilms(tuple(_film_of(pair) for pair in read_dataset(folder)), kind)
 
 
 @dataclass(frozen=True)
@@ -162,7 +182,7 @@ class Crops:
         """Read what `to_json` of its split wrote."""
         return Split.from_json(text, source)
 
-    def lesson(self, about: RunSettings, split: Split | FilmSplit) -> Lesson:
+    def lesson(self, about: RunSettings, split: Split | FilmSplit, start: Model | None) -> Lesson:
         """Begin the run that `about` describes."""
         assert isinstance(split, Split)
         return CropLesson(self.pairs, about, split)
@@ -198,6 +218,10 @@ class CropLesson:
     def steps_per_epoch(self) -> int:
         """Steps in which every draw of an epoch is shown once."""
         return self.source.steps_per_epoch
+
+    @property
+    def before(self) -> None:
+        """A dataset's own convention is learned, whatever it was before."""
 
     def batches(self, start: int, stop: int) -> Iterator[Batch]:
         """Yield the batches of steps `start` to `stop`."""
@@ -246,7 +270,7 @@ class Films:
         """Read what `to_json` of its split wrote."""
         return FilmSplit.from_json(text, source)
 
-    def lesson(self, about: RunSettings, split: Split | FilmSplit) -> Lesson:
+    def lesson(self, about: RunSettings, split: Split | FilmSplit, start: Model | None) -> Lesson:
         """Begin the run that `about` describes."""
         assert isinstance(split, FilmSplit)
         return FilmLesson(self.films, about, split)
@@ -278,6 +302,10 @@ class FilmLesson:
         """Steps in which about as many pixels are shown as are labelled."""
         return self.source.steps_per_epoch
 
+    @property
+    def before(self) -> None:
+        """The labels' own convention is learned, whatever it was before."""
+
     def batches(self, start: int, stop: int) -> Iterator[Batch]:
         """Yield the batches of steps `start` to `stop`."""
         return self.source.batches(start, stop)
@@ -287,6 +315,69 @@ class FilmLesson:
     ) -> Validated:
         """Score a model on the films that are held out."""
         return self.validation.validate(model, device, step, on_event=on_event, should_show=should_show)
+
+
+@dataclass(frozen=True)
+class Unlabelled(Films):
+    """Films without labels, which teach by what is put into them."""
+
+    kind: Kind = "clean"
+
+    @property
+    def clean(self) -> CleanFilms:
+        """The same as a value."""
+        return CleanFilms(self.films, "clean" if self.kind == "clean" else "unlabelled")
+
+    def split(self, settings: SplitSettings) -> FilmSplit:
+        """Hold out some films, or a part of one that is alone; DatasetError where nothing could be."""
+        return self.clean.split(settings)
+
+    def lesson(self, about: RunSettings, split: Split | FilmSplit, start: Model | None) -> Lesson:
+        """Begin the run that `about` describes."""
+        assert isinstance(split, FilmSplit) and start is not None
+        return CleanLesson(self.clean, about, split, start)
+
+
+class WithClean:
+    """A lesson into which windows of films without labels are mixed."""
+
+    def __init__(self, lesson: Lesson, films: CleanFilms, about: RunSettings, start: Model | None) -> None:
+        self.lesson = lesson
+        insertion = InsertionSettings()
+        taught = films.teachers(
+            [whole(films.films, i) for i in range(len(films.films))], start, insertion.margin
+        )
+
+        @cache
+        def source(size: tuple[int, int]) -> TeacherSource:
+            count = max(1, round(MIXED_SHARE * about.train.batch))
+            return TeacherSource(
+                taught, insertion, batch=count, size=size, simulated_share=0, seed=about.train.seed
+            )
+
+        self._source = source
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Those of the lesson."""
+        return self.lesson.steps_per_epoch
+
+    @property
+    def before(self) -> Validated | None:
+        """As in the lesson."""
+        return self.lesson.before
+
+    def batches(self, start: int, stop: int) -> Iterator[Batch]:
+        """Yield the lesson's batches, larger by some windows without labels."""
+        for step, batch in enumerate(self.lesson.batches(start, stop), start):
+            rows, columns = batch.pixels.shape[2:]
+            yield joined([batch, self._source((rows, columns)).batch(step)])
+
+    def validate(
+        self, model: Model, device: torch.device, step: int, on_event: OnEvent, should_show: ShouldStop
+    ) -> Validated:
+        """Score a model as the lesson does."""
+        return self.lesson.validate(model, device, step, on_event, should_show)
 
 
 def _series(path: Path, on_event: OnEvent) -> Films:

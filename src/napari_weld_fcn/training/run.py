@@ -21,8 +21,16 @@ from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction.device import choose_device
 from napari_weld_fcn.training.choice import best_of
-from napari_weld_fcn.training.data import Data, Material, material_of, saved_material
-from napari_weld_fcn.training.fit import begin, fit
+from napari_weld_fcn.training.clean import CleanFilms
+from napari_weld_fcn.training.data import (
+    Data,
+    Material,
+    WithClean,
+    clean_films,
+    material_of,
+    saved_material,
+)
+from napari_weld_fcn.training.fit import BlindError, begin, fit
 from napari_weld_fcn.training.hardware import resolve_precision
 from napari_weld_fcn.training.keeping import Keeping
 from napari_weld_fcn.training.run_card import card_of
@@ -64,6 +72,7 @@ def train(
     augmentation: AugmentationSettings | None = None,
     split: SplitSettings = SplitSettings(),
     start_from: str | Path | Model = NOTHING,
+    clean: CleanFilms | None = None,
     on_event: OnEvent = ignore,
     should_stop: ShouldStop = never,
     should_pause: ShouldStop = never,
@@ -77,7 +86,9 @@ def train(
         Films with their masks (`dataset.films.LabelledFilm`) or a GDXray series that has masks: windows are
         drawn from the films, and whole films validate. Or a dataset folder, or pairs: crops are varied anew
         in each epoch, and crops validate; a dataset that holds variants already is shown as it is. Ignored
-        pixels take no part. What comes from memory is copied into the run's folder.
+        pixels take no part. What comes from memory is copied into the run's folder. Or films without labels
+        (`training.clean.CleanFilms`), on which a model is tuned by flaws that are put in; it stays as it was
+        where no step is better.
     run
         Folder for settings, split, history, models and state; must not hold a run.
     settings
@@ -91,6 +102,8 @@ def train(
     start_from
         A model, its name or its file, or ``"nothing"``. Its statistics of batch normalisation stay, and it is
         held to what it says of other films as far as `settings.keep` asks for.
+    clean
+        Films without labels whose windows, with flaws put in, are mixed into each step.
     on_event
         Told of each step and each validation.
     should_stop
@@ -124,8 +137,9 @@ def train(
         raise SettingsError(
             f"Model {start.card.name} is trained on as it is; another network can start from nothing only."
         )
+    _check_clean(data, clean, start)
     precision = resolve_precision(settings.precision, settings.device)
-    chosen = settings.chosen(from_model=start is not None)
+    chosen = settings.chosen(from_model=start is not None, labels=not isinstance(data, CleanFilms))
     about = RunSettings(
         train=chosen.model_copy(update={"precision": precision}),
         network=start.card.network if start else network or given.network,
@@ -135,12 +149,15 @@ def train(
         dataset=material.folder,
         pairs=len(material),
         pairs_sha256=material.sha256,
+        mixed_in=clean.kind if clean is not None else "",
         start_from=(start.source or start.card.name) if start else NOTHING,
         start_sha256=start.sha256 if start else "",
         threshold=start.card.threshold if start else 0.0,
     )
     folder = RunFolder(Path(run))
-    folder.begin(about, divided.to_json(), start, None if material.folder else material)
+    copied = None if material.folder else material
+    mixed_in = None if clean is None else material_of(clean)
+    folder.begin(about, divided.to_json(), start, copied, mixed_in)
     if divided.note:
         on_event(Message(divided.note))
     return _Run(folder, material).go_on(on_event, should_stop, should_pause, should_show)
@@ -186,6 +203,20 @@ def resume(
     return _Run(folder, material).go_on(on_event, should_stop, should_pause, should_show)
 
 
+def _check_clean(data: Data, clean: CleanFilms | None, start: Model | None) -> None:
+    if start is not None:
+        return
+    if isinstance(data, CleanFilms):
+        raise SettingsError(
+            "Films without labels tune a model and make none: say which one it starts from, such as default."
+        )
+    if clean is not None and clean.kind == "unlabelled":
+        raise SettingsError(
+            "Unlabelled films need a model that says where flaws may be: say which one it starts from, such "
+            "as default."
+        )
+
+
 def _start(start_from: str | Path | Model) -> Model | None:
     if isinstance(start_from, Model):
         return start_from
@@ -199,8 +230,12 @@ class _Run:
         self.folder, self.material = folder, material
         self.about = folder.read_settings()
         self.split = material.read_split(folder.split_text(), str(folder.splits_file))
-        self.lesson = material.lesson(self.about, self.split)
         self.start = Model.load(folder.start) if self.about.start_sha256 else None
+        self.lesson = material.lesson(self.about, self.split, self.start)
+        if self.about.mixed_in:
+            mixed_in = clean_films(folder.clean, self.about.mixed_in)
+            self.lesson = WithClean(self.lesson, mixed_in, self.about, self.start)
+        self.before = None if self.lesson.before is None else self._row(self.lesson.before)
         self.fit_settings = self._fit_settings()
         self.on_event: OnEvent = ignore
         self.should_show: ShouldStop = never
@@ -214,6 +249,7 @@ class _Run:
         self.folder.add_session(str(device))
         for note in self.material.notes(self.about):
             on_event(Message(note))
+        self._begin_with_start()
         keeping = self._keeping()
         try:
             result = fit(
@@ -231,6 +267,9 @@ class _Run:
                 should_stop=should_stop,
                 should_pause=should_pause,
             )
+        except BlindError:
+            if self.before is None:
+                raise
         except Stopped:
             return self._stopped()
         except torch.OutOfMemoryError as fault:
@@ -238,8 +277,11 @@ class _Run:
             raise SettingsError(
                 f"{device} has not enough memory for {batch} crops in a step; take a smaller batch."
             ) from fault
-        if result.history[-1].step < self.fit_settings.steps:
-            on_event(Message(f"No better validation for {self.about.train.patience} epochs: ended."))
+        else:
+            if result.history[-1].step < self.fit_settings.steps:
+                on_event(Message(f"No better validation for {self.about.train.patience} epochs: ended."))
+        if self._best() == self.before:
+            on_event(Message("No step was better than the model that it began with, which is kept."))
         return self._result(stopped=False)
 
     def _fit_settings(self) -> FitSettings:
@@ -279,9 +321,27 @@ class _Run:
         """Write a validated network as the last model, and as the best where it is."""
         row = self._row(scores)
         model = Model.create(self._card(row), averaged)
-        if self.folder.add(row, self.about.train.margin):
+        self.folder.add(row, self.about.train.margin)
+        if self._best() == row:
             model.save(self.folder.best)
         model.save(self.folder.last)
+
+    def _begin_with_start(self) -> None:
+        """Tell how good the model is that must be beaten, and keep it as the best so far."""
+        if self.before is None or self.start is None or self.folder.history():
+            return
+        assert self.lesson.before is not None
+        self.on_event(self.lesson.before)
+        Model.create(self._card(self.before), self.start.network).save(self.folder.best)
+
+    def _best(self) -> Row:
+        """Return the validation whose network is taken; that before any step, where it had to be beaten."""
+        rows = self.folder.history()
+        if self.before is not None:
+            rows = [row for row in rows if row.f1 > self.before.f1]
+            if not rows:
+                return self.before
+        return rows[best_of([row.f1 for row in rows], self.about.train.margin)]
 
     def _enough(self, history: Sequence[Validated]) -> bool:
         patience = self.about.train.patience
@@ -292,7 +352,7 @@ class _Run:
 
     def _stopped(self) -> TrainResult:
         """Return the best so far; before the first validation that is the network as it stands."""
-        if not self.folder.history():
+        if not self.folder.history() and self.before is None:
             state = begin(self._network(), self.fit_settings)
             state.load(self.folder.state)
             row = self._row(self._validate(state.averaged, state.step))
@@ -301,9 +361,7 @@ class _Run:
         return self._result(stopped=True)
 
     def _result(self, *, stopped: bool) -> TrainResult:
-        history = self.folder.history()
-        best = history[best_of([row.f1 for row in history], self.about.train.margin)]
-        return TrainResult(self.folder.path, self.folder.best, best, stopped)
+        return TrainResult(self.folder.path, self.folder.best, self._best(), stopped)
 
     def _row(self, scores: Validated) -> Row:
         return Row.of(scores, scores.step // self.lesson.steps_per_epoch)

@@ -22,138 +22,178 @@ import torch
 from numpy.typing import NDArray
 
 from napari_weld_fcn.dataset.bead import find_bead
+from napari_weld_fcn.dataset.rois import Band
 from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.prediction.predict import probability
 from napari_weld_fcn.prediction.resampling import enlarged, resampled, taps
+from napari_weld_fcn.radiograph.gdxray import WELD_PIXEL_SIZE_MM
 from napari_weld_fcn.radiograph.normalisation import Normalisation, full_scale, measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation.ground import Ground, ground_of
 from napari_weld_fcn.radiograph.simulation.insertion import insert
 from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings
-from napari_weld_fcn.training.patches import AHEAD, WINDOWS, Batch, batch_of
+from napari_weld_fcn.training.patches import AHEAD, WINDOWS, Batch
+from napari_weld_fcn.training.patches import patch as simulated_patch
 from napari_weld_fcn.training.settings import PatchSettings
 
 #: Share of the windows on a clean film that are centred on what the model calls there by mistake.
-CALLS_SHARE = 1 / 3
+CALLS_SHARE = 0.6
 #: Share of the other windows that are centred on the bead, where one is found.
 BEAD_SHARE = 0.75
 #: Whatever the model finds more likely than this share of its threshold may be a flaw, or is nearly called.
 DOUBTFUL = 0.5
 #: How a film's normalisation is varied: other films of the same kind have others.
 SEEN_AS = PatchSettings(spread_min=0.8, spread_max=1.25, shift=0.2)
+#: By what factor flaws are larger or smaller than the film's pixel size makes them.
+SIZES = 1.5
 #: The smallest film that teaches, pixels across.
 SMALLEST = 48
+#: Fits of different seeds see simulated patches so far apart.
+SEEDS = 100_000_000
 #: Places that are kept to draw from.
 _PLACES = 1 << 16
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """A film, or a part of one, as patches are cut from it.
+    """A film, or the known part of one, as patches are cut from it.
 
     Attributes
     ----------
-    name
-        Of its film.
     ground
         Its pixels as they are predicted, the bead along the columns, and where flaws may be put.
     normalisation
         Of the whole film.
     calls, bead
         ``(n, 2)`` rows and columns to centre windows on: calls by mistake, and the bead; may be empty.
+    magnification
+        Over the pixel of a GDXray weld; None where the pixel size is not known.
     """
 
-    name: str
     ground: Ground
     normalisation: Normalisation
     calls: NDArray[np.intp]
     bead: NDArray[np.intp]
+    magnification: float | None = None
 
-    def part(self, columns: slice) -> Teacher:
-        """Return the part of it that lies in these columns."""
-        cut = {
-            name: None if mask is None else mask[:, columns]
-            for name, mask in (("area", self.ground.area), ("forbidden", self.ground.forbidden))
-        }
-        ground = ground_of(self.ground.pixels[:, columns], **cut, white=self.ground.unit * 255)
-        inside = (_within(places, columns) for places in (self.calls, self.bead))
-        return Teacher(self.name, ground, self.normalisation, *inside)
+    def flaws(self, insertion: InsertionSettings) -> InsertionSettings:
+        """Return what is put in, as large as it is on this film where its pixel size is known."""
+        if self.magnification is None:
+            return insertion
+        low, high = (float(np.clip(self.magnification * factor, 0.1, 10)) for factor in (1 / SIZES, SIZES))
+        return insertion.model_copy(update={"magnification_min": low, "magnification_max": high})
 
 
-def teachers_of(
+def teacher_of(
     film: Radiograph,
-    model: Model,
+    model: Model | None,
     *,
     clean: bool,
-    margin: int,
     known: NDArray[np.bool_] | None = None,
-    device: str = "auto",
-) -> list[Teacher]:
-    """Prepare a film, each plane of a stack for itself.
+    margin: int = 0,
+) -> Teacher:
+    """Prepare a film.
 
     Parameters
     ----------
     film
-        Dark flaws; bright ones are negated before.
+        One plane whose flaws are dark.
     model
-        Says what may be a flaw already, or is called by mistake.
+        Says what may be a flaw already, or is called by mistake; None where there is none.
     clean
         Whether the film is known to be free of flaws.
-    margin
-        By how much what the model marks is grown, pixels.
     known
         ``(rows, columns)`` bool: the part that was looked at; elsewhere no flaw is put and nothing is told.
+    margin
+        By how much the places where no flaw may be put are grown, pixels.
 
     Raises
     ------
     DatasetError
-        If the film is too small.
+        If the part that is known is too small.
     RadiographError
-        If it cannot be read, or `known` is not of its shape.
+        If the film cannot be read, or `known` is not of its shape.
     """
-    planes = []
-    for index in range(film.planes):
-        plane = np.asarray(film.plane(index))
-        if plane.dtype.kind == "b":
-            plane = plane.astype(np.uint8)
-        planes.append(_teacher(Radiograph(plane, name=film.name), model, clean, margin, known))
-    return planes
-
-
-def _teacher(
-    film: Radiograph, model: Model, clean: bool, margin: int, known: NDArray[np.bool_] | None
-) -> Teacher:
-    pixels, normalisation = film.pixels, measure(film.pixels)
-    doubtful = probability(film, model) > DOUBTFUL * model.card.threshold
-    forbidden = np.zeros(pixels.shape, bool) if known is None else ~known
-    calls = doubtful & ~forbidden if clean else np.zeros(pixels.shape, bool)
-    if not clean:
-        forbidden = forbidden | doubtful
+    pixels = np.asarray(film.pixels)
+    if pixels.dtype.kind == "b":
+        pixels = pixels.astype(np.uint8)
+    unknown = np.zeros(pixels.shape, bool) if known is None else ~known
+    doubtful = np.zeros(pixels.shape, bool)
+    if model is not None:
+        doubtful = (probability(film, model) > DOUBTFUL * model.card.threshold) & ~unknown
     band = find_bead(pixels)
-    area = None
-    if band is not None:
-        across = np.arange(len(pixels) if not band.vertical else pixels.shape[1])[:, None]
-        area = (across >= band.upper) & (across < band.lower)
-        area = area.T if band.vertical else area
-    white = full_scale(pixels.dtype, float(pixels.max()))
+    planes = _Planes(
+        pixels=pixels,
+        area=np.ones(pixels.shape, bool) if band is None else _area(band, pixels.shape),
+        unknown=unknown,
+        doubtful=doubtful,
+    )
+    size = film.pixel_size_mm
     if oversampling(pixels) > 1:
-        pixels = _shrunk(pixels)
-        area, forbidden, calls = (
-            None if mask is None else _shrunk(mask.astype(np.uint8)) > least
-            for mask, least in ((area, 0.5), (forbidden, 0), (calls, 0))
-        )
+        planes, size = planes.shrunk(), size and 2 * size
     if band is not None and band.vertical:
-        pixels, area, forbidden, calls = pixels.T, area.T, forbidden.T, calls.T
-    if min(pixels.shape) < SMALLEST:
+        planes = planes.map(np.transpose)
+    planes = planes.known_part()
+    rows, columns = planes.pixels.shape
+    if min(rows, columns) < SMALLEST:
         raise DatasetError(
-            f"{film.name}: shows {pixels.shape[0]} x {pixels.shape[1]} pixels to the network, but a film that "
-            f"teaches needs {SMALLEST} at least."
+            f"{film.name}: shows {rows} x {columns} pixels to the network, but a film that teaches needs "
+            f"{SMALLEST} at least."
         )
-    pixels = np.ascontiguousarray(pixels)
-    ground = ground_of(pixels, area=area, forbidden=forbidden, margin=margin, white=white)
-    return Teacher(film.name, ground, normalisation, _places(calls), _places(area))
+    ground = ground_of(
+        planes.pixels,
+        area=None if band is None else planes.area,
+        forbidden=planes.unknown if clean else planes.unknown | planes.doubtful,
+        margin=margin,
+        white=full_scale(pixels.dtype, float(pixels.max())),
+    )
+    nothing = np.zeros((0, 2), np.intp)
+    return Teacher(
+        ground,
+        measure(pixels),
+        calls=_places(planes.doubtful) if clean else nothing,
+        bead=nothing if band is None else _places(planes.area),
+        magnification=size and WELD_PIXEL_SIZE_MM / size,
+    )
+
+
+@dataclass(frozen=True)
+class _Planes:
+    """A film and what is known of its pixels, all ``(rows, columns)``; all but the pixels are bool."""
+
+    pixels: NDArray[Any]
+    area: NDArray[np.bool_]
+    unknown: NDArray[np.bool_]
+    doubtful: NDArray[np.bool_]
+
+    def map(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> _Planes:
+        return _Planes(*(change(each) for each in (self.pixels, self.area, self.unknown, self.doubtful)))
+
+    def shrunk(self) -> _Planes:
+        """Half the pixels; what is unknown or doubtful in a part is so."""
+        return _Planes(
+            _shrunk(self.pixels),
+            _shrunk(self.area) >= 0.5,
+            _shrunk(self.unknown) > 0,
+            _shrunk(self.doubtful) > 0,
+        )
+
+    def known_part(self) -> _Planes:
+        """The smallest rectangle around what is known."""
+        known = ~self.unknown
+        spans = [np.flatnonzero(known.any(axis=axis)) for axis in (1, 0)]
+        rows, columns = (
+            slice(int(span[0]), int(span[-1]) + 1) if span.size else slice(0, 0) for span in spans
+        )
+        return self.map(lambda each: np.ascontiguousarray(each[rows, columns]))
+
+
+def _area(band: Band, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    across = np.arange(shape[1] if band.vertical else shape[0])[:, None]
+    area = np.asarray((across >= band.upper) & (across < band.lower))
+    return area.T if band.vertical else area
 
 
 def _shrunk(plane: NDArray[Any]) -> NDArray[np.float32]:
@@ -161,15 +201,10 @@ def _shrunk(plane: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(resampled(torch.from_numpy(plane.astype(np.float32)), rows, columns).numpy())
 
 
-def _places(mask: NDArray[np.bool_] | None) -> NDArray[np.intp]:
+def _places(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Return some of the pixels of a mask, evenly."""
-    found = np.zeros((0, 2), np.intp) if mask is None else np.argwhere(mask)
+    found = np.argwhere(mask)
     return found[:: max(1, len(found) // _PLACES)]
-
-
-def _within(places: NDArray[np.intp], columns: slice) -> NDArray[np.intp]:
-    inside = places[(places[:, 1] >= columns.start) & (places[:, 1] < columns.stop)]
-    return inside - np.array([0, columns.start], np.intp)
 
 
 @dataclass(frozen=True)
@@ -199,7 +234,7 @@ def teaching_patch(
     """
     rng = np.random.default_rng([*seed, 0x7EAC4])
     window = _window(rng, teacher, size)
-    made = insert(teacher.ground, insertion, int(rng.integers(2**62)), window)
+    made = insert(teacher.ground, teacher.flaws(insertion), int(rng.integers(2**62)), window)
     factor = float(np.exp(rng.uniform(np.log(seen_as.spread_min), np.log(seen_as.spread_max))))
     shift = float(rng.uniform(-seen_as.shift, seen_as.shift))
     pixels = teacher.normalisation.apply(made.pixels) * np.float32(factor) + np.float32(shift)
@@ -223,8 +258,7 @@ def _window(rng: np.random.Generator, teacher: Teacher, size: tuple[int, int]) -
         for centre, part, whole in zip(at, size, shape, strict=True)
     ]
     row, column = (
-        slice(start, min(start + part, whole))
-        for start, part, whole in zip(first, size, shape, strict=True)
+        slice(start, min(start + part, whole)) for start, part, whole in zip(first, size, shape, strict=True)
     )
     return row, column
 
@@ -253,7 +287,7 @@ def _turned(rng: np.random.Generator, parts: list[NDArray[Any]]) -> list[NDArray
 
 
 class TeacherSource:
-    """Batches from films without labels, some of their patches simulated; ``batches`` is a `fit.Source`.
+    """Batches from films without labels, some of their patches simulated as a whole.
 
     Parameters
     ----------
@@ -282,35 +316,40 @@ class TeacherSource:
         seed: int,
     ) -> None:
         self.teachers, self.insertion, self.size, self.seed = teachers, insertion, size, seed
-        self.simulated = round(batch * simulated_share)
-        self.taught = batch - self.simulated
+        self.count, self.simulated = batch, round(batch * simulated_share)
         areas = np.array([np.prod(teacher.ground.shape) for teacher in teachers], float)
         self.shares = areas / areas.sum()
         self.simulation = WINDOWS.model_copy(update={"rows": size[0], "columns": size[1]})
 
+    def patch(self, step: int, number: int) -> Patch:
+        """Return patch `number` of a step; the first ones are simulated."""
+        if number < self.simulated:
+            index = self.seed * SEEDS + step * self.simulated + number
+            pixels, truth = simulated_patch(index, self.simulation, PatchSettings())
+            return Patch(pixels, truth, np.zeros(truth.shape, bool))
+        drawn = np.random.default_rng([self.seed, step, number, 0xF17])
+        teacher = self.teachers[int(drawn.choice(len(self.teachers), p=self.shares))]
+        return teaching_patch(teacher, self.size, self.insertion, (self.seed, step, number))
+
     def batch(self, step: int) -> Batch:
         """Return the batch of one step."""
-        rng = np.random.default_rng([self.seed, step, 0xF17])
-        chosen = rng.choice(len(self.teachers), self.taught, p=self.shares)
-        made = [
-            teaching_patch(self.teachers[which], self.size, self.insertion, (self.seed, step, place))
-            for place, which in enumerate(chosen)
-        ]
-        taught = Batch(
-            np.stack([patch.pixels for patch in made])[:, None],
-            np.stack([patch.truth for patch in made])[:, None].astype(np.float32),
-            np.stack([patch.ignored for patch in made])[:, None],
-        ) if made else None
-        if not self.simulated:
-            assert taught is not None
-            return taught
-        first = self.seed * 100_000_000 + step * self.simulated
-        simulated = batch_of(range(first, first + self.simulated), self.simulation, PatchSettings())
-        return simulated if taught is None else joined([taught, simulated])
+        return batch_of_patches([self.patch(step, number) for number in range(self.count)], self.size)
 
     def batches(self, start: int, stop: int) -> Iterator[Batch]:
         """Yield the batches of steps `start` to `stop`, made ahead in a thread."""
         return ahead(self.batch, start, stop)
+
+
+def batch_of_patches(patches: Sequence[Patch], size: tuple[int, int]) -> Batch:
+    """Lay patches of one size together; there may be none."""
+    empty = np.zeros((0, *size))
+    pixels, truth, ignored = (
+        np.stack([getattr(patch, name) for patch in patches]) if patches else empty
+        for name in ("pixels", "truth", "ignored")
+    )
+    return Batch(
+        pixels[:, None].astype(np.float32), truth[:, None].astype(np.float32), ignored[:, None].astype(bool)
+    )
 
 
 def joined(batches: Sequence[Batch]) -> Batch:

@@ -1,9 +1,10 @@
-"""A real film as simulated flaws are put into it: what its grey levels are worth, and how its grain hides flaws.
+"""A real film as simulated flaws are put into it: what its grey levels are worth, how its grain hides flaws.
 
 What a person would have drawn depends on the grain around a flaw, and a real film has another grain on the
 plate than on the bead, and texture besides. So the grain is measured place by place, as what is left of it in
-means over 4, 16 and 64 pixels; a standard deviation of pixels would take a film that was scanned too finely
-for nearly free of grain. Diagonal differences see neither the flank of a bead nor its shading.
+means over 4 to 64 pixels; a standard deviation of pixels would take a film that was scanned too finely for
+nearly free of grain. Diagonal differences see neither the flank of a bead nor its shading; what they miss of
+grain that is blurred over several pixels follows from that blur.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from napari_weld_fcn.radiograph.simulation.fields import Array
 
 #: Edge of the cells in which the grain is known, pixels, and how many of them vote on each.
 CELL, VOTES = 16, 5
-#: Edges of the means in which the grain is measured, pixels.
-_MEANS = (2, 4, 8)
-#: Standard deviation of normal numbers over the median of their magnitudes.
-_NORMAL = 1.4826
+#: Edges of the means in which the grain is measured, pixels, each with the standard deviation of normal
+#: numbers over the median of the mean magnitudes in a cell: of sixteen, of four, of one.
+_MEANS = {2: 1.256, 4: 1.275, 8: 1.4826}
+#: No more than so much is added to what is measured.
+_MOST_MISSED = 2.0
 #: Edge of the window, in the middle of the film, that tells how far its grain is blurred, pixels.
 _LOOKED_AT = 1024
 
@@ -43,8 +45,8 @@ class Ground:
     darkest, brightest
         What the film can show, in its own grey levels.
     grain
-        ``(cells, cells)`` float32: the grain of a mean over A pixels times sqrt(A), in grey levels of 256 times
-        pixels, one for each `CELL` x `CELL` pixels.
+        ``(cells, cells)`` float32, one for each `CELL` x `CELL` pixels: the grain of a mean over A pixels
+        times sqrt(A), in grey levels of 256 times pixels.
     blur
         Standard deviation of the blur that the grain shows, pixels: nothing on the film is sharper.
     area
@@ -116,26 +118,28 @@ def ground_of(
     if not np.isfinite(high - low):
         raise RadiographError("The film has pixels that are not finite numbers (NaN or infinity).")
     white = white or full_scale(pixels.dtype, high)
-    unit = white / 255
+    unit, blur = white / 255, grain_blur(pixels)
     return Ground(
         pixels,
         unit,
         darkest=min(0.0, low),
         brightest=max(white, high),
-        grain=local_grain(pixels) / np.float32(unit),
-        blur=grain_blur(pixels),
+        grain=local_grain(pixels, blur) / np.float32(unit),
+        blur=blur,
         area=area,
         forbidden=_grown(forbidden, margin),
     )
 
 
-def local_grain(pixels: NDArray[Any]) -> Array:
+def local_grain(pixels: NDArray[Any], blur: float = 0.0) -> Array:
     """Grain of means times the root of their pixels, in the film's grey levels, for each cell.
 
     Parameters
     ----------
     pixels
         ``(rows, columns)``, any real dtype.
+    blur
+        Standard deviation of the grain's own blur, pixels.
 
     Returns
     -------
@@ -148,14 +152,24 @@ def local_grain(pixels: NDArray[Any]) -> Array:
     cells = (means.shape[0] // CELL, means.shape[1] // CELL)
     found = np.zeros(cells, np.float32)
     edge = 1
-    for size in _MEANS:
+    for size, normal in _MEANS.items():
         while edge < size:
             means = _halved(means)
             edge *= 2
-        detail = np.abs(_diagonal(means)) * np.float32(_NORMAL * size / 2)
+        detail = np.abs(_diagonal(means)) * np.float32(normal * size / 2)
         each = detail.reshape(cells[0], detail.shape[0] // cells[0], cells[1], -1).mean(axis=(1, 3))
         found = np.maximum(found, median_filter(each, VOTES, mode="nearest"))
-    return found
+    return found * np.float32(min(_missed(blur, max(_MEANS)), _MOST_MISSED))
+
+
+def _missed(blur: float, size: int) -> float:
+    """Grain of a mean over many pixels, over what differences of neighbouring means of `size` pixels show."""
+    if blur < 0.3:
+        return 1.0
+    apart = np.subtract.outer(np.arange(2 * size), np.arange(2 * size))
+    signs = np.repeat([1.0, -1.0], size) / size
+    shown = size / 2 * float(signs @ np.exp(-(apart**2) / (4 * blur**2)) @ signs)
+    return float(np.sqrt(1 + 4 * np.pi * blur**2)) / shown
 
 
 def _halved(image: Array) -> Array:
@@ -174,7 +188,7 @@ def grain_blur(pixels: NDArray[Any]) -> float:
     part = pixels[rows : rows + _LOOKED_AT, columns : columns + _LOOKED_AT].astype(np.float32)
     if min(part.shape) < 2:
         return 0.0
-    detail = part - uniform_filter(part, 9, mode="nearest")
+    detail = part - uniform_filter(part, 17, mode="nearest")
     limit = 3 * float(np.median(np.abs(detail)))
     detail = np.clip(detail, -limit, limit)  # outlines are no grain
     own = float(np.mean(detail * detail))

@@ -1,16 +1,17 @@
 """Simulated flaws in a real film, by the physics of the simulation.
 
-A film's grey is linear in its density, and a flaw is metal that is missing: so a flaw adds a darkening, blurred
-as the beam, the film and the scanner blur, and the film's own grain, marks and texture stay as they are.
-Pasting patches of other films, or replacing pixels, would bring grain of its own that a network learns to see.
+A film's grey is linear in its density, and a flaw is metal that is missing: so a flaw adds a darkening, as
+blurred as beam, film and scanner blur, and the film's own grain, marks and texture stay as they are. Pasting
+patches of other films instead would bring grain of its own, which a network learns to see.
 
-Nobody outlines what cannot be seen, so the truth is that of the simulator, by contrast, against the grain that
-the film has at that place. What may be a flaw already gets none, and is told as ignored.
+Nobody outlines what cannot be seen, so the truth is that of the simulator, by contrast, against the grain
+that the film has at that place. What may be a flaw already gets none, and is told as ignored; so is what was
+put in and is near the limit of what can be seen, because there grain looks like flaws too.
 
 References
 ----------
-D. Mery, Aluminum casting inspection using deep learning, J. Nondestruct. Eval. 39 (2020) 12 (flaws superimposed
-on real films by the law of absorption).
+D. Mery, Aluminum casting inspection using deep learning, J. Nondestruct. Eval. 39 (2020) 12: flaws
+superimposed on real films by the law of absorption.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_weld_fcn.radiograph.gdxray import WELD_PIXEL_SIZE_MM
 from napari_weld_fcn.radiograph.simulation.conditions import Conditions, Window
 from napari_weld_fcn.radiograph.simulation.exposure import ConditionsAt, Place, Shown, expose, haze
 from napari_weld_fcn.radiograph.simulation.fields import Array, log_uniform
@@ -106,7 +106,9 @@ def insert(
     instances = unmasked(instances, loss, conditions, TRUTH)
     instances, flaws = tabulate(exposed, instances, conditions)
     darkened = _darkened(ground, pixels, loss + haze(plans, site.shape))
-    faint = [flaw.number for flaw in flaws if flaw.visible and flaw.contrast_to_noise < settings.sure_to_noise]
+    faint = [
+        flaw.number for flaw in flaws if flaw.visible and flaw.contrast_to_noise < settings.sure_to_noise
+    ]
     ignored = forbidden | np.isin(instances, faint)
     return Inserted(darkened, np.where(forbidden, 0, instances), ignored, flaws)
 
@@ -208,4 +210,6 @@ def _darkened(ground: Ground, pixels: NDArray[np.generic], loss: Array) -> NDArr
     darker = np.clip(grey - loss.astype(exact) * ground.unit, ground.darkest, ground.brightest)
     if pixels.dtype.kind in "ui":
         darker = np.rint(darker)
-    return np.where(loss != 0, darker.astype(pixels.dtype), pixels)
+    made = pixels.copy()
+    made[loss != 0] = darker[loss != 0].astype(pixels.dtype)
+    return made

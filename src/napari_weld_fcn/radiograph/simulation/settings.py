@@ -111,7 +111,7 @@ class InsertionSettings(Settings):
     """Simulated flaws that are put into a real film: how many, how large, how strong."""
 
     flawless_share: float = setting(
-        0.3, "Share of the windows that stay without a flaw", step=0.05, ge=0, le=1
+        0.6, "Share of the windows that stay without a flaw", step=0.05, ge=0, le=1
     )
     groups: int = setting(3, "Most groups of flaws in a window", step=1, ge=1, le=100)
     magnification_min: float = setting(
@@ -119,7 +119,11 @@ class InsertionSettings(Settings):
     )
     magnification_max: float = setting(2.0, "Largest magnification of the flaws", step=0.1, ge=0.1, le=10)
     contrast: float = setting(
-        1.0, "Factor on the contrast of the flaws, which spans 2.5 to 80 grey levels of 256", step=0.1, gt=0, le=10
+        1.0,
+        "Factor on the contrast of the flaws, which spans 2.5 to 80 grey levels of 256",
+        step=0.1,
+        gt=0,
+        le=10,
     )
     sure_to_noise: float = setting(
         4.0,

@@ -3,8 +3,8 @@
 A network that calls nothing makes no false call, so false calls alone would praise it. So it is scored on
 windows of the user's films that it was not taught on, with flaws put in and without, and on simulated films
 of all kinds beside them. Each window has its own smoothed F1, in which a window without a flaw counts by what
-is called there; on both kinds of films the mean over windows counts half. The threshold stays that of the
-model that was started from, so that what is compared is what the user would see.
+is called there. What is lost on simulated films, beyond a little, is taken off. The threshold stays that of
+the model that was started from, so that what is compared is what the user would see.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_weld_fcn.events import Validated
+from napari_weld_fcn.errors import Stopped
+from napari_weld_fcn.events import ShouldStop, Validated, never
+from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.indications import label
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings
@@ -24,16 +26,18 @@ from napari_weld_fcn.training.settings import PatchSettings
 from napari_weld_fcn.training.teachers import Patch, Teacher, teaching_patch
 from napari_weld_fcn.training.validation import SMOOTHING, validation_films
 
+#: Windows of the user's films, and simulated films.
+WINDOWS, FILMS = 24, 12
+#: What the score on simulated films may lose.
+TOLERANCE = 0.02
 #: As the film itself is seen.
 _PLAIN = PatchSettings(spread_min=1.0, spread_max=1.0, shift=0.0)
 #: Apart from the seeds of what is taught.
 _SEED = 0x5C04E
-#: What the score on simulated films may lose for a better one on the user's.
-TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
-class Harmlessness:
+class CleanScores:
     """What a network does on films that it was not taught on.
 
     Attributes
@@ -41,9 +45,9 @@ class Harmlessness:
     own, simulated
         Mean smoothed F1 over windows of the user's films, and over simulated films, 0..1.
     precision, recall
-        Of the pixels of the user's films.
+        Of the pixels of the windows.
     false_calls
-        Indications in the windows of the user's films that touch no flaw, for each megapixel.
+        Indications in the windows that touch no flaw, for each megapixel.
     """
 
     own: float
@@ -52,17 +56,8 @@ class Harmlessness:
     recall: float
     false_calls: float
 
-    @property
-    def f1(self) -> float:
-        """What the best step is chosen by."""
-        return (self.own + self.simulated) / 2
 
-    def better_than(self, start: Harmlessness) -> bool:
-        """Whether it is better on the user's films, and hardly worse on others."""
-        return self.own > start.own and self.simulated >= start.simulated - TOLERANCE
-
-
-class HarmValidation:
+class CleanValidation:
     """Windows with flaws put in, and simulated films, made once.
 
     Parameters
@@ -71,46 +66,50 @@ class HarmValidation:
         Films or parts of films that are not taught on.
     insertion
         The flaws that are put in.
-    threshold, min_size_px
-        At which is marked, and the smallest indication that counts, pixels.
-    size, windows
-        Rows and columns of a window, and how many there are, spread over the films.
-    films
-        How many simulated films.
+    start
+        The model that is tuned; its threshold and smallest indication hold.
+    size
+        Rows and columns of a window.
+    seed
+        Of the windows.
     """
 
     def __init__(
         self,
         teachers: Sequence[Teacher],
         insertion: InsertionSettings,
-        threshold: float,
+        start: Model,
         *,
         size: tuple[int, int],
-        min_size_px: float = 0.0,
-        windows: int = 24,
-        films: int = 12,
         seed: int = 0,
     ) -> None:
-        self.threshold, self.min_size_px = threshold, min_size_px
-        self.own = [
+        self._threshold, self._min_size_px = start.card.threshold, start.card.min_size_px
+        self._own = [
             teaching_patch(teachers[index % len(teachers)], size, insertion, (_SEED, seed, index), _PLAIN)
-            for index in range(windows)
+            for index in range(WINDOWS)
         ]
-        self.simulated = []
-        for film in validation_films(films):
-            pixels = film.radiograph.pixels
-            ignored = np.zeros(pixels.shape, bool)
-            self.simulated.append(Patch(measure(pixels).apply(pixels), film.mask, ignored))
+        self._simulated = [
+            Patch(measure(pixels).apply(pixels), film.mask, np.zeros(pixels.shape, bool))
+            for film in validation_films(FILMS)
+            for pixels in (film.radiograph.pixels,)
+        ]
+        self.start = self.score(start.network)
 
-    def score(self, network: torch.nn.Module) -> Harmlessness:
-        """Score a network, on any device; left in its mode."""
+    def score(self, network: torch.nn.Module, should_stop: ShouldStop = never) -> CleanScores:
+        """Score a network, on any device; left in its mode.
+
+        Raises
+        ------
+        Stopped
+            If `should_stop` said so.
+        """
         own, simulated = (
-            [self._tally(patch, found) for patch, found in zip(patches, _probabilities(network, patches))]
-            for patches in (self.own, self.simulated)
+            [self._tally(*pair) for pair in _predicted(network, patches, should_stop)]
+            for patches in (self._own, self._simulated)
         )
         tp, fp, fn = (sum(getattr(tally, name) for tally in own) for name in ("tp", "fp", "fn"))
-        pixels = sum(patch.truth.size for patch in self.own)
-        return Harmlessness(
+        pixels = sum(patch.truth.size for patch in self._own)
+        return CleanScores(
             own=float(np.mean([tally.f1 for tally in own])),
             simulated=float(np.mean([tally.f1 for tally in simulated])),
             precision=tp / max(tp + fp, 1),
@@ -118,14 +117,20 @@ class HarmValidation:
             false_calls=1e6 * sum(tally.false_calls for tally in own) / pixels,
         )
 
-    def validate(self, network: torch.nn.Module, step: int) -> Validated:
+    def validate(self, network: torch.nn.Module, step: int, should_stop: ShouldStop = never) -> Validated:
         """Score a network as `fit` asks for it."""
-        found = self.score(network)
-        share = sum(int(patch.truth.sum()) for patch in self.own) / sum(p.truth.size for p in self.own)
-        return Validated(step, found.f1, found.precision, found.recall, self.threshold, share)
+        return self.told(self.score(network, should_stop), step)
+
+    def told(self, scores: CleanScores, step: int) -> Validated:
+        """Return the scores with the F1 that the best step is chosen by."""
+        harm = max(0.0, self.start.simulated - TOLERANCE - scores.simulated)
+        truth = [patch.truth for patch in self._own]
+        share = sum(int(mask.sum()) for mask in truth) / sum(mask.size for mask in truth)
+        f1 = max(0.0, scores.own - harm)
+        return Validated(step, f1, scores.precision, scores.recall, self._threshold, share)
 
     def _tally(self, patch: Patch, probability: NDArray[np.float32]) -> _Tally:
-        marked = label(np.where(patch.ignored, 0, probability), self.threshold, self.min_size_px)
+        marked = label(np.where(patch.ignored, 0, probability), self._threshold, self._min_size_px)
         touching = np.unique(marked[patch.truth])
         return _Tally(
             tp=int(np.count_nonzero(marked[patch.truth])),
@@ -150,13 +155,17 @@ class _Tally:
 
 
 @torch.inference_mode()
-def _probabilities(network: torch.nn.Module, patches: Iterable[Patch]) -> Iterator[NDArray[np.float32]]:
+def _predicted(
+    network: torch.nn.Module, patches: Iterable[Patch], should_stop: ShouldStop
+) -> Iterator[tuple[Patch, NDArray[np.float32]]]:
     device = next(network.parameters()).device
     mode = network.training
     network.eval()
     try:
         for patch in patches:
+            if should_stop():
+                raise Stopped
             logits = network(torch.from_numpy(patch.pixels)[None, None].to(device))
-            yield logits.float().sigmoid()[0, 0].cpu().numpy()
+            yield patch, logits.float().sigmoid()[0, 0].cpu().numpy()
     finally:
         network.train(mode)
