@@ -121,7 +121,7 @@ def judge(model: Model, made: Sequence[SimulatedFilm]) -> Judged:
 
 def tuned(clean: Sequence[Radiograph], model: Model, epochs: int) -> tuple[Model, str]:
     """Tune a model on clean films; the model, and what the run says of itself."""
-    settings = TrainSettings(epochs=epochs, batch=12, window=192, device="cpu", patience=0)
+    settings = TrainSettings(epochs=epochs, device="cpu", patience=0)
     started = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         result = train(CleanFilms.of(clean), Path(folder) / "run", settings, start_from=model)

@@ -26,7 +26,8 @@ from napari_weld_fcn.training.clean import CleanFilms
 from napari_weld_fcn.training.clean_validation import TOLERANCE, CleanScores, CleanValidation
 from napari_weld_fcn.training.run import TrainResult, resume, train
 from napari_weld_fcn.training.settings import RATE_CLEAN, TrainSettings
-from napari_weld_fcn.training.teachers import Teacher, TeacherSource, teacher_of, teaching_patch
+from napari_weld_fcn.training.taught_patches import TeacherSource, teaching_patch
+from napari_weld_fcn.training.teachers import Teacher, teacher_of
 
 FILM = SimulationSettings(rows=128, columns=256, flawless_share=1.0, harsh_share=0.0, jpeg_share=0.0)
 SETTINGS = TrainSettings(epochs=2, batch=4, window=48, device="cpu", seed=5)

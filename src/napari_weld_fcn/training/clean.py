@@ -26,7 +26,8 @@ from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings
 from napari_weld_fcn.training.clean_validation import CleanValidation
 from napari_weld_fcn.training.patches import Batch
 from napari_weld_fcn.training.settings import RunSettings
-from napari_weld_fcn.training.teachers import SMALLEST, Teacher, TeacherSource, teacher_of
+from napari_weld_fcn.training.taught_patches import TeacherSource
+from napari_weld_fcn.training.teachers import SMALLEST, Teacher, teacher_of
 
 #: Share of the patches that are simulated as a whole.
 SIMULATED_SHARE = 1 / 4

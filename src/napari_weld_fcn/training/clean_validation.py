@@ -23,11 +23,14 @@ from napari_weld_fcn.prediction.indications import label
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings
 from napari_weld_fcn.training.settings import PatchSettings
-from napari_weld_fcn.training.teachers import Patch, Teacher, teaching_patch
+from napari_weld_fcn.training.taught_patches import Patch, teaching_patch
+from napari_weld_fcn.training.teachers import Teacher
 from napari_weld_fcn.training.validation import SMOOTHING, validation_films
 
 #: Windows of the user's films, and simulated films.
 WINDOWS, FILMS = 24, 12
+#: Share of the windows without a flaw; with more, a network that finds nothing is the best.
+FLAWLESS = 1 / 3
 #: What the score on simulated films may lose.
 TOLERANCE = 0.02
 #: As the film itself is seen.
@@ -83,6 +86,7 @@ class CleanValidation:
         size: tuple[int, int],
         seed: int = 0,
     ) -> None:
+        insertion = insertion.model_copy(update={"flawless_share": FLAWLESS})
         self._threshold, self._min_size_px = start.card.threshold, start.card.min_size_px
         self._own = [
             teaching_patch(teachers[index % len(teachers)], size, insertion, (_SEED, seed, index), _PLAIN)

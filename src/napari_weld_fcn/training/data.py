@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Literal, Protocol, cast
 
@@ -30,8 +29,7 @@ from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.radiograph.gdxray import open_series
 from napari_weld_fcn.radiograph.normalisation import full_scale, measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
-from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings
-from napari_weld_fcn.training.clean import CleanFilms, CleanKind, CleanLesson, whole
+from napari_weld_fcn.training.clean import CleanFilms, CleanKind, CleanLesson
 from napari_weld_fcn.training.crop_validation import validate_crops
 from napari_weld_fcn.training.film_source import FilmSource
 from napari_weld_fcn.training.film_validation import FilmValidation
@@ -45,10 +43,7 @@ from napari_weld_fcn.training.sources import (
     places_of,
     variants_of,
 )
-from napari_weld_fcn.training.teachers import TeacherSource, joined
 
-#: Windows without labels that are mixed in, for each window with labels.
-MIXED_SHARE = 1 / 4
 Kind = Literal["crops", "films", "clean", "unlabelled"]
 #: Whatever a run can learn from: a dataset folder or a GDXray series, pairs, labelled films, or clean ones.
 Data = str | Path | Sequence[Pair] | Sequence[LabelledFilm] | CleanFilms
@@ -336,48 +331,6 @@ class Unlabelled(Films):
         """Begin the run that `about` describes."""
         assert isinstance(split, FilmSplit) and start is not None
         return CleanLesson(self.clean, about, split, start)
-
-
-class WithClean:
-    """A lesson into which windows of films without labels are mixed."""
-
-    def __init__(self, lesson: Lesson, films: CleanFilms, about: RunSettings, start: Model | None) -> None:
-        self.lesson = lesson
-        insertion = InsertionSettings()
-        taught = films.teachers(
-            [whole(films.films, i) for i in range(len(films.films))], start, insertion.margin
-        )
-
-        @cache
-        def source(size: tuple[int, int]) -> TeacherSource:
-            count = max(1, round(MIXED_SHARE * about.train.batch))
-            return TeacherSource(
-                taught, insertion, batch=count, size=size, simulated_share=0, seed=about.train.seed
-            )
-
-        self._source = source
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Those of the lesson."""
-        return self.lesson.steps_per_epoch
-
-    @property
-    def before(self) -> Validated | None:
-        """As in the lesson."""
-        return self.lesson.before
-
-    def batches(self, start: int, stop: int) -> Iterator[Batch]:
-        """Yield the lesson's batches, larger by some windows without labels."""
-        for step, batch in enumerate(self.lesson.batches(start, stop), start):
-            rows, columns = batch.pixels.shape[2:]
-            yield joined([batch, self._source((rows, columns)).batch(step)])
-
-    def validate(
-        self, model: Model, device: torch.device, step: int, on_event: OnEvent, should_show: ShouldStop
-    ) -> Validated:
-        """Score a model as the lesson does."""
-        return self.lesson.validate(model, device, step, on_event, should_show)
 
 
 def _series(path: Path, on_event: OnEvent) -> Films:

@@ -25,7 +25,6 @@ from napari_weld_fcn.training.clean import CleanFilms
 from napari_weld_fcn.training.data import (
     Data,
     Material,
-    WithClean,
     clean_films,
     material_of,
     saved_material,
@@ -33,6 +32,7 @@ from napari_weld_fcn.training.data import (
 from napari_weld_fcn.training.fit import BlindError, begin, fit
 from napari_weld_fcn.training.hardware import resolve_precision
 from napari_weld_fcn.training.keeping import Keeping
+from napari_weld_fcn.training.mixed_in import WithClean
 from napari_weld_fcn.training.run_card import card_of
 from napari_weld_fcn.training.run_folder import Row, RunFolder
 from napari_weld_fcn.training.settings import PRESETS, FitSettings, RunSettings, TrainSettings

@@ -14,13 +14,16 @@ BATCH_FROM_NOTHING, BATCH_FROM_MODEL = 16, 4
 WINDOW_FROM_NOTHING, WINDOW_FROM_MODEL = 256, 160
 #: The same on films without labels, where windows and flaws never run out.
 BATCH_CLEAN, WINDOW_CLEAN = 12, 192
+#: Highest learning rates: with labels, and without. What is put into films is not what is on them: at the
+#: rate that suits labels, other films lose more than these gain.
+RATE, RATE_CLEAN = 2e-3, 3e-4
 
 
 class Optimisation(Settings):
     """What every fit has: objective, decay, averaging, seed."""
 
     learning_rate: float = setting(
-        2e-3, "Highest learning rate, reached after the warm-up", step=1e-4, gt=0, le=1
+        RATE, "Highest learning rate, reached after the warm-up", step=1e-4, gt=0, le=1
     )
     final_rate: float = setting(
         0.01, "Share of the learning rate that the cosine ends at", step=0.01, ge=0, le=1, advanced=True
@@ -73,6 +76,13 @@ class TrainSettings(Optimisation):
         "recommended", "Network and augmentation where nothing else is said: the paper's, or what does better"
     )
     epochs: int = setting(40, "Times that every crop is seen, each time as another variant", step=5, ge=1)
+    learning_rate: float = setting(
+        0.0,
+        f"Highest learning rate, reached after the warm-up; 0 takes {RATE:g}, {RATE_CLEAN:g} without labels",
+        step=1e-4,
+        ge=0,
+        le=1,
+    )
     batch: int = setting(
         0,
         f"Crops in a step; 0 takes {BATCH_FROM_NOTHING} from nothing, {BATCH_FROM_MODEL} from a model, "
@@ -85,8 +95,8 @@ class TrainSettings(Optimisation):
     window: int = setting(
         0,
         "Edge of the window that is cut from each variant where crops are larger than this; "
-        f"0 takes {WINDOW_FROM_NOTHING} from nothing, {WINDOW_FROM_MODEL} from a model, {WINDOW_CLEAN} without "
-        "labels",
+        f"0 takes {WINDOW_FROM_NOTHING} from nothing, {WINDOW_FROM_MODEL} from a model, "
+        f"{WINDOW_CLEAN} without labels",
         unit="pixels",
         step=32,
         ge=0,
@@ -119,7 +129,13 @@ class TrainSettings(Optimisation):
             batch, window = BATCH_FROM_MODEL, WINDOW_FROM_MODEL
         else:
             batch, window = BATCH_FROM_NOTHING, WINDOW_FROM_NOTHING
-        return self.model_copy(update={"batch": self.batch or batch, "window": self.window or window})
+        return self.model_copy(
+            update={
+                "learning_rate": self.learning_rate or (RATE if labels else RATE_CLEAN),
+                "batch": self.batch or batch,
+                "window": self.window or window,
+            }
+        )
 
 
 class Preset(Settings):
