@@ -28,7 +28,7 @@ from napari_weld_fcn.training.teachers import Teacher
 from napari_weld_fcn.training.validation import SMOOTHING, validation_films
 
 #: Windows of the user's films, and simulated films.
-WINDOWS, FILMS = 24, 12
+WINDOWS, FILMS = 48, 12
 #: Share of the windows without a flaw; with more, a network that finds nothing is the best.
 FLAWLESS = 1 / 3
 #: What the score on simulated films may lose.
