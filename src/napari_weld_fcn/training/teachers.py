@@ -101,29 +101,18 @@ def teacher_of(
     pixels = np.asarray(film.pixels)
     if pixels.dtype.kind == "b":
         pixels = pixels.astype(np.uint8)
-    unknown = np.zeros(pixels.shape, bool) if known is None else ~known
-    doubtful = np.zeros(pixels.shape, bool)
-    if model is not None:
-        doubtful = (probability(film, model) > DOUBTFUL * model.card.threshold) & ~unknown
-    band = find_bead(pixels)
+    band, size = find_bead(pixels), film.pixel_size_mm
     planes = _Planes(
-        pixels=pixels,
+        pixels,
         area=np.ones(pixels.shape, bool) if band is None else _area(band, pixels.shape),
-        unknown=unknown,
-        doubtful=doubtful,
+        unknown=np.zeros(pixels.shape, bool) if known is None else ~known,
+        doubtful=_doubtful(film, model),
     )
-    size = film.pixel_size_mm
     if oversampling(pixels) > 1:
         planes, size = planes.shrunk(), size and 2 * size
     if band is not None and band.vertical:
         planes = planes.map(np.transpose)
-    planes = planes.known_part()
-    rows, columns = planes.pixels.shape
-    if min(rows, columns) < SMALLEST:
-        raise DatasetError(
-            f"{film.name}: shows {rows} x {columns} pixels to the network, but a film that teaches needs "
-            f"{SMALLEST} at least."
-        )
+    planes = planes.known_part(film.name)
     ground = ground_of(
         planes.pixels,
         area=None if band is None else planes.area,
@@ -135,10 +124,17 @@ def teacher_of(
     return Teacher(
         ground,
         measure(pixels),
-        calls=_places(planes.doubtful) if clean else nothing,
+        calls=_places(planes.doubtful & ~planes.unknown) if clean else nothing,
         bead=nothing if band is None else _places(planes.area),
         magnification=size and WELD_PIXEL_SIZE_MM / size,
     )
+
+
+def _doubtful(film: Radiograph, model: Model | None) -> NDArray[np.bool_]:
+    """Where a model marks, or nearly does."""
+    if model is None:
+        return np.zeros(film.pixels.shape, bool)
+    return np.asarray(probability(film, model) > DOUBTFUL * model.card.threshold)
 
 
 @dataclass(frozen=True)
@@ -162,13 +158,16 @@ class _Planes:
             _shrunk(self.doubtful) > 0,
         )
 
-    def known_part(self) -> _Planes:
-        """The smallest rectangle around what is known."""
-        known = ~self.unknown
-        spans = [np.flatnonzero(known.any(axis=axis)) for axis in (1, 0)]
-        rows, columns = (
-            slice(int(span[0]), int(span[-1]) + 1) if span.size else slice(0, 0) for span in spans
-        )
+    def known_part(self, name: str) -> _Planes:
+        """The smallest rectangle around what is known; DatasetError, which names the film, if it is small."""
+        spans = [np.flatnonzero((~self.unknown).any(axis=axis)) for axis in (1, 0)]
+        edges = [int(span[-1]) + 1 - int(span[0]) if span.size else 0 for span in spans]
+        if min(edges) < SMALLEST:
+            raise DatasetError(
+                f"{name}: shows {edges[0]} x {edges[1]} pixels to the network, but a film that teaches needs "
+                f"{SMALLEST} at least."
+            )
+        rows, columns = (slice(int(span[0]), int(span[-1]) + 1) for span in spans)
         return self.map(lambda each: np.ascontiguousarray(each[rows, columns]))
 
 
