@@ -161,8 +161,7 @@ def on_real(model: Model, folder: Path, epochs: int) -> None:
     clean = [read(path) for path in sorted(folder.glob("nd_*.png"))]
     pores = [read(path) for path in sorted(folder.glob("po_*.png"))]
     for turn in (0, 1):
-        taught = clean[turn::2]
-        others = [film for film in clean if film not in taught]
+        taught, others = clean[turn::2], clean[1 - turn :: 2]
         after, said = tuned(taught, model, epochs)
         print(f"turn {turn}: tuned on {', '.join(film.name for film in taught)}; {said}")
         for name, which in (("before", model), ("after", after)):

@@ -152,6 +152,9 @@ def test_a_named_film_validates() -> None:
     films = CleanFilms.of([film(1), film(2), film(3)])
     split = films.split(SplitSettings(kind="films", films=("film_2",)))
     assert [part.position for part in split.validation] == [1]
+    for names, said in ((("film_9",), "no film film_9"), (("film_1", "film_2", "film_3"), "must teach")):
+        with pytest.raises(DatasetError, match=said):
+            films.split(SplitSettings(kind="films", films=names))
 
 
 @pytest.mark.parametrize(

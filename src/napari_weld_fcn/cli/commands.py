@@ -145,8 +145,9 @@ def train(
     dataset: Annotated[
         Path,
         typer.Argument(
-            metavar="[DATASET|SERIES]",
-            help="Dataset folder, or GDXray series with masks; may be left out with --clean or --unlabelled",
+            metavar="DATASET|SERIES",
+            help="Dataset folder, or GDXray series with masks; may be left out before RUN where --clean or "
+            "--unlabelled is given",
         ),
     ],
     run: Annotated[

@@ -106,19 +106,20 @@ class CleanFilms:
         Raises
         ------
         DatasetError
-            If the film that is alone is too small to be cut in two, or nothing would be left to teach.
+            If the film that is alone is too small to be cut in two, a film is named that is not there, or
+            none would be left to teach.
         """
         names = list(dict.fromkeys(film.film for film in self.films))
         if len(names) == 1:
             return self._cut(settings)
-        held_out = (
-            set(settings.films) & set(names) if settings.kind == "films" else self._drawn(names, settings)
-        )
+        held_out = set(settings.films) if settings.kind == "films" else self._drawn(names, settings)
+        if missing := sorted(held_out - set(names)):
+            raise DatasetError(f"There is no film {missing[0]}; there are {', '.join(names)}.")
         sides: dict[bool, list[Part]] = {False: [], True: []}
         for position, film in enumerate(self.films):
             sides[film.film in held_out].append(whole(self.films, position))
         if not all(sides.values()):
-            raise DatasetError(f"Of the films {', '.join(names)} some must teach and some must validate.")
+            raise DatasetError(f"Of the films {', '.join(names)} some must teach and some validate.")
         note = f"{', '.join(sorted(held_out))} validate{'s' * (len(held_out) == 1)}, with flaws put in."
         return FilmSplit(tuple(sides[False]), tuple(sides[True]), note)
 
