@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from napari_weld_fcn.radiograph.radiograph import Radiograph
     from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
     from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
+    from napari_weld_fcn.training.clean import CleanFilms
     from napari_weld_fcn.training.run import TrainResult, resume, train
     from napari_weld_fcn.training.settings import TrainSettings
 
@@ -35,6 +36,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AugmentationSettings",
+    "CleanFilms",
     "CropSettings",
     "DatasetError",
     "Evaluation",
@@ -70,6 +72,7 @@ __all__ = [
 #: Where each public name lives: room.module, or room.module:name where it is called otherwise there.
 _HOMES = {
     "AugmentationSettings": "dataset.settings",
+    "CleanFilms": "training.clean",
     "CropSettings": "dataset.settings",
     "DatasetError": "errors",
     "Evaluation": "evaluation.evaluate",

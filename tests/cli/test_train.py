@@ -17,6 +17,7 @@ from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.dataset.store import write_dataset
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.radiograph.normalisation import measure
+from napari_weld_fcn.radiograph.output import write_png
 from napari_weld_fcn.training.settings import PRESETS, TrainSettings
 
 SMALL = ["--network", "autoencoder", "--width", "4", "--batch", "4", "--device", "cpu"]
@@ -125,6 +126,64 @@ def test_what_cannot_be_is_a_sentence_and_begins_no_run(weld_fcn, dataset, tmp_p
     result = weld_fcn("train", dataset, tmp_path / "run", *options)
     assert result.exit_code == 2
     assert result.stderr.startswith(sentence)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def clean(tmp_path):
+    """Two films of grain alone."""
+    folder = tmp_path / "clean"
+    folder.mkdir()
+    for number in range(2):
+        grain = np.random.default_rng(number).normal(120, 5, (64, 96)).astype(np.uint8)
+        write_png(folder / f"film_{number}.png", grain, 0.04)
+    return folder
+
+
+def test_a_model_is_tuned_on_clean_films_alone(weld_fcn, clean, tmp_path):
+    options = [
+        "--from",
+        "default",
+        "--epochs",
+        "1",
+        "--batch",
+        "2",
+        "--window",
+        "48",
+        "--device",
+        "cpu",
+        "--json",
+    ]
+    result = weld_fcn("train", tmp_path / "run", "--clean", clean, *options)
+    assert result.exit_code == 0, result.stderr
+    assert Model.load(result.json["model"]).card.threshold == Model.load("default").card.threshold
+    assert "step 0" in result.stderr and "step 8" in result.stderr
+
+
+def test_clean_films_are_mixed_into_a_training(weld_fcn, dataset, clean, tmp_path):
+    options = [*SMALL, "--epochs", "1", "--json"]
+    models = []
+    for name, more in (("plain", []), ("mixed", ["--clean", clean])):
+        result = weld_fcn("train", dataset, tmp_path / name, *options, *more)
+        assert result.exit_code == 0, result.stderr
+        models.append(Model.load(result.json["model"]).network.state_dict())
+    assert any(not models[0][name].equal(models[1][name]) for name in models[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["run"], "run: give a dataset and a folder for the run, or films by --clean."),
+        (["run", "--clean", "clean", "--unlabelled", "clean"], "--clean and --unlabelled: give one of them"),
+        (["run", "--clean", "clean"], "Films without labels tune a model and make none"),
+        (["run", "--clean", "nowhere.png", "--from", "default"], "nowhere.png"),
+    ],
+)
+def test_clean_films_given_wrongly_are_a_sentence(weld_fcn, clean, tmp_path, monkeypatch, options, sentence):
+    monkeypatch.chdir(tmp_path)
+    result = weld_fcn("train", *options)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
     assert not (tmp_path / "run").exists()
 
 

@@ -102,3 +102,9 @@ def test_benchmark_of_indications_prints_a_line_for_each_number_of_regions(run: 
 @pytest.mark.slow
 def test_benchmark_of_simulation_prints_megapixels_a_second(run: Run) -> None:
     assert "Mpixel/s" in run("benchmarks/simulation.py", "--quick")
+
+
+@pytest.mark.slow
+def test_benchmark_of_clean_films_prints_what_is_called_before_and_after(run: Run) -> None:
+    out = run("benchmarks/clean_films.py", "--textures", "weave", "--films", 1, "--epochs", 1)
+    assert out.count("false calls a film") == 8

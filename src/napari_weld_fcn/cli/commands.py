@@ -143,13 +143,17 @@ def augment(
 @settings_options(TrainSettings)
 def train(
     terminal: Terminal,
-    data: Annotated[
+    dataset: Annotated[
         Path,
         typer.Argument(
-            metavar="DATASET|SERIES", help="Dataset folder of crops, or GDXray series that has masks"
+            metavar="DATASET|SERIES",
+            help="Dataset folder, or GDXray series with masks; may be left out before RUN where --clean or "
+            "--unlabelled is given",
         ),
     ],
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder for the run; must not hold one")],
+    run: Annotated[
+        Path | None, typer.Argument(metavar="RUN", help="Folder for the run; must not hold one")
+    ] = None,
     network: Annotated[
         Literal["", "fcn", "autoencoder"], typer.Option(help="Network; the preset's if empty")
     ] = "",
@@ -166,18 +170,36 @@ def train(
     validate: Annotated[
         list[str] | None, typer.Option(metavar="FILM", help="A film that validates; may be given again")
     ] = None,
+    clean: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="INPUT",
+            help="Films known to be free of flaws, into which flaws are put; may be given again. Without a "
+            "dataset the model is tuned on these alone",
+        ),
+    ] = None,
+    unlabelled: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="INPUT", help="The same with any films; what the model marks on them already is ignored"
+        ),
+    ] = None,
     *,
     given: dict[str, Any],
 ) -> int:
-    """Train a network on crops, or on whole films; Ctrl-C stops and keeps the best model."""
+    """Train a network on labelled films or crops, or tune a model on clean films; Ctrl-C keeps the best."""
     settings = TrainSettings(**given)
-    films = tuple(validate or ())
-    split = SplitSettings(kind="films" if films else "ratio", validation_share=validation_share, films=films)
-    from napari_weld_fcn.cli.train import network_settings, run_train
+    named = tuple(validate or ())
+    split = SplitSettings(kind="films" if named else "ratio", validation_share=validation_share, films=named)
+    from napari_weld_fcn.cli.train import clean_films, data_and_run, network_settings, run_train
 
     chosen = {"kind": network, "activation": activation, "width": width}
     built = network_settings(settings.preset, start_from, chosen)
-    return run_train(terminal, data, run, settings, built, split, start_from)
+    paths = [path for path in (dataset, run) if path is not None]
+    films = clean_films(clean or [], unlabelled or [])
+    data, folder = data_and_run(paths, films)
+    mixed_in = films if data is not films else None
+    return run_train(terminal, data, folder, settings, built, split, start_from, mixed_in)
 
 
 @commands.command()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from napari_weld_fcn.cli.signals import stopped_by_signals
 from napari_weld_fcn.cli.terminal import DONE, Progress, Terminal
 from napari_weld_fcn.dataset.settings import SplitSettings
+from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.events import Event, OnEvent, ShouldStop, StepDone, TileDone, Validated
 from napari_weld_fcn.network.settings import NetworkSettings
+from napari_weld_fcn.radiograph.files import read
+from napari_weld_fcn.radiograph.image_paths import image_paths
+from napari_weld_fcn.training.clean import CleanFilms
 from napari_weld_fcn.training.run import NOTHING, TrainResult, resume, train
 from napari_weld_fcn.training.settings import PRESETS, TrainSettings
 
@@ -35,16 +39,50 @@ def network_settings(preset: str, start_from: str, given: dict[str, Any]) -> Net
     return NetworkSettings(**{**PRESETS[preset].network.model_dump(), **changed})
 
 
+def clean_films(clean: Sequence[Path], unlabelled: Sequence[Path]) -> CleanFilms | None:
+    """Read films without labels; None where none are given.
+
+    Raises
+    ------
+    SettingsError
+        If both kinds are given.
+    RadiographError
+        If a file is no radiograph.
+    """
+    if clean and unlabelled:
+        raise SettingsError("--clean and --unlabelled: give one of them, a run has one kind.")
+    if not clean and not unlabelled:
+        return None
+    films = [read(path) for path in image_paths(clean or unlabelled)]
+    return CleanFilms.of(films, "clean" if clean else "unlabelled")
+
+
+def data_and_run(paths: Sequence[Path], films: CleanFilms | None) -> tuple[Path | CleanFilms, Path]:
+    """Tell the dataset from the run's folder; films without labels stand in for a dataset.
+
+    Raises
+    ------
+    SettingsError
+        If one of them is missing.
+    """
+    if len(paths) == 2:
+        return paths[0], paths[1]
+    if films is None:
+        raise SettingsError(f"{paths[0]}: give a dataset and a folder for the run, or films by --clean.")
+    return films, paths[0]
+
+
 def run_train(
     terminal: Terminal,
-    data: Path,
+    data: Path | CleanFilms,
     run: Path,
     settings: TrainSettings,
     network: NetworkSettings | None,
     split: SplitSettings,
     start_from: str,
+    clean: CleanFilms | None = None,
 ) -> int:
-    """Train on the dataset or series `data` in the folder `run`."""
+    """Train on `data` in the folder `run`, with films without labels mixed in."""
 
     def job(on_event: OnEvent, should_stop: ShouldStop) -> TrainResult:
         return train(
@@ -54,6 +92,7 @@ def run_train(
             network=network,
             split=split,
             start_from=start_from,
+            clean=clean,
             on_event=on_event,
             should_stop=should_stop,
         )

@@ -30,6 +30,7 @@ from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.radiograph.gdxray import open_series
 from napari_weld_fcn.radiograph.normalisation import full_scale, measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
+from napari_weld_fcn.training.clean import CleanFilms, CleanKind, CleanLesson
 from napari_weld_fcn.training.crop_validation import validate_crops
 from napari_weld_fcn.training.film_source import FilmSource
 from napari_weld_fcn.training.film_validation import FilmValidation
@@ -44,9 +45,9 @@ from napari_weld_fcn.training.sources import (
     variants_of,
 )
 
-Kind = Literal["crops", "films"]
-#: Whatever a run can learn from: a dataset folder or a GDXray series, pairs, or labelled films.
-Data = str | Path | Sequence[Pair] | Sequence[LabelledFilm]
+Kind = Literal["crops", "films", "clean", "unlabelled"]
+#: Whatever a run can learn from: a dataset folder or a GDXray series, pairs, labelled films, or clean ones.
+Data = str | Path | Sequence[Pair] | Sequence[LabelledFilm] | CleanFilms
 
 
 class Lesson(Protocol):
@@ -63,6 +64,10 @@ class Lesson(Protocol):
     @property
     def held_bytes(self) -> int:
         """Memory that films or crops take, at most."""
+
+    @property
+    def before(self) -> Validated | None:
+        """The score of the model that the run began with, which must be beaten; None where it need not be."""
 
     def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
         """Yield one rank's shares of the batches of steps `start` to `stop`."""
@@ -103,8 +108,8 @@ class Material(Protocol):
     def read_split(self, text: str, source: str) -> Split | FilmSplit:
         """Read what `to_json` of its split wrote."""
 
-    def lesson(self, about: RunSettings, split: Split | FilmSplit) -> Lesson:
-        """Begin the run that `about` describes."""
+    def lesson(self, about: RunSettings, split: Split | FilmSplit, start: Model | None) -> Lesson:
+        """Begin the run that `about` describes, from the model `start` or from nothing."""
 
     def save(self, folder: Path) -> None:
         """Write it as a dataset folder."""
@@ -125,6 +130,8 @@ def material_of(data: Data, on_event: OnEvent = ignore) -> Material:
     DatasetError
         If there is nothing, or a folder is neither a dataset nor a GDXray series with masks.
     """
+    if isinstance(data, CleanFilms):
+        return Unlabelled(data.films, kind=data.kind)
     if isinstance(data, str | Path):
         path = Path(data)
         return Crops(pairs_of(path)) if is_dataset(path) else _series(path, on_event)
@@ -136,7 +143,15 @@ def material_of(data: Data, on_event: OnEvent = ignore) -> Material:
 def saved_material(folder: Path, kind: Kind) -> Material:
     """Open what `Material.save` wrote."""
     pairs = read_dataset(folder)
-    return Films(tuple(_film_of(pair) for pair in pairs)) if kind == "films" else Crops(pairs)
+    if kind == "crops":
+        return Crops(pairs)
+    films = tuple(_film_of(pair) for pair in pairs)
+    return Films(films) if kind == "films" else Unlabelled(films, kind=kind)
+
+
+def clean_films(folder: Path, kind: CleanKind) -> CleanFilms:
+    """Open films without labels that `Material.save` wrote."""
+    return CleanFilms(tuple(_film_of(pair) for pair in read_dataset(folder)), kind)
 
 
 @dataclass(frozen=True)
@@ -177,7 +192,7 @@ class Crops:
         """Read what `to_json` of its split wrote."""
         return Split.from_json(text, source)
 
-    def lesson(self, about: RunSettings, split: Split | FilmSplit) -> Lesson:
+    def lesson(self, about: RunSettings, split: Split | FilmSplit, start: Model | None) -> Lesson:
         """Begin the run that `about` describes."""
         assert isinstance(split, Split)
         return CropLesson(self.pairs, about, split)
@@ -223,6 +238,10 @@ class CropLesson:
     def held_bytes(self) -> int:
         """Memory that crops take, at most, if they have 8 bits."""
         return 2 * self.source.kept_pixels
+
+    @property
+    def before(self) -> None:
+        """A dataset's own convention is learned, whatever it was before."""
 
     def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
         """Yield one rank's shares of the batches of steps `start` to `stop`."""
@@ -277,7 +296,7 @@ class Films:
         """Read what `to_json` of its split wrote."""
         return FilmSplit.from_json(text, source)
 
-    def lesson(self, about: RunSettings, split: Split | FilmSplit) -> Lesson:
+    def lesson(self, about: RunSettings, split: Split | FilmSplit, start: Model | None) -> Lesson:
         """Begin the run that `about` describes."""
         assert isinstance(split, FilmSplit)
         return FilmLesson(self.films, about, split)
@@ -322,6 +341,10 @@ class FilmLesson:
         """Memory that films, their masks and those of the parts take."""
         return self._held_bytes
 
+    @property
+    def before(self) -> None:
+        """The labels' own convention is learned, whatever it was before."""
+
     def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
         """Yield one rank's shares of the batches of steps `start` to `stop`."""
         return self.source.batches(start, stop, rank, ranks)
@@ -339,6 +362,27 @@ class FilmLesson:
         return self.validation.validate(
             model, device, step, on_event=on_event, should_show=should_show, should_stop=should_stop
         )
+
+
+@dataclass(frozen=True)
+class Unlabelled(Films):
+    """Films without labels, which teach by what is put into them."""
+
+    kind: Kind = "clean"
+
+    @property
+    def clean(self) -> CleanFilms:
+        """The same as a value."""
+        return CleanFilms(self.films, "clean" if self.kind == "clean" else "unlabelled")
+
+    def split(self, settings: SplitSettings) -> FilmSplit:
+        """Hold out some films, or a part of one that is alone; DatasetError where nothing could be."""
+        return self.clean.split(settings)
+
+    def lesson(self, about: RunSettings, split: Split | FilmSplit, start: Model | None) -> Lesson:
+        """Begin the run that `about` describes."""
+        assert isinstance(split, FilmSplit) and start is not None
+        return CleanLesson(self.clean, about, split, start)
 
 
 def _series(path: Path, on_event: OnEvent) -> Films:

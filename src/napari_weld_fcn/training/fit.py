@@ -46,6 +46,10 @@ Enough = Callable[[Sequence[Validated]], bool]
 _PAUSE = 0.05
 
 
+class BlindError(ModelError):
+    """The best network is no better than marking every pixel."""
+
+
 @dataclass(frozen=True)
 class FitResult:
     """The averaged network at its best validation, and all validations."""
@@ -359,7 +363,7 @@ class _Best:
         blind = 2 * best.flaw_share / (1 + best.flaw_share)  # F1 of marking every pixel
         pooled = 2 * best.precision * best.recall / max(best.precision + best.recall, 1e-12)
         if pooled <= 1.02 * blind:
-            raise ModelError(
+            raise BlindError(
                 "The network tells flaws from background nowhere: too few flaws, or too high a learning rate."
             )
         return FitResult(self.state.averaged, best, history)

@@ -23,11 +23,13 @@ from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction.device import choose_device
 from napari_weld_fcn.training.choice import best_of
-from napari_weld_fcn.training.data import Data, Material, material_of, saved_material
-from napari_weld_fcn.training.fit import begin, fit, follow
+from napari_weld_fcn.training.clean import CleanFilms
+from napari_weld_fcn.training.data import Data, Material, clean_films, material_of, saved_material
+from napari_weld_fcn.training.fit import BlindError, begin, fit, follow
 from napari_weld_fcn.training.hardware import Place, check_devices, fabric_for, resolve_precision
 from napari_weld_fcn.training.keeping import Keeping
 from napari_weld_fcn.training.memory import estimate, memory_of_computer
+from napari_weld_fcn.training.mixed_in import WithClean
 from napari_weld_fcn.training.patches import Batch, Source
 from napari_weld_fcn.training.processes import joined
 from napari_weld_fcn.training.ranks import Ranks
@@ -80,6 +82,7 @@ def train(
     augmentation: AugmentationSettings | None = None,
     split: SplitSettings = SplitSettings(),
     start_from: str | Path | Model = NOTHING,
+    clean: CleanFilms | None = None,
     on_event: OnEvent = ignore,
     should_stop: ShouldStop = never,
     should_pause: ShouldStop = never,
@@ -93,7 +96,9 @@ def train(
         Films with their masks (`dataset.films.LabelledFilm`) or a GDXray series that has masks: windows are
         drawn from the films, and whole films validate. Or a dataset folder, or pairs: crops are varied anew
         in each epoch, and crops validate; a dataset that holds variants already is shown as it is. Ignored
-        pixels take no part. What comes from memory is copied into the run's folder.
+        pixels take no part. What comes from memory is copied into the run's folder. Or films without labels
+        (`training.clean.CleanFilms`), on which a model is tuned by flaws that are put in; it stays as it was
+        where no step is better.
     run
         Folder for settings, split, history, models and state; must not hold a run.
     settings
@@ -107,6 +112,8 @@ def train(
     start_from
         A model, its name or its file, or ``"nothing"``. Its statistics of batch normalisation stay, and it is
         held to what it says of other films as far as `settings.keep` asks for.
+    clean
+        Films without labels whose windows, with flaws put in, are mixed into each step.
     on_event
         Told of each step and each validation.
     should_stop
@@ -140,8 +147,9 @@ def train(
         raise SettingsError(
             f"Model {start.card.name} is trained on as it is; another network can start from nothing only."
         )
+    _check_clean(data, clean, start)
     precision = resolve_precision(settings.precision, settings.device)
-    chosen = settings.chosen(from_model=start is not None)
+    chosen = settings.chosen(from_model=start is not None, labels=not isinstance(data, CleanFilms))
     check_devices(settings.device, settings.devices)
     about = RunSettings(
         train=chosen.model_copy(update={"precision": precision}),
@@ -152,12 +160,15 @@ def train(
         dataset=material.folder,
         pairs=len(material),
         pairs_sha256=material.sha256,
+        mixed_in=clean.kind if clean is not None else "",
         start_from=(start.source or start.card.name) if start else NOTHING,
         start_sha256=start.sha256 if start else "",
         threshold=start.card.threshold if start else 0.0,
     )
     folder = RunFolder(Path(run))
-    folder.begin(about, divided.to_json(), start, None if material.folder else material)
+    copied = None if material.folder else material
+    mixed_in = None if clean is None else material_of(clean)
+    folder.begin(about, divided.to_json(), start, copied, mixed_in)
     if divided.note:
         on_event(Message(divided.note))
     return _Run(folder, material).go_on(on_event, should_stop, should_pause, should_show)
@@ -222,6 +233,20 @@ def follow_run(run: Path, data: str, place: Place, say_ready: Callable[[], None]
     shared.follow(fabric_for(about.train.device, shared.fit_settings.precision, place))
 
 
+def _check_clean(data: Data, clean: CleanFilms | None, start: Model | None) -> None:
+    if start is not None:
+        return
+    if isinstance(data, CleanFilms):
+        raise SettingsError(
+            "Films without labels tune a model and make none: say which one it starts from, such as default."
+        )
+    if clean is not None and clean.kind == "unlabelled":
+        raise SettingsError(
+            "Unlabelled films need a model that says where flaws may be: say which one it starts from, such "
+            "as default."
+        )
+
+
 def _start(start_from: str | Path | Model) -> Model | None:
     if isinstance(start_from, Model):
         return start_from
@@ -235,8 +260,12 @@ class _Run:
         self.folder, self.material = folder, material
         self.about = folder.read_settings()
         self.split = material.read_split(folder.split_text(), str(folder.splits_file))
-        self.lesson = material.lesson(self.about, self.split)
         self.start = Model.load(folder.start) if self.about.start_sha256 else None
+        self.lesson = material.lesson(self.about, self.split, self.start)
+        if self.about.mixed_in:
+            mixed_in = clean_films(folder.clean, self.about.mixed_in)
+            self.lesson = WithClean(self.lesson, mixed_in, self.about, self.start)
+        self.before = None if self.lesson.before is None else self._row(self.lesson.before)
         self.keeping = self._keeping()
         self.fit_settings = self._fit_settings()
         self.on_event: OnEvent = ignore
@@ -254,6 +283,7 @@ class _Run:
         if self.fit_settings.seconds:
             on_event(Message(_NOT_EXACT))
         on_event(Message(self._told_memory()))
+        self._begin_with_start()
         try:
             with self._fabric() as fabric:
                 result = fit(
@@ -271,10 +301,16 @@ class _Run:
                     should_stop=should_stop,
                     should_pause=should_pause,
                 )
+        except BlindError:
+            if self.before is None:
+                raise
         except Stopped:
             return self._stopped()
-        if self._enough(result.history):
-            on_event(Message(f"No better validation for {self.about.train.patience} epochs: ended."))
+        else:
+            if self._enough(result.history):
+                on_event(Message(f"No better validation for {self.about.train.patience} epochs: ended."))
+        if self._best() == self.before:
+            on_event(Message("No step was better than the model that it began with, which is kept."))
         return self._result(stopped=False)
 
     def follow(self, fabric: Fabric) -> None:
@@ -360,9 +396,27 @@ class _Run:
         """Write a validated network as the last model, and as the best where it is."""
         row = self._row(scores)
         model = Model.create(self._card(row), averaged)
-        if self.folder.add(row, self.about.train.margin):
+        self.folder.add(row, self.about.train.margin)
+        if self._best() == row:
             model.save(self.folder.best)
         model.save(self.folder.last)
+
+    def _begin_with_start(self) -> None:
+        """Tell how good the model is that must be beaten, and keep it as the best so far."""
+        if self.before is None or self.start is None or self.folder.history():
+            return
+        assert self.lesson.before is not None
+        self.on_event(self.lesson.before)
+        Model.create(self._card(self.before), self.start.network).save(self.folder.best)
+
+    def _best(self) -> Row:
+        """Return the validation whose network is taken; that before any step, where it had to be beaten."""
+        rows = self.folder.history()
+        if self.before is not None:
+            rows = [row for row in rows if row.f1 > self.before.f1]
+            if not rows:
+                return self.before
+        return rows[best_of([row.f1 for row in rows], self.about.train.margin)]
 
     def _enough(self, history: Sequence[Validated]) -> bool:
         patience = self.about.train.patience
@@ -373,7 +427,7 @@ class _Run:
 
     def _stopped(self) -> TrainResult:
         """Return the best so far; before the first validation that is the network as it stands."""
-        if not self.folder.history():
+        if not self.folder.history() and self.before is None:
             state = begin(self._network(), self.fit_settings)
             state.load(self.folder.state)
             row = self._row(self._validate(state.averaged, state.step))
@@ -382,9 +436,7 @@ class _Run:
         return self._result(stopped=True)
 
     def _result(self, *, stopped: bool) -> TrainResult:
-        history = self.folder.history()
-        best = history[best_of([row.f1 for row in history], self.about.train.margin)]
-        return TrainResult(self.folder.path, self.folder.best, best, stopped, self.memory_bytes())
+        return TrainResult(self.folder.path, self.folder.best, self._best(), stopped, self.memory_bytes())
 
     def _row(self, scores: Validated) -> Row:
         return Row.of(scores, scores.step // self.lesson.steps_per_epoch)

@@ -18,6 +18,8 @@ from napari_weld_fcn.training.settings import RunSettings
 _PURPOSE = {
     "crops": "largest pixel F1 on the crops of held-out films",
     "films": "largest pixel F1 on held-out films",
+    "clean": "that of the model that was tuned",
+    "unlabelled": "that of the model that was tuned",
 }
 
 

@@ -99,11 +99,23 @@ class RunFolder:
         return self.path / "data"
 
     @property
+    def clean(self) -> Path:
+        """The run's own copy of films without labels that are mixed in, a dataset folder."""
+        return self.path / "clean"
+
+    @property
     def splits_file(self) -> Path:
         """Which crops or films train, and which validate."""
         return self.path / "splits.json"
 
-    def begin(self, settings: RunSettings, split: str, start: Model | None, copied: Material | None) -> None:
+    def begin(
+        self,
+        settings: RunSettings,
+        split: str,
+        start: Model | None,
+        copied: Material | None,
+        clean: Material | None = None,
+    ) -> None:
         """Write what a resumed run reads.
 
         Parameters
@@ -114,6 +126,8 @@ class RunFolder:
             The model that is trained further.
         copied
             What has no folder of its own.
+        clean
+            Films without labels that are mixed in.
 
         Raises
         ------
@@ -129,6 +143,8 @@ class RunFolder:
             start.save(self.start)
         if copied is not None:
             copied.save(self.data)
+        if clean is not None:
+            clean.save(self.clean)
         write_text(self.splits_file, split)
         write_text(self.settings_file, settings.model_dump_json(indent=1) + "\n")
 

@@ -12,13 +12,18 @@ from napari_weld_fcn.settings import Settings, setting
 #: done with few labels, of which many small steps show more variants than few large ones.
 BATCH_FROM_NOTHING, BATCH_FROM_MODEL = 16, 4
 WINDOW_FROM_NOTHING, WINDOW_FROM_MODEL = 256, 160
+#: The same on films without labels, where windows and flaws never run out.
+BATCH_CLEAN, WINDOW_CLEAN = 12, 192
+#: Highest learning rates: with labels, and without. What is put into films is not what is on them: at the
+#: rate that suits labels, other films lose more than these gain.
+RATE, RATE_CLEAN = 2e-3, 3e-4
 
 
 class Optimisation(Settings):
     """What every fit has: objective, decay, averaging, seed."""
 
     learning_rate: float = setting(
-        2e-3, "Highest learning rate, reached after the warm-up", step=1e-4, gt=0, le=1
+        RATE, "Highest learning rate, reached after the warm-up", step=1e-4, gt=0, le=1
     )
     final_rate: float = setting(
         0.01, "Share of the learning rate that the cosine ends at", step=0.01, ge=0, le=1, advanced=True
@@ -100,9 +105,17 @@ class TrainSettings(Optimisation):
         ge=0,
         le=100_000,
     )
+    learning_rate: float = setting(
+        0.0,
+        f"Highest learning rate, reached after the warm-up; 0 takes {RATE:g}, {RATE_CLEAN:g} without labels",
+        step=1e-4,
+        ge=0,
+        le=1,
+    )
     batch: int = setting(
         0,
-        f"Crops in a step; 0 takes {BATCH_FROM_NOTHING} from nothing, {BATCH_FROM_MODEL} from a model",
+        f"Crops in a step; 0 takes {BATCH_FROM_NOTHING} from nothing, {BATCH_FROM_MODEL} from a model, "
+        f"{BATCH_CLEAN} without labels",
         unit="crops",
         step=1,
         ge=0,
@@ -111,7 +124,8 @@ class TrainSettings(Optimisation):
     window: int = setting(
         0,
         "Edge of the window that is cut from each variant where crops are larger than this; "
-        f"0 takes {WINDOW_FROM_NOTHING} from nothing, {WINDOW_FROM_MODEL} from a model",
+        f"0 takes {WINDOW_FROM_NOTHING} from nothing, {WINDOW_FROM_MODEL} from a model, "
+        f"{WINDOW_CLEAN} without labels",
         unit="pixels",
         step=32,
         ge=0,
@@ -144,12 +158,21 @@ class TrainSettings(Optimisation):
         advanced=True,
     )
 
-    def chosen(self, from_model: bool) -> TrainSettings:
+    def chosen(self, from_model: bool, labels: bool = True) -> TrainSettings:
         """Return the same with everything chosen that was left open."""
-        batch, window = (
-            (BATCH_FROM_MODEL, WINDOW_FROM_MODEL) if from_model else (BATCH_FROM_NOTHING, WINDOW_FROM_NOTHING)
+        if not labels:
+            batch, window = BATCH_CLEAN, WINDOW_CLEAN
+        elif from_model:
+            batch, window = BATCH_FROM_MODEL, WINDOW_FROM_MODEL
+        else:
+            batch, window = BATCH_FROM_NOTHING, WINDOW_FROM_NOTHING
+        return self.model_copy(
+            update={
+                "learning_rate": self.learning_rate or (RATE if labels else RATE_CLEAN),
+                "batch": self.batch or batch,
+                "window": self.window or window,
+            }
         )
-        return self.model_copy(update={"batch": self.batch or batch, "window": self.window or window})
 
 
 class Preset(Settings):
@@ -176,11 +199,16 @@ class RunSettings(Settings):
     network: NetworkSettings = setting(..., "Architecture")
     augmentation: AugmentationSettings = setting(..., "Variants of the crops")
     split: SplitSettings = setting(..., "Which films validate")
-    kind: Literal["crops", "films"] = setting("crops", "Whether it learns from crops or from whole films")
+    kind: Literal["crops", "films", "clean", "unlabelled"] = setting(
+        "crops", "Whether it learns from crops, from whole films, or from films without labels"
+    )
     dataset: str = setting("", "Dataset folder or GDXray series; empty where a copy lies in the run's folder")
     pairs: int = setting(..., "Crops of the dataset, or films", ge=1)
     pairs_sha256: str = setting(
         ..., "SHA-256 of what is listed of the crops (names, films, places, variants), or of films and masks"
+    )
+    mixed_in: Literal["", "clean", "unlabelled"] = setting(
+        "", "Films without labels that are mixed in, of which a copy lies in the run's folder"
     )
     start_from: str = setting("nothing", "The model that it started from, or nothing")
     start_sha256: str = setting("", "SHA-256 of that model's file")

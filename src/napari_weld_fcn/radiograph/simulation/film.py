@@ -1,7 +1,6 @@
 """A whole simulated film: weld, flaws and marks, exposed, grained, windowed, with its truth.
 
 Order of effects, as on a real film: thickness, blur, marks, grain, scanner, window to 8 or 16 bits, JPEG.
-Flaws are blurred one by one in boxes of their own, which gives each its own truth for nothing.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from scipy.ndimage import gaussian_filter
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation import marks
 from napari_weld_fcn.radiograph.simulation.conditions import Conditions, draw_conditions, draw_window
+from napari_weld_fcn.radiograph.simulation.exposure import Place, Shown, expose, haze
 from napari_weld_fcn.radiograph.simulation.fields import Array
 from napari_weld_fcn.radiograph.simulation.flaws import draw_group
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
-from napari_weld_fcn.radiograph.simulation.site import HAZE, Plan, Site
-from napari_weld_fcn.radiograph.simulation.stamps import clip_to, near
-from napari_weld_fcn.radiograph.simulation.truth import Exposed, Flaw, outline, tabulate, unmasked
+from napari_weld_fcn.radiograph.simulation.site import Plan, Site
+from napari_weld_fcn.radiograph.simulation.truth import Flaw, tabulate, unmasked
 from napari_weld_fcn.radiograph.simulation.weld import Weld, make_weld
 
 
@@ -75,10 +74,10 @@ def simulate(settings: SimulationSettings | None = None, seed: int = 0) -> Simul
     conditions = replace(conditions, window=draw_window(rng, weld.grey, hard))
     site = Site(rng, weld, conditions)
     plans = _plan(site, settings)
-    loss, instances, exposed = _expose(plans, weld, conditions, settings)
+    loss, instances, exposed = expose(plans, site.shape, conditions, settings, _shown(weld, conditions))
     instances = unmasked(instances, loss, conditions, settings)
     instances, flaws = tabulate(exposed, instances, conditions)
-    pixels = _develop(site, weld.grey - loss - _haze(plans, weld), settings)
+    pixels = _develop(site, weld.grey - loss - haze(plans, site.shape), settings)
     if settings.framing == "window":
         pixels, instances, flaws = _turn(rng, pixels, instances, flaws)
     name = f"simulated_{seed:04d}"
@@ -103,51 +102,12 @@ def _plan(site: Site, settings: SimulationSettings) -> list[Plan]:
     return [plan for _ in range(groups) for plan in draw_group(site)]
 
 
-def _expose(
-    plans: list[Plan], weld: Weld, conditions: Conditions, settings: SimulationSettings
-) -> tuple[Array, np.ndarray, list[Exposed]]:
-    """Darkening of all flaws, instance image, flaws; a pixel in two flaws belongs to the stronger one."""
-    shape = weld.grey.shape
-    loss = np.zeros(shape, np.float32)
-    instances = np.zeros(shape, np.int32)
-    strongest = np.zeros(shape, np.float32)
-    exposed: list[Exposed] = []
-    seen = 0
-    for plan in plans:
-        if plan.iso6520 == HAZE:
-            continue
-        close = near(plan.stamp, shape, int(4 * conditions.unsharpness) + 1)
-        if close is None:
-            continue
-        stamp = marks.soften(close, conditions.unsharpness)
-        where = clip_to(stamp, *shape)
-        if where is None:
-            continue
-        darkening = np.float32(plan.contrast) * stamp.values[where[2], where[3]]
-        loss[where[0], where[1]] += darkening
-        if plan.iso6520 not in settings.flaw_classes:
-            continue
-        box = (where[0], where[1])
+def _shown(weld: Weld, conditions: Conditions) -> Shown:
+    def step(box: Place, darkening: Array) -> Array:
         behind = conditions.window.show(weld.grey[box])
-        shown = np.abs(behind - conditions.window.show(weld.grey[box] - darkening))
-        mask, contrast, to_noise = outline(np.abs(darkening), shown, conditions, settings)
-        number = seen + 1 if mask.any() else 0
-        seen = max(seen, number)
-        mine = mask & (np.abs(darkening) > strongest[box])
-        instances[box][mine] = number
-        strongest[box][mine] = np.abs(darkening)[mine]
-        centre = (where[0].start + where[0].stop) / 2, (where[1].start + where[1].stop) / 2
-        exposed.append(Exposed(plan.iso6520, number, *centre, contrast, to_noise))
-    return loss, instances, exposed
+        return np.asarray(np.abs(behind - conditions.window.show(weld.grey[box] - darkening)))
 
-
-def _haze(plans: list[Plan], weld: Weld) -> Array:
-    """Darkening that goes with flaws and that nobody outlines; too soft to need the blur."""
-    haze = np.zeros(weld.grey.shape, np.float32)
-    for plan in plans:
-        if plan.iso6520 == HAZE:
-            marks.add(haze, plan.stamp, plan.contrast)
-    return haze
+    return step
 
 
 def _develop(site: Site, grey: Array, settings: SimulationSettings) -> np.ndarray:

@@ -105,3 +105,32 @@ class SimulationSettings(Settings):
                 f"magnification_max {self.magnification_max:g}"
             )
         return self
+
+
+class InsertionSettings(Settings):
+    """Simulated flaws that are put into a real film: how many, how large, how strong."""
+
+    flawless_share: float = setting(
+        0.6, "Share of the windows that stay without a flaw", step=0.05, ge=0, le=1
+    )
+    groups: int = setting(3, "Most groups of flaws in a window", step=1, ge=1, le=100)
+    magnification_min: float = setting(
+        0.5, "Smallest magnification of the flaws; 1 is a pixel of 0.0403 mm", step=0.1, ge=0.1, le=10
+    )
+    magnification_max: float = setting(2.0, "Largest magnification of the flaws", step=0.1, ge=0.1, le=10)
+    contrast: float = setting(
+        1.0,
+        "Factor on the contrast of the flaws, which spans 2.5 to 80 grey levels of 256",
+        step=0.1,
+        gt=0,
+        le=10,
+    )
+    sure_to_noise: float = setting(
+        4.0,
+        "Flaws of less contrast to noise than this are ignored: nobody could tell them from grain for sure",
+        step=0.5,
+        ge=0,
+    )
+    margin: int = setting(
+        8, "By how much what may be a flaw already is grown", unit="pixels", step=1, ge=0, le=200
+    )

@@ -1,0 +1,188 @@
+"""Films that teach without a label, made ready for patches to be cut from them.
+
+On a film that is known to be free of flaws whatever a model marks is a mistake, and worth being shown more
+often than chance would. On any other film what the model marks already may be a flaw, so it is ignored, and
+no flaw is put on it. A film teaches as it is predicted: shrunk where it is shrunk then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_weld_fcn.dataset.bead import find_bead
+from napari_weld_fcn.dataset.rois import Band
+from napari_weld_fcn.errors import DatasetError
+from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.prediction.oversampling import oversampling
+from napari_weld_fcn.prediction.predict import probability
+from napari_weld_fcn.prediction.resampling import enlarged, resampled, taps
+from napari_weld_fcn.radiograph.gdxray import WELD_PIXEL_SIZE_MM
+from napari_weld_fcn.radiograph.normalisation import Normalisation, full_scale, measure
+from napari_weld_fcn.radiograph.radiograph import Radiograph
+from napari_weld_fcn.radiograph.simulation.ground import Ground, ground_of
+from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings
+
+#: Whatever the model finds more likely than this share of its threshold may be a flaw, or is nearly called.
+DOUBTFUL = 0.5
+#: By what factor flaws are larger or smaller than the film's pixel size makes them.
+SIZES = 1.5
+#: The smallest film that teaches, pixels across.
+SMALLEST = 48
+#: Places that are kept to draw from.
+_PLACES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A film, or the known part of one, as patches are cut from it.
+
+    Attributes
+    ----------
+    ground
+        Its pixels as they are predicted, the bead along the columns, and where flaws may be put.
+    normalisation
+        Of the whole film.
+    calls, bead
+        ``(n, 2)`` rows and columns to centre windows on: calls by mistake, and the bead; may be empty.
+    magnification
+        Over the pixel of a GDXray weld; None where the pixel size is not known.
+    """
+
+    ground: Ground
+    normalisation: Normalisation
+    calls: NDArray[np.intp]
+    bead: NDArray[np.intp]
+    magnification: float | None = None
+
+    def flaws(self, insertion: InsertionSettings) -> InsertionSettings:
+        """Return what is put in, as large as it is on this film where its pixel size is known."""
+        if self.magnification is None:
+            return insertion
+        low, high = (float(np.clip(self.magnification * factor, 0.1, 10)) for factor in (1 / SIZES, SIZES))
+        return insertion.model_copy(update={"magnification_min": low, "magnification_max": high})
+
+
+def teacher_of(
+    film: Radiograph,
+    model: Model | None,
+    *,
+    clean: bool,
+    known: NDArray[np.bool_] | None = None,
+    margin: int = 0,
+) -> Teacher:
+    """Prepare a film.
+
+    Parameters
+    ----------
+    film
+        One plane whose flaws are dark.
+    model
+        Says what may be a flaw already, or is called by mistake; None where there is none.
+    clean
+        Whether the film is known to be free of flaws.
+    known
+        ``(rows, columns)`` bool: the part that was looked at; elsewhere no flaw is put and nothing is told.
+    margin
+        By how much the places where no flaw may be put are grown, pixels.
+
+    Raises
+    ------
+    DatasetError
+        If the part that is known is too small.
+    RadiographError
+        If the film cannot be read, or `known` is not of its shape.
+    """
+    pixels = np.asarray(film.pixels)
+    if pixels.dtype.kind == "b":
+        pixels = pixels.astype(np.uint8)
+    band, size = find_bead(pixels), film.pixel_size_mm
+    planes = _Planes(
+        pixels,
+        area=np.ones(pixels.shape, bool) if band is None else _area(band, pixels.shape),
+        unknown=np.zeros(pixels.shape, bool) if known is None else ~known,
+        doubtful=_doubtful(film, model),
+    )
+    if oversampling(pixels) > 1:
+        planes, size = planes.shrunk(), size and 2 * size
+    if band is not None and band.vertical:
+        planes = planes.map(np.transpose)
+    planes = planes.known_part(film.name)
+    ground = ground_of(
+        planes.pixels,
+        area=None if band is None else planes.area,
+        forbidden=planes.unknown if clean else planes.unknown | planes.doubtful,
+        margin=margin,
+        white=full_scale(pixels.dtype, float(pixels.max())),
+    )
+    nothing = np.zeros((0, 2), np.intp)
+    return Teacher(
+        ground,
+        measure(pixels),
+        calls=_places(planes.doubtful & ~planes.unknown) if clean else nothing,
+        bead=nothing if band is None else _places(planes.area),
+        magnification=size and WELD_PIXEL_SIZE_MM / size,
+    )
+
+
+def _doubtful(film: Radiograph, model: Model | None) -> NDArray[np.bool_]:
+    """Where a model marks, or nearly does."""
+    if model is None:
+        return np.zeros(film.pixels.shape, bool)
+    return np.asarray(probability(film, model) > DOUBTFUL * model.card.threshold)
+
+
+@dataclass(frozen=True)
+class _Planes:
+    """A film and what is known of its pixels, all ``(rows, columns)``; all but the pixels are bool."""
+
+    pixels: NDArray[Any]
+    area: NDArray[np.bool_]
+    unknown: NDArray[np.bool_]
+    doubtful: NDArray[np.bool_]
+
+    def map(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> _Planes:
+        return _Planes(*(change(each) for each in (self.pixels, self.area, self.unknown, self.doubtful)))
+
+    def shrunk(self) -> _Planes:
+        """Half the pixels; what is unknown or doubtful in a part is so."""
+        return _Planes(
+            _shrunk(self.pixels),
+            _shrunk(self.area) >= 0.5,
+            _shrunk(self.unknown) > 0,
+            _shrunk(self.doubtful) > 0,
+        )
+
+    def known_part(self, name: str) -> _Planes:
+        """The smallest rectangle around what is known; DatasetError, which names the film, if it is small."""
+        spans = [np.flatnonzero((~self.unknown).any(axis=axis)) for axis in (1, 0)]
+        edges = [int(span[-1]) + 1 - int(span[0]) if span.size else 0 for span in spans]
+        if min(edges) < SMALLEST:
+            raise DatasetError(
+                f"{name}: shows {edges[0]} x {edges[1]} pixels to the network, but a film that teaches needs "
+                f"{SMALLEST} at least."
+            )
+        rows, columns = (slice(int(span[0]), int(span[-1]) + 1) for span in spans)
+        return self.map(lambda each: np.ascontiguousarray(each[rows, columns]))
+
+
+def _area(band: Band, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    across = np.arange(shape[1] if band.vertical else shape[0])[:, None]
+    area = np.asarray((across >= band.upper) & (across < band.lower))
+    return area.T if band.vertical else area
+
+
+def _shrunk(plane: NDArray[Any]) -> NDArray[np.float32]:
+    rows, columns = (taps(np.arange(enlarged(size, 0.5)), size, 0.5) for size in plane.shape)
+    return np.asarray(resampled(torch.from_numpy(plane.astype(np.float32)), rows, columns).numpy())
+
+
+def _places(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return some of the pixels of a mask, evenly."""
+    found = np.argwhere(mask)
+    return found[:: max(1, len(found) // _PLACES)]
