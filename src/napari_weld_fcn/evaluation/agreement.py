@@ -7,21 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_weld_fcn.evaluation.cases import Case
-
 #: Values of the picture; 0 is what is neither marked nor flaw.
 HIT, FALSE, MISSED = 1, 2, 3
 
 
-def agreement(case: Case, labels: NDArray[Any]) -> NDArray[np.uint8]:
+def agreement(labels: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.uint8]:
     """Compare indications with the truth pixel by pixel.
 
     Parameters
     ----------
-    case
-        The film and its truth.
     labels
         ``(rows, columns)``, any value but 0 is marked.
+    truth
+        The same shape, any value but 0 is flaw.
 
     Returns
     -------
@@ -29,7 +27,7 @@ def agreement(case: Case, labels: NDArray[Any]) -> NDArray[np.uint8]:
         ``(rows, columns)`` uint8 of `HIT`, `FALSE`, `MISSED` and 0; as many of each as the strict
         `PixelScores` count.
     """
-    marked, flaw = labels != 0, case.instances != 0
+    marked, flaw = labels != 0, truth != 0
     picture = np.zeros(marked.shape, np.uint8)
     picture[marked & flaw] = HIT
     picture[marked & ~flaw] = FALSE

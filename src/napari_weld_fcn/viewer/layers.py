@@ -18,13 +18,23 @@ import pandas as pd
 from napari import Viewer
 from napari.layers import Image, Labels, Layer
 from napari.utils import Colormap
-from napari.utils.colormaps import ensure_colormap
+from napari.utils.colormaps import CyclicLabelColormap, ensure_colormap
+from napari.utils.colormaps.standardize_color import transform_color
 from numpy.typing import NDArray
+
+from napari_weld_fcn.evaluation.agreement import FALSE, HIT, MISSED
 
 #: Key of a layer's metadata that says which film an output belongs to, and which output it is.
 MARK = "napari-weld-fcn"
 
+#: Key of the metadata of heatmap and indications: the threshold and the minimum size they were marked with.
+MARKED = "napari-weld-fcn marked"
+
 HEATMAP_OPACITY = 0.6
+
+#: Colours of what was found, marked in vain and missed; Okabe and Ito's, which all eyes tell apart.
+AGREEMENT_COLORS = {HIT: "#009e73", FALSE: "#d55e00", MISSED: "#56b4e9"}
+AGREEMENT_OPACITY = 0.7
 
 #: Probability from which on the heatmap is as opaque as its layer.
 OPAQUE_FROM = 0.3
@@ -105,6 +115,47 @@ def show_indications(viewer: Viewer, film: Image, labels: NDArray[Any], table: M
         metadata={MARK: {"film": film.name, "output": "indications"}},
         **placement(film),
     )
+
+
+def show_agreement(viewer: Viewer, film: Image, picture: NDArray[np.uint8]) -> Labels:
+    """Make or update the layer ``NAME agreement`` over `film`, in three colours.
+
+    Parameters
+    ----------
+    viewer
+        Where to look for it and to add it.
+    film
+        The layer that was scored.
+    picture
+        What `evaluation.agreement` gives, for each of its pixels.
+    """
+    present = _output(viewer, film, "agreement", picture.shape)
+    if isinstance(present, Labels):
+        present.data = picture
+        _place(present, film)
+        return present
+    return viewer.add_labels(
+        picture,
+        name=f"{film.name} agreement",
+        colormap=_agreement_colors(),
+        opacity=AGREEMENT_OPACITY,
+        metadata={MARK: {"film": film.name, "output": "agreement"}},
+        **placement(film),
+    )
+
+
+def _agreement_colors() -> CyclicLabelColormap:
+    """A colour for each of 256 numbers; a table by number costs napari seconds when it is first shown."""
+    colors = np.zeros((256, 4), np.float32)
+    for value, color in AGREEMENT_COLORS.items():
+        colors[value] = transform_color(color)[0]
+    return CyclicLabelColormap(colors=colors, name="agreement")
+
+
+def output_of(viewer: Viewer, film: Image, output: str) -> Layer | None:
+    """The newest layer of kind `output` that this plugin made for `film`; None where there is none."""
+    mark = {"film": film.name, "output": output}
+    return next((layer for layer in reversed(viewer.layers) if layer.metadata.get(MARK) == mark), None)
 
 
 def placement(film: Layer) -> dict[str, Any]:

@@ -89,12 +89,12 @@ def _whole(read: Callable[[], Radiograph], truth: Any, rectangles: np.ndarray | 
 def _one_of_stack(
     pixels: LazyFilm, name: str, size: float | None, truth: Any, place: int, rectangles: np.ndarray | None
 ) -> Part:
-    own = _plane_of(truth, place, pixels.shape)
+    own = plane_of(truth, place, pixels.shape)
     known: dict[str, Any] = {"pixel_size_mm": size, "pixel_size_source": "user"} if size else {}
     return Part(Radiograph(pixels.exact(), name, source=name, **known), _exact(own), rectangles)
 
 
-def _plane_of(truth: Any, place: int, shape: tuple[int, ...]) -> Any:
+def plane_of(truth: Any, place: int, shape: tuple[int, ...]) -> Any:
     """The truth of one film of a stack in the film's own size; None where there is none."""
     if truth is None:
         return None
@@ -118,7 +118,7 @@ def rectangles_on(film: Image, shapes: Shapes | None) -> np.ndarray | None:
 
 def labels_for(film: Image, layers: list[Labels]) -> list[Labels]:
     """Return the labels layers whose shape is that of `film`."""
-    shape = _plane_shape(film)
+    shape = plane_shape(film)
     return [layer for layer in layers if tuple(_finest(layer).shape) == shape]
 
 
@@ -156,7 +156,8 @@ def _finest(layer: Layer) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
 
 
-def _plane_shape(film: Image) -> tuple[int, ...]:
+def plane_shape(film: Image) -> tuple[int, ...]:
+    """Shape of `film` without its colours: of its planes, and their number first where it is a stack."""
     shape = tuple(_finest(film).shape)
     return shape[:-1] if film.rgb else shape
 

@@ -45,7 +45,7 @@ class Task:
     preparing
         What the form says before the first progress.
     counted
-        What progress counts, such as ``"crop"``.
+        What progress counts, such as ``"crop"``; nothing where it is told in percent.
     subject
         What all sentences begin with, such as the film's name; nothing where there is one thing only.
     layers
@@ -194,7 +194,8 @@ class JobWidget(QWidget):
             case Started():
                 self.jobs.show_busy(self.task.says(self.task.preparing))
             case TileDone() | StepDone():
-                self.jobs.show_progress(event, self.task.says(self.task.counted))
+                counted = self.task.counted
+                self.jobs.show_progress(event, self.task.says(counted or "done"), percent=not counted)
         if not isinstance(event, Started):
             self.heard(event)
 
