@@ -175,21 +175,14 @@ def test_a_large_film_takes_under_a_gigabyte_besides_its_maps(model):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_region_is_shown_as_it_is_within_the_film(models, kind):
+def test_channel_in_a_region_is_that_of_the_film_but_for_its_scale(models, kind):
     pixels, region = film(90, 110), Box(30, 41, 62, 80)
-    whole = feature_maps(pixels, models[kind])
-    for stage, values in feature_maps(pixels, models[kind], region=region).items():
-        inside, there = values[region.slices], whole[stage][region.slices]
-        assert np.count_nonzero(values) == np.count_nonzero(inside)
-        assert np.corrcoef(inside.ravel(), there.ravel())[0, 1] > 0.9  # channels are scaled by the region
     one = FeatureSettings(show="channel", channel=1)
-    whole, part = (
-        feature_maps(pixels, models[kind], one),
-        feature_maps(pixels, models[kind], one, region=region),
-    )
-    for stage, values in part.items():
+    whole = feature_maps(pixels, models[kind], one)
+    for stage, values in feature_maps(pixels, models[kind], one, region=region).items():
         inside, there = values[region.slices], whole[stage][region.slices]
-        np.testing.assert_allclose(inside * there.max(), there * inside.max(), rtol=1e-4, atol=1e-4)
+        assert inside.any() and np.count_nonzero(values) == np.count_nonzero(inside)
+        np.testing.assert_allclose(inside * there.max(), there * inside.max(), rtol=1e-3, atol=1e-4)
 
 
 def test_several_stages_are_named_with_commas_and_come_in_the_networks_order(models):
