@@ -87,14 +87,24 @@ def feature_maps(
     film = radiograph if isinstance(radiograph, Radiograph) else Radiograph(radiograph)
     ready = model if isinstance(model, Model) else Model.load(model)
     view = view_of(film, ready, settings)
-    whole = Box(0, 0, *view.shape)
-    inside = whole if region is None else region.within(view.shape)
-    pass_over = _Passes(ready, view, settings, inside, on_event, should_stop)
+    inside = Box(0, 0, *view.shape) if region is None else region.within(view.shape)
+    pass_over = _Passes(ready, view, settings, _on_grid(inside, view.stride), on_event, should_stop)
     scales = _Scales()
     pass_over(scales.add)
     maps = _Maps(view.shape, scales.weights(settings), settings.show == "strongest")
     pass_over(maps.add)
-    return maps.found
+    return maps.found if region is None else {name: _only(inside, each) for name, each in maps.found.items()}
+
+
+def _on_grid(box: Box, stride: int) -> Box:
+    """Widen `box` to begin where samples of every stage begin."""
+    return Box(box.top // stride * stride, box.left // stride * stride, box.bottom, box.right)
+
+
+def _only(box: Box, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    shown = np.zeros_like(values)
+    shown[box.slices] = values[box.slices]
+    return shown
 
 
 @dataclass(frozen=True)
