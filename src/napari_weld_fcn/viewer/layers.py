@@ -39,6 +39,7 @@ AGREEMENT_OPACITY = 0.7
 #: Probability from which on the heatmap is as opaque as its layer.
 OPAQUE_FROM = 0.3
 INDICATIONS_OPACITY = 0.6
+MAP_OPACITY = 0.8
 
 #: What the features table need not show: the number stands in ``index``, the plane in the picture.
 _HIDDEN = ("label",)
@@ -117,6 +118,54 @@ def show_indications(viewer: Viewer, film: Image, labels: NDArray[Any], table: M
     )
 
 
+def show_map(
+    viewer: Viewer,
+    film: Image,
+    output: str,
+    values: NDArray[np.float32],
+    limit: float,
+    colors: Colormap,
+    visible: bool,
+) -> Image:
+    """Make or update the layer ``NAME output`` of one plane over `film`.
+
+    Parameters
+    ----------
+    viewer
+        Where to look for it and to add it.
+    film
+        The layer that was looked at.
+    output
+        What the map is of; there is one layer for each.
+    values
+        ``(rows, columns)`` of at least 0.
+    limit
+        The value where the colours end.
+    colors
+        From 0 to `limit`.
+    visible
+        Whether it is shown at once; a layer that is there stays as it is.
+    """
+    present = _output(viewer, film, output, values.shape)
+    if isinstance(present, Image):
+        present.data = values
+        present.contrast_limits_range = (0, max(limit, float(values.max())))
+        present.contrast_limits = (0, limit)
+        _place(present, film)
+        return present
+    return viewer.add_image(
+        values,
+        name=f"{film.name} {output}",
+        colormap=colors,
+        contrast_limits=(0, limit),
+        opacity=MAP_OPACITY,
+        blending="translucent",
+        visible=visible,
+        metadata={MARK: {"film": film.name, "output": output}},
+        **placement(film, values.ndim),
+    )
+
+
 def show_agreement(viewer: Viewer, film: Image, picture: NDArray[np.uint8]) -> Labels:
     """Make or update the layer ``NAME agreement`` over `film`, in three colours.
 
@@ -152,14 +201,19 @@ def _agreement_colors() -> CyclicLabelColormap:
     return CyclicLabelColormap(colors=colors, name="agreement")
 
 
-def output_of(viewer: Viewer, film: Image, output: str) -> Layer | None:
-    """The newest layer of kind `output` that this plugin made for `film`; None where there is none."""
-    mark = {"film": film.name, "output": output}
-    return next((layer for layer in reversed(viewer.layers) if layer.metadata.get(MARK) == mark), None)
+def placement(film: Layer, ndim: int | None = None) -> dict[str, Any]:
+    """The keywords that put another layer of the same pixels exactly over `film`.
 
-
-def placement(film: Layer) -> dict[str, Any]:
-    """The keywords that put another layer of the same pixels exactly over `film`."""
+    Parameters
+    ----------
+    film
+        The layer below.
+    ndim
+        2 for a layer of one plane of a stack; it is not turned as a turned stack would be.
+    """
+    if ndim is not None and ndim < film.ndim:
+        names = ("scale", "translate", "units", "axis_labels")
+        return {name: getattr(film, name)[-ndim:] for name in names}
     return {
         "scale": film.scale,
         "translate": film.translate,
@@ -173,7 +227,7 @@ def placement(film: Layer) -> dict[str, Any]:
 
 def _place(layer: Layer, film: Layer) -> None:
     """Put a layer that is there over `film`, which may have been moved or rescaled since."""
-    for name, value in placement(film).items():
+    for name, value in placement(film, layer.ndim).items():
         setattr(layer, name, value)
 
 

@@ -212,12 +212,12 @@ class JobWidget(QWidget):
         elif outcome.stopped:
             self.jobs.show_idle(task.says(self.stopped()))
         else:
-            self._show(task, outcome.value)
+            self._show_value(task, outcome.value)
         self.ended()
         if self._following is not None:
             self._following.free()
 
-    def _show(self, task: Task, value: Any) -> None:
+    def _show_value(self, task: Task, value: Any) -> None:
         try:
             task.show(value)
         except Exception as error:
