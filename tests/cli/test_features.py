@@ -5,6 +5,8 @@ import pytest
 import tifffile
 
 from napari_weld_fcn.evaluation.feature_maps import feature_maps
+from napari_weld_fcn.evaluation.grad_cam import grad_cam
+from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.radiograph.files import read
 
 
@@ -52,3 +54,28 @@ def test_two_inputs_of_one_name_are_refused_before_anything_is_done(weld_fcn, ti
     assert result.exit_code == 2
     assert "both would write a_STAGE.tif" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_what_drew_an_indication_is_written_instead(weld_fcn, tiny, films, tmp_path):
+    found = predict(read(films / "a.png"), tiny)
+    row, column = np.argwhere(found.labels == 1)[0].tolist()
+    asked = ("--output", tmp_path / "out", "--model", tiny, "--indication", f"{row},{column}")
+    result = weld_fcn("features", films / "a.png", *asked)
+    assert result.exit_code == 0, result.stderr
+    expected = grad_cam(read(films / "a.png"), found.labels == 1, tiny)
+    for stage, values in expected.items():
+        written = tifffile.imread(tmp_path / "out" / f"a_{stage}_drew.tif")
+        np.testing.assert_allclose(written, values, atol=1e-5)
+
+
+def test_a_pixel_without_an_indication_is_told(weld_fcn, tiny, films, tmp_path):
+    row, column = np.argwhere(predict(read(films / "a.png"), tiny).labels == 0)[0].tolist()
+    expected = {
+        "1": "give row and column",
+        f"{row},{column}": f"no indication at row {row}, column {column}",
+        "900,3": "no indication at row 900",
+    }
+    for place, sentence in expected.items():
+        asked = ("--output", tmp_path / "out", "--model", tiny, "--indication", place)
+        result = weld_fcn("features", films / "a.png", *asked)
+        assert result.exit_code == 2 and sentence in result.stderr

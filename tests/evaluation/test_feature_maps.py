@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_weld_fcn.errors import RadiographError, SettingsError, Stopped
-from napari_weld_fcn.evaluation.feature_maps import feature_maps, stages_of
+from napari_weld_fcn.evaluation.feature_maps import feature_maps
 from napari_weld_fcn.evaluation.settings import FeatureSettings
+from napari_weld_fcn.evaluation.stages import stages_of
 from napari_weld_fcn.events import TileDone
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.settings import NetworkSettings
+from napari_weld_fcn.prediction.tiles import Box
 from napari_weld_fcn.radiograph.normalisation import measure
 
 KINDS = {
@@ -170,3 +172,19 @@ def test_a_large_film_takes_under_a_gigabyte_besides_its_maps(model):
     )
     kilobytes, maps = map(int, done.stdout.split())
     assert kilobytes * 1024 - maps < 1e9
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_channel_in_a_region_is_that_of_the_film_but_for_its_scale(models, kind):
+    pixels, region = film(90, 110), Box(30, 41, 62, 80)
+    one = FeatureSettings(show="channel", channel=1)
+    whole = feature_maps(pixels, models[kind], one)
+    for stage, values in feature_maps(pixels, models[kind], one, region=region).items():
+        inside, there = values[region.slices], whole[stage][region.slices]
+        assert inside.any() and np.count_nonzero(values) == np.count_nonzero(inside)
+        np.testing.assert_allclose(inside * there.max(), there * inside.max(), rtol=1e-3, atol=1e-4)
+
+
+def test_several_stages_are_named_with_commas_and_come_in_the_networks_order(models):
+    found = feature_maps(film(20, 20), models["fcn"], FeatureSettings(stage="stages.2, stages.0"))
+    assert list(found) == ["stages.0", "stages.2"]

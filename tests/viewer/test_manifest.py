@@ -87,7 +87,14 @@ def entries(menu: Any, path: str = "") -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("widget", "place"),
-    [("Predict", "Segment"), ("Train", "Segment"), ("Crop ROIs", "Data"), ("Augment", "Data")],
+    [
+        ("Predict", "Segment"),
+        ("Train", "Segment"),
+        ("Crop ROIs", "Data"),
+        ("Augment", "Data"),
+        ("Evaluate", "Measure"),
+        ("Feature maps", "Visualize"),
+    ],
 )
 def test_every_menu_opens_and_leads_to_each_widget_from_two_places(viewer, film, widget, place) -> None:
     viewer.add_image(film)

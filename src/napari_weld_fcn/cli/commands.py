@@ -17,6 +17,7 @@ from napari_weld_fcn.cli.options import (
     film_size,
     length,
     length_default,
+    pixel,
     settings_options,
     size_default,
 )
@@ -283,13 +284,20 @@ def features(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Images, folders or GDXray series")],
     output: Annotated[Path, typer.Option(metavar="OUT", help="Folder to write to; may exist")],
     model: ModelName = "default",
+    indication: Annotated[
+        str,
+        typer.Option(
+            metavar="ROW,COLUMN",
+            help="Show instead what drew the indication on this pixel (Seg-Grad-CAM), as NAME_STAGE_drew.tif",
+        ),
+    ] = "",
     *,
     given: dict[str, Any],
 ) -> int:
     """Show what each stage of a network responds to: one float32 TIFF of the image's size for each stage."""
     from napari_weld_fcn.cli.features import run_features
 
-    return run_features(terminal, inputs, output, model, FeatureSettings(**given))
+    return run_features(terminal, inputs, output, model, FeatureSettings(**given), pixel(indication))
 
 
 @commands.command()

@@ -5,23 +5,41 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
 from napari_weld_fcn.cli.predict import make_folder
 from napari_weld_fcn.cli.terminal import DONE, WRONG_INPUT, Progress, Terminal
-from napari_weld_fcn.errors import SettingsError, WeldFcnError
+from napari_weld_fcn.errors import RadiographError, SettingsError, WeldFcnError
 from napari_weld_fcn.evaluation.feature_maps import feature_maps
+from napari_weld_fcn.evaluation.grad_cam import grad_cam
 from napari_weld_fcn.evaluation.settings import FeatureSettings
+from napari_weld_fcn.events import OnEvent
 from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.prediction.predict import predict
+from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.radiograph.image_paths import image_paths
 from napari_weld_fcn.radiograph.output import write_tiff
+from napari_weld_fcn.radiograph.radiograph import Radiograph
+
+#: Row and column, from 0.
+Pixel = tuple[int, int]
 
 
 def run_features(
-    terminal: Terminal, inputs: list[Path], folder: Path, model: str, settings: FeatureSettings
+    terminal: Terminal,
+    inputs: list[Path],
+    folder: Path,
+    model: str,
+    settings: FeatureSettings,
+    indication: Pixel | None = None,
 ) -> int:
-    """Write the maps of every image that `inputs` stand for into `folder`, as NAME_STAGE.tif."""
+    """Write the maps of every image that `inputs` stand for into `folder`, as NAME_STAGE.tif.
+
+    With a pixel of an `indication`, what drew that, as NAME_STAGE_drew.tif.
+    """
     paths = image_paths(inputs)
     _refuse_equal_names(paths)
     loaded = Model.load(model)
@@ -31,7 +49,7 @@ def run_features(
     with terminal.progress("features", len(paths)) as progress:
         for path in paths:
             try:
-                outputs.append(_write_maps(path, folder, loaded, settings, progress))
+                outputs.append(_write_maps(path, folder, loaded, settings, indication, progress))
             except SettingsError:
                 raise
             except WeldFcnError as fault:
@@ -45,16 +63,38 @@ def run_features(
 
 
 def _write_maps(
-    path: Path, folder: Path, model: Model, settings: FeatureSettings, progress: Progress
+    path: Path,
+    folder: Path,
+    model: Model,
+    settings: FeatureSettings,
+    indication: Pixel | None,
+    progress: Progress,
 ) -> dict[str, Any]:
     radiograph = read(path)
-    maps = feature_maps(radiograph, model, settings, on_event=progress.film(path.name))
+    on_event = progress.film(path.name)
+    if indication is None:
+        maps = feature_maps(radiograph, model, settings, on_event=on_event)
+    else:
+        marked = _marked(radiograph, model, settings, indication, on_event)
+        maps = grad_cam(radiograph, marked, model, settings)
     stages: dict[str, str] = {}
     for stage, values in maps.items():
-        file = folder / f"{radiograph.name}_{stage}.tif"
+        file = folder / f"{radiograph.name}_{stage}{'' if indication is None else '_drew'}.tif"
         write_tiff(file, values, radiograph.pixel_size_mm)
         stages[stage] = str(file)
     return {"input": str(path), "stages": stages}
+
+
+def _marked(
+    radiograph: Radiograph, model: Model, settings: FeatureSettings, at: Pixel, on_event: OnEvent
+) -> NDArray[np.bool_]:
+    """Where the indication lies that has the pixel `at`, marked as `predict` marks it."""
+    asked = PredictionSettings(polarity=settings.polarity, tile=settings.tile, device=settings.device)
+    labels = predict(radiograph, model, asked, on_event=on_event).labels
+    inside = labels.ndim == 2 and all(place < size for place, size in zip(at, labels.shape, strict=True))
+    if not inside or not labels[at]:
+        raise RadiographError(f"{radiograph.name}: there is no indication at row {at[0]}, column {at[1]}.")
+    return np.asarray(labels == labels[at])
 
 
 def _refuse_equal_names(paths: list[Path]) -> None:

@@ -92,6 +92,22 @@ def film_size(text: str) -> dict[str, Any]:
     return {"columns": int(match[1]), "rows": int(match[2])}
 
 
+def pixel(text: str) -> tuple[int, int] | None:
+    """Read ``120,345`` as row and column of a pixel, from 0; nothing as none.
+
+    Raises
+    ------
+    SettingsError
+        If it is no place.
+    """
+    if not text:
+        return None
+    match = re.fullmatch(r"(\d{1,9})\s*,\s*(\d{1,9})", text.strip())
+    if not match:
+        raise SettingsError(f"--indication {text}: give row and column of one of its pixels as in 120,345.")
+    return int(match[1]), int(match[2])
+
+
 def length(text: str) -> dict[str, Any]:
     """Read ``0.3mm``, ``4px`` or ``4`` (pixels) as the minimum size and its unit.
 

@@ -26,8 +26,28 @@ from napari_weld_fcn.radiograph.normalisation import Normalisation
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm
 
-#: One radiograph with its truth, in any of the forms that `evaluate` takes.
-Film = tuple[Radiograph | NDArray[Any], NDArray[Any]] | Pair | GDXrayFilm | SimulatedFilm
+
+@dataclass(frozen=True)
+class Marks:
+    """What was marked on a film already.
+
+    Attributes
+    ----------
+    values
+        ``(rows, columns)``: probabilities in [0, 1] if they are floating, else integers, 0 background and n
+        the indication of that number; of a mask of one value each connected part is an indication.
+    threshold, min_size_px
+        With which it was marked; they hold where the settings leave them open.
+    """
+
+    values: NDArray[Any]
+    threshold: float = 0.5
+    min_size_px: float = 0.0
+
+    @property
+    def probable(self) -> bool:
+        """Whether these are probabilities."""
+        return bool(np.issubdtype(self.values.dtype, np.floating))
 
 
 @dataclass(frozen=True)
@@ -46,6 +66,8 @@ class Case:
         Of the film that a crop was cut from; None measures the radiograph.
     classes
         What is known of the flaws, by number.
+    marks
+        For `compare`; a model makes its own.
     """
 
     radiograph: Radiograph
@@ -53,6 +75,7 @@ class Case:
     ignored: NDArray[np.bool_] | None = None
     normalisation: Normalisation | None = None
     classes: Mapping[int, FlawClass] = field(default_factory=dict)
+    marks: Marks | None = None
 
     def __post_init__(self) -> None:
         shape = self.radiograph.pixels.shape
@@ -63,6 +86,10 @@ class Case:
         if self.instances.shape != shape:
             raise RadiographError(
                 f"{self.radiograph.name}: its mask has shape {self.instances.shape}, but it has {shape}."
+            )
+        if self.marks is not None and self.marks.values.shape != shape:
+            raise RadiographError(
+                f"{self.radiograph.name}: its marks have shape {self.marks.values.shape}, but it has {shape}."
             )
 
     @property
@@ -79,6 +106,10 @@ class Source:
     read: Callable[[], Case | None]
 
 
+#: One radiograph with its truth, in any of the forms that `evaluate` takes.
+Film = tuple[Radiograph | NDArray[Any], NDArray[Any]] | Pair | GDXrayFilm | SimulatedFilm | Source
+
+
 def sources(films: Iterable[Film] | Dataset | GDXraySeries) -> Iterator[Source]:
     """Name the cases of `films` one by one; nothing is read before it is asked for.
 
@@ -90,7 +121,9 @@ def sources(films: Iterable[Film] | Dataset | GDXraySeries) -> Iterator[Source]:
             yield Source(row.name, partial(_of_row, films, index))
         return
     for position, film in enumerate(films):
-        yield Source(_name(film, position), partial(_of, film, position))
+        yield (
+            film if isinstance(film, Source) else Source(_name(film, position), partial(_of, film, position))
+        )
 
 
 def numbered(mask: NDArray[Any]) -> NDArray[Any]:
@@ -103,6 +136,8 @@ def numbered(mask: NDArray[Any]) -> NDArray[Any]:
 def _name(film: Film, position: int) -> str:
     if isinstance(film, (Pair, GDXrayFilm)):
         return film.name
+    if isinstance(film, Source):
+        return film.name
     radiograph = film.radiograph if isinstance(film, SimulatedFilm) else film[0]
     return radiograph.name if isinstance(radiograph, Radiograph) else f"film {position + 1}"
 
@@ -112,6 +147,8 @@ def _of_row(dataset: Dataset, index: int) -> Case | None:
 
 
 def _of(film: Film, position: int) -> Case | None:
+    if isinstance(film, Source):
+        return film.read()
     if isinstance(film, Pair):
         return _of_pair(film)
     if isinstance(film, GDXrayFilm):

@@ -24,7 +24,15 @@ from numpy.typing import NDArray
 from napari_weld_fcn.dataset.store import Dataset
 from napari_weld_fcn.errors import DatasetError, RadiographError
 from napari_weld_fcn.evaluation.cases import Case, Film, Source, sources
-from napari_weld_fcn.evaluation.film_scores import TOLERANCES, FilmScores, FlawRow, known_sum, score_film
+from napari_weld_fcn.evaluation.film_scores import (
+    TOLERANCES,
+    FilmScores,
+    FlawRow,
+    OnMarks,
+    keep_nothing,
+    known_sum,
+    score_film,
+)
 from napari_weld_fcn.evaluation.intervals import Interval, intervals
 from napari_weld_fcn.evaluation.operating_point import ObjectCounts, OperatingPoint
 from napari_weld_fcn.evaluation.scores import BestThreshold, PixelScores, ThresholdCounts, pooled
@@ -34,6 +42,7 @@ from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.network.card import Quality
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.engine import engine_for
+from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.prediction.precision import arithmetic_for
 from napari_weld_fcn.prediction.resolved import Resolved, resolve
 from napari_weld_fcn.prediction.sweep import View, default_tile, sweep
@@ -54,11 +63,11 @@ class Evaluation:
     Attributes
     ----------
     model, sha256
-        The model's name and the hash of its file.
+        The model's name and the hash of its file; empty where marks were compared (`compare`).
     settings
         What was asked for.
     threshold
-        Above which pixels were marked.
+        Above which pixels were marked; 0 where indications were compared as they were.
     films
         In the order in which they came.
     left_out
@@ -104,6 +113,11 @@ class Evaluation:
         return sum(others, start=first)
 
     @property
+    def has_curves(self) -> bool:
+        """Whether there were probabilities, so that other thresholds could be tried."""
+        return len(self.objects.thresholds) > 1
+
+    @property
     def best_f1(self) -> BestThreshold:
         """Threshold of the largest pooled pixel F1 on these films, without a minimum size."""
         return self.above.best()
@@ -120,7 +134,6 @@ class Evaluation:
 
     def as_dict(self) -> dict[str, Any]:
         """Return all figures, ready for JSON; shares are 0..1, None stands where nothing can be said."""
-        best, point = self.best_f1, self.at_false_calls
         return {
             "model": self.model,
             "sha256": self.sha256,
@@ -130,17 +143,25 @@ class Evaluation:
             | {"tolerant": _tolerant(self.tolerant)}
             | {"intervals": {name: list(bounds) for name, bounds in self.intervals.items()}},
             "flaws": self._flaw_figures(),
-            "best_f1": {"threshold": best.threshold} | best.scores.as_dict(),
-            "at_false_calls": {
-                "asked": self.settings.false_calls,
-                "kept": point.within,
-                "threshold": point.threshold,
-                "found": point.recall,
-                "false_calls_per_film": point.false_calls_per_film,
-            },
+            "best_f1": self._best_figures() if self.has_curves else None,
+            "at_false_calls": self._point_figures() if self.has_curves else None,
             "films": [film_figures(film) for film in self.films],
             "left_out": list(self.left_out),
             "errors": [{"input": name, "error": sentence} for name, sentence in self.faults],
+        }
+
+    def _best_figures(self) -> dict[str, Any]:
+        best = self.best_f1
+        return {"threshold": best.threshold} | best.scores.as_dict()
+
+    def _point_figures(self) -> dict[str, Any]:
+        point = self.at_false_calls
+        return {
+            "asked": self.settings.false_calls,
+            "kept": point.within,
+            "threshold": point.threshold,
+            "found": point.recall,
+            "false_calls_per_film": point.false_calls_per_film,
         }
 
     def _flaw_figures(self) -> dict[str, Any]:
@@ -172,6 +193,7 @@ def evaluate(
     *,
     on_event: OnEvent = ignore,
     should_stop: ShouldStop = never,
+    on_marks: OnMarks = keep_nothing,
 ) -> Evaluation:
     """Score a model on films whose truth is known.
 
@@ -192,6 +214,8 @@ def evaluate(
         Is handed `TileDone`, in percent of a film, and `Message` for each film that cannot be read.
     should_stop
         Asked before each tile, each layer and each threshold.
+    on_marks
+        Is handed each `Case` with its indications, ``(rows, columns)`` integers, as they are scored.
 
     Returns
     -------
@@ -208,7 +232,52 @@ def evaluate(
         If the model or the settings cannot be used.
     """
     ready = model if isinstance(model, Model) else Model.load(model)
-    run = _Run(ready, settings, on_event, should_stop)
+
+    def score(case: Case, listen: OnEvent) -> FilmScores:
+        resolved = resolve(case.radiograph, ready.card, settings, None)
+        probability = _probability(case, ready, settings, resolved, listen, should_stop)
+        return score_film(
+            case,
+            probability,
+            resolved.threshold,
+            resolved.min_size_px,
+            min_iou=settings.min_iou,
+            pixel_size_mm=resolved.pixel_size_mm,
+            should_stop=should_stop,
+            on_marks=on_marks,
+        )
+
+    scored = score_all(films, score, on_event)
+    threshold = settings.threshold or ready.card.threshold
+    return Evaluation(ready.card.name, ready.sha256, settings, threshold, *scored)
+
+
+#: The films that were scored, the names of those left out, and names and sentences of those damaged.
+Scored = tuple[tuple[FilmScores, ...], tuple[str, ...], tuple[tuple[str, str], ...]]
+
+
+def score_all(
+    films: Iterable[Film] | Dataset | GDXraySeries,
+    score: Callable[[Case, OnEvent], FilmScores],
+    on_event: OnEvent,
+) -> Scored:
+    """Score films one by one, and add those of one name.
+
+    Parameters
+    ----------
+    films
+        As for `evaluate`.
+    score
+        Called with each case and with whom to tell of its tiles.
+    on_event
+        As for `evaluate`.
+
+    Raises
+    ------
+    DatasetError, RadiographError
+        If no film can be scored.
+    """
+    run = _Run(score, on_event)
     listed = list(sources(films)) if isinstance(films, Sequence | GDXraySeries) else None
     for index, source in enumerate(sources(films) if listed is None else listed):
         run.add(source, index, len(listed or ()))
@@ -218,11 +287,8 @@ def evaluate(
 class _Run:
     """An evaluation on its way: rows by film, what was left out, what was damaged."""
 
-    def __init__(
-        self, model: Model, settings: EvaluationSettings, on_event: OnEvent, should_stop: ShouldStop
-    ) -> None:
-        self._model, self._settings = model, settings
-        self._on_event, self._should_stop = on_event, should_stop
+    def __init__(self, score: Callable[[Case, OnEvent], FilmScores], on_event: OnEvent) -> None:
+        self._score, self._on_event = score, on_event
         self._films: dict[str, FilmScores] = {}
         self._left_out: list[str] = []
         self._faults: list[tuple[str, str]] = []
@@ -246,7 +312,7 @@ class _Run:
         before = self._films.get(scores.film)
         self._films[scores.film] = scores if before is None else before + scores
 
-    def finished(self) -> Evaluation:
+    def finished(self) -> Scored:
         """Return what was scored; an error where that is nothing."""
         if not self._films and self._faults:
             raise RadiographError(self._faults[0][1])
@@ -256,28 +322,7 @@ class _Run:
                 f"There is no film with a mask to score on ({what or 'none was given'}); "
                 "a series needs its masks beside it, such as W0002 for W0001."
             )
-        return Evaluation(
-            model=self._model.card.name,
-            sha256=self._model.sha256,
-            settings=self._settings,
-            threshold=self._settings.threshold or self._model.card.threshold,
-            films=tuple(self._films.values()),
-            left_out=tuple(self._left_out),
-            faults=tuple(self._faults),
-        )
-
-    def _score(self, case: Case, on_event: OnEvent) -> FilmScores:
-        resolved = resolve(case.radiograph, self._model.card, self._settings, None)
-        probability = _probability(case, self._model, self._settings, resolved, on_event, self._should_stop)
-        return score_film(
-            case,
-            probability,
-            resolved.threshold,
-            resolved.min_size_px,
-            min_iou=self._settings.min_iou,
-            pixel_size_mm=resolved.pixel_size_mm,
-            should_stop=self._should_stop,
-        )
+        return tuple(self._films.values()), tuple(self._left_out), tuple(self._faults)
 
 
 def _probability(
@@ -294,7 +339,8 @@ def _probability(
         normalisation = case.normalisation or measure(pixels)
     except RadiographError as fault:
         raise RadiographError(f"{case.radiograph.name}: {fault}") from fault
-    quality = Quality(scales=resolved.scales, merge=resolved.merge)
+    shrunk = oversampling(pixels) if settings.oversampled == "shrink" else 1
+    quality = Quality(scales=tuple(scale / shrunk for scale in resolved.scales), merge=resolved.merge)
     view = View(pixels, normalisation, settings.polarity, quality, model.halo, model.stride)
     engine = engine_for(model, torch.device(resolved.device), arithmetic_for(settings.precision))
     tile = (settings.tile, settings.tile) if settings.tile else default_tile(view, engine)

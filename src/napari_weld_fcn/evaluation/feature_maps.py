@@ -12,8 +12,7 @@ origins lie on the network's stride, so on every stage's grid.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,30 +23,21 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from napari_weld_fcn.errors import RadiographError, SettingsError, Stopped
+from napari_weld_fcn.errors import SettingsError, Stopped
 from napari_weld_fcn.evaluation.settings import FeatureSettings
+from napari_weld_fcn.evaluation.stages import Seen, chosen_stages, listening, stage_of, view_of
 from napari_weld_fcn.events import OnEvent, ShouldStop, TileDone, ignore, never
-from napari_weld_fcn.network.card import Quality
 from napari_weld_fcn.network.fuse import folded
 from napari_weld_fcn.network.model import Model
-from napari_weld_fcn.network.stage import Stage
 from napari_weld_fcn.prediction.device import choose_device
 from napari_weld_fcn.prediction.engine import FLOAT32, engine_for, exact_float32
 from napari_weld_fcn.prediction.sweep import View, default_tile
 from napari_weld_fcn.prediction.tiles import Box, extended, split, surround
-from napari_weld_fcn.radiograph.normalisation import Normalisation, measure
+from napari_weld_fcn.radiograph.normalisation import Normalisation
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
 #: Under this root mean square a channel counts as silent, and gives 0.
 _SILENT = 1e-12
-
-#: Is handed a stage's name and its responses ``(channels, rows, columns)``.
-_Seen = Callable[[str, torch.Tensor], None]
-
-
-def stages_of(network: nn.Module) -> tuple[str, ...]:
-    """Names of a network's stages, as its modules are called and in their order."""
-    return tuple(name for name, module in network.named_modules() if isinstance(module, Stage))
 
 
 def feature_maps(
@@ -56,6 +46,7 @@ def feature_maps(
     settings: FeatureSettings = FeatureSettings(),
     *,
     normalisation: Normalisation | None = None,
+    region: Box | None = None,
     on_event: OnEvent = ignore,
     should_stop: ShouldStop = never,
 ) -> dict[str, NDArray[np.float32]]:
@@ -71,6 +62,9 @@ def feature_maps(
         Which stages, and what of them.
     normalisation
         Of the film that a crop was cut from; None measures the radiograph.
+    region
+        Show only this rectangle, and 0 outside. What surrounds it is still seen, and the normalisation is the
+        whole radiograph's.
     on_event
         Is handed `TileDone`; each tile counts twice, for the two passes.
     should_stop
@@ -80,7 +74,8 @@ def feature_maps(
     -------
     dict
         By the stage's name, in the order in which they are computed: ``(rows, columns)`` float32 of at
-        least 0, on the radiograph's own pixels; 1 is a channel's root mean square over the radiograph.
+        least 0, on the radiograph's own pixels; 1 is a channel's root mean square over the radiograph, or the
+        region.
 
     Raises
     ------
@@ -89,19 +84,31 @@ def feature_maps(
     RadiographError
         If it is a stack, or a pixel is not a finite number.
     SettingsError
-        If there is no such stage, channel or device.
+        If there is no such stage, channel or device, or the region lies outside.
     ModelError
         If the model cannot be used.
     """
     film = radiograph if isinstance(radiograph, Radiograph) else Radiograph(radiograph)
     ready = model if isinstance(model, Model) else Model.load(model)
-    view = _view(film, ready, settings, normalisation)
-    pass_over = _Passes(ready, view, settings, on_event, should_stop)
+    view = view_of(film, ready, settings, normalisation)
+    inside = Box(0, 0, *view.shape) if region is None else region.within(view.shape)
+    pass_over = _Passes(ready, view, settings, _on_grid(inside, view.stride), on_event, should_stop)
     scales = _Scales()
     pass_over(scales.add)
     maps = _Maps(view.shape, scales.weights(settings), settings.show == "strongest")
     pass_over(maps.add)
-    return maps.found
+    return maps.found if region is None else {name: _only(inside, each) for name, each in maps.found.items()}
+
+
+def _on_grid(box: Box, stride: int) -> Box:
+    """Widen `box` to begin where samples of every stage begin."""
+    return Box(box.top // stride * stride, box.left // stride * stride, box.bottom, box.right)
+
+
+def _only(box: Box, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    shown = np.zeros_like(values)
+    shown[box.slices] = values[box.slices]
+    return shown
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,7 @@ class _Passes:
         model: Model,
         view: View,
         settings: FeatureSettings,
+        region: Box,
         on_event: OnEvent,
         should_stop: ShouldStop,
     ) -> None:
@@ -141,7 +149,7 @@ class _Passes:
         self._view, self._on_event, self._should_stop = view, on_event, should_stop
         self._device = choose_device(settings.device)
         tile = (settings.tile, settings.tile) if settings.tile else _default_tile(model, view, self._device)
-        self._tiles = list(split(Box(0, 0, *view.shape), tile, view.stride))
+        self._tiles = list(split(region, tile, view.stride))
         self._network = folded(model.network).float().to(self._device)
         self._done = 0
 
@@ -154,16 +162,16 @@ class _Passes:
             self._done += 1
             self._on_event(TileDone(self._done, 2 * len(self._tiles)))
 
-    def _run(self, window: NDArray[np.float32], seen: _Seen) -> None:
+    def _run(self, window: NDArray[np.float32], seen: Seen) -> None:
         pixels = torch.from_numpy(window).to(self._device)[None, None]
-        listening = _listening(self._network, self._stages, seen)
-        with torch.inference_mode(), exact_float32(self._device), listening:
+        heard = listening(self._network, self._stages, seen)
+        with torch.inference_mode(), exact_float32(self._device), heard:
             self._network(pixels)
 
     def _hand_on(self, add: _Add, box: Box, outer: Box, name: str, response: torch.Tensor) -> None:
         step = extended(outer.shape[0], self._view.stride) // response.shape[-2]
         seat = _Seat(box, outer, step)
-        add(name, seat.of(response), seat)
+        add(name, seat.of(response[0]), seat)
         self._stop_if_asked()
 
     def _stop_if_asked(self) -> None:
@@ -220,12 +228,9 @@ def _weights(name: str, rms: torch.Tensor, settings: FeatureSettings) -> torch.T
 
 
 def _chosen(network: nn.Module, settings: FeatureSettings) -> tuple[str, ...]:
-    stages = stages_of(network)
-    if settings.stage and settings.stage not in stages:
-        raise SettingsError(f"Stage {settings.stage}: the network has none; it has {', '.join(stages)}.")
-    chosen = (settings.stage,) if settings.stage else stages
+    chosen = chosen_stages(network, settings.stage)
     for name in chosen if settings.show == "channel" else ():
-        channels = _stage(network, name).convolution.out_channels
+        channels = stage_of(network, name).convolution.out_channels
         if settings.channel >= channels:
             raise SettingsError(
                 f"Channel {settings.channel}: stage {name} has {channels} channels, 0 to {channels - 1}."
@@ -233,34 +238,5 @@ def _chosen(network: nn.Module, settings: FeatureSettings) -> tuple[str, ...]:
     return chosen
 
 
-def _stage(network: nn.Module, name: str) -> Stage:
-    stage = network.get_submodule(name)
-    assert isinstance(stage, Stage)
-    return stage
-
-
-def _view(film: Radiograph, model: Model, settings: FeatureSettings, known: Normalisation | None) -> View:
-    if len(film.pixels.shape) != 2:
-        raise RadiographError(f"{film.name}: is a stack of {film.planes} planes; give one plane.")
-    try:
-        normalisation = known or measure(film.pixels)
-    except RadiographError as fault:
-        raise RadiographError(f"{film.name}: {fault}") from fault
-    return View(film.pixels, normalisation, settings.polarity, Quality(), model.halo, model.stride)
-
-
 def _default_tile(model: Model, view: View, device: torch.device) -> tuple[int, int]:
     return default_tile(view, engine_for(model, device, FLOAT32))
-
-
-@contextmanager
-def _listening(network: nn.Module, stages: Sequence[str], seen: _Seen) -> Iterator[None]:
-    """Hand the responses of `stages` to `seen` while the block runs."""
-    with ExitStack() as hooks:
-        for name in stages:
-
-            def hear(layer: nn.Module, inputs: object, result: torch.Tensor, name: str = name) -> None:
-                seen(name, result[0])
-
-            hooks.callback(_stage(network, name).register_forward_hook(hear).remove)
-        yield

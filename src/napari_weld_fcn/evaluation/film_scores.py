@@ -7,6 +7,7 @@ summed from these (`Evaluation`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_weld_fcn.evaluation.cases import Case
 from napari_weld_fcn.evaluation.flaw_classes import UNKNOWN
-from napari_weld_fcn.evaluation.matches import FlawMatches, match_flaws
+from napari_weld_fcn.evaluation.matches import FlawMatches, match_flaws, renumbered
 from napari_weld_fcn.evaluation.operating_point import ObjectCounts, object_counts
 from napari_weld_fcn.evaluation.scores import (
     PixelScores,
@@ -29,6 +30,14 @@ from napari_weld_fcn.prediction.indications import label, lengths, measure
 
 #: Pixels by which an outline may be off at no cost, in the scores that stand beside the strict ones.
 TOLERANCES = (1, 2)
+
+
+#: Is handed a case and its indications, ``(rows, columns)`` integers.
+OnMarks = Callable[[Case, NDArray[Any]], None]
+
+
+def keep_nothing(case: Case, labels: NDArray[Any]) -> None:
+    """Let the indications go: the default `on_marks`."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +180,7 @@ def score_film(
     min_iou: float,
     pixel_size_mm: float | None = None,
     should_stop: ShouldStop = never,
+    on_marks: OnMarks = keep_nothing,
 ) -> FilmScores:
     """Compare the probabilities of one film or crop with its truth.
 
@@ -190,6 +200,8 @@ def score_film(
         Edge of a pixel; None gives nothing in mm.
     should_stop
         Asked before each threshold that is tried.
+    on_marks
+        Is handed the case and its indications.
 
     Raises
     ------
@@ -200,8 +212,6 @@ def score_film(
     """
     if case.ignored is not None:
         probability = np.where(case.ignored, np.float32(0), probability)
-    labels = label(probability, threshold, min_size_px)
-    matches = match_flaws(labels, case.instances, min_iou, min_size_px)
     objects = object_counts(
         probability,
         case.instances,
@@ -210,6 +220,69 @@ def score_film(
         min_iou=min_iou,
         should_stop=should_stop,
     )
+    labels = label(probability, threshold, min_size_px)
+    on_marks(case, labels)
+    matches = match_flaws(labels, case.instances, min_iou, min_size_px)
+    above = threshold_counts(probability, case.instances)
+    return _scores(case, labels, matches, threshold, min_size_px, above, objects, pixel_size_mm)
+
+
+def score_labels(
+    case: Case,
+    labels: NDArray[Any],
+    min_size_px: float = 0.0,
+    *,
+    min_iou: float,
+    pixel_size_mm: float | None = None,
+    on_marks: OnMarks = keep_nothing,
+) -> FilmScores:
+    """Compare indications as they are with the truth; their curves have one point.
+
+    Parameters
+    ----------
+    case
+        The film and its truth.
+    labels
+        ``(rows, columns)`` integers: 0 background, n the indication of that number.
+    min_size_px
+        Smaller indications are left out, and smaller flaws do not count.
+    min_iou, pixel_size_mm, on_marks
+        As for `score_film`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    if case.ignored is not None:
+        labels = np.where(case.ignored, labels.dtype.type(0), labels)
+    labels = _large(labels, min_size_px)
+    on_marks(case, labels)
+    matches = match_flaws(labels, case.instances, min_iou, min_size_px)
+    above = threshold_counts((labels != 0).astype(np.float32), case.instances)
+    found, false_calls = np.array([[matches.found], [matches.false_calls]], np.int64)
+    objects = ObjectCounts((0.0,), found, false_calls, int(matches.flaws.size))
+    return _scores(case, labels, matches, 0.0, min_size_px, above, objects, pixel_size_mm)
+
+
+def _large(labels: NDArray[Any], min_size_px: float) -> NDArray[Any]:
+    """Number the indications anew, without those that are smaller."""
+    dense, names = renumbered(labels)
+    kept = lengths(dense, names.size - 1) >= min_size_px
+    places = np.concatenate([[0], np.where(kept, np.cumsum(kept), 0)]).astype(np.int32)
+    return np.asarray(places[dense])
+
+
+def _scores(
+    case: Case,
+    labels: NDArray[Any],
+    matches: FlawMatches,
+    threshold: float,
+    min_size_px: float,
+    above: ThresholdCounts,
+    objects: ObjectCounts,
+    pixel_size_mm: float | None,
+) -> FilmScores:
     return FilmScores(
         film=case.radiograph.film,
         images=1,
@@ -222,7 +295,7 @@ def score_film(
         false_calls=matches.false_calls,
         merged=matches.merged,
         split=matches.split,
-        above=threshold_counts(probability, case.instances),
+        above=above,
         objects=objects,
         clean=not case.instances.any(),
         metres=_metres(case, pixel_size_mm),

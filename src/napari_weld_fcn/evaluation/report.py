@@ -42,7 +42,8 @@ def write_evaluation(folder: str | Path, evaluation: Evaluation) -> dict[str, Pa
     Returns
     -------
     dict
-        Paths by ``films``, ``flaws``, ``precision_recall``, ``froc`` and ``report``.
+        Paths by ``films``, ``flaws``, ``precision_recall``, ``froc`` and ``report``; no curves where
+        indications were compared as they were.
 
     Raises
     ------
@@ -52,10 +53,11 @@ def write_evaluation(folder: str | Path, evaluation: Evaluation) -> dict[str, Pa
     texts = {
         FILMS: _csv(map(_film_row, evaluation.films)),
         FLAWS: _csv(asdict(flaw) | {"length_error_px": flaw.length_error_px} for flaw in evaluation.flaws),
-        CURVE: _csv(curve_rows(evaluation.above)),
-        FROC: _csv(froc_rows(evaluation.objects)),
         REPORT: json.dumps(evaluation.as_dict(), indent=2, allow_nan=False) + "\n",
     }
+    if evaluation.has_curves:
+        texts[CURVE] = _csv(curve_rows(evaluation.above))
+        texts[FROC] = _csv(froc_rows(evaluation.objects))
     paths = {Path(name).stem: Path(folder) / name for name in texts}
     for path in paths.values():
         write_text(path, texts[path.name])

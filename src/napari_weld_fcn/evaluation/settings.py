@@ -39,7 +39,7 @@ class FeatureSettings(Settings):
         "mean", "Mean over a stage's channels, the strongest at each pixel, or one channel"
     )
     channel: int = setting(0, "Number of the channel that is shown, from 0", step=1, ge=0)
-    stage: str = setting("", "The one stage to show; empty shows all")
+    stage: str = setting("", "The stages to show, with commas between them; empty shows all")
     polarity: Literal["dark", "bright"] = setting(
         _as_predicted("polarity").default, "Whether flaws are darker or brighter than their surroundings"
     )

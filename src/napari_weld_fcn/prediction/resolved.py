@@ -62,7 +62,7 @@ def resolve(film: Radiograph, card: Card, settings: PredictionSettings, region: 
     rows, columns = film.pixels.shape[-2:]
     return Resolved(
         threshold=settings.threshold or card.threshold,
-        min_size_px=_min_size_px(settings, card, size_mm),
+        min_size_px=min_size_in_px(settings, card.min_size_px, size_mm),
         pixel_size_mm=size_mm,
         pixel_size_source=source,
         scales=quality.scales,
@@ -72,9 +72,16 @@ def resolve(film: Radiograph, card: Card, settings: PredictionSettings, region: 
     )
 
 
-def _min_size_px(settings: PredictionSettings, card: Card, pixel_size_mm: float | None) -> float:
+def min_size_in_px(settings: PredictionSettings, own: float, pixel_size_mm: float | None) -> float:
+    """Return the minimum size that `settings` ask for, in pixels; `own` where they leave it open.
+
+    Raises
+    ------
+    SettingsError
+        If it is in mm and the pixel size is not known.
+    """
     if not settings.min_size:
-        return card.min_size_px
+        return own
     if settings.min_size_unit == "px":
         return settings.min_size
     if pixel_size_mm is None:

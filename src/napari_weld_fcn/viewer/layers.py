@@ -18,17 +18,28 @@ import pandas as pd
 from napari import Viewer
 from napari.layers import Image, Labels, Layer
 from napari.utils import Colormap
-from napari.utils.colormaps import ensure_colormap
+from napari.utils.colormaps import CyclicLabelColormap, ensure_colormap
+from napari.utils.colormaps.standardize_color import transform_color
 from numpy.typing import NDArray
+
+from napari_weld_fcn.evaluation.agreement import FALSE, HIT, MISSED
 
 #: Key of a layer's metadata that says which film an output belongs to, and which output it is.
 MARK = "napari-weld-fcn"
 
+#: Key of the metadata of heatmap and indications: the threshold and the minimum size they were marked with.
+MARKED = "napari-weld-fcn marked"
+
 HEATMAP_OPACITY = 0.6
+
+#: Colours of what was found, marked in vain and missed; Okabe and Ito's, which all eyes tell apart.
+AGREEMENT_COLORS = {HIT: "#009e73", FALSE: "#d55e00", MISSED: "#56b4e9"}
+AGREEMENT_OPACITY = 0.7
 
 #: Probability from which on the heatmap is as opaque as its layer.
 OPAQUE_FROM = 0.3
 INDICATIONS_OPACITY = 0.6
+MAP_OPACITY = 0.8
 
 #: What the features table need not show: the number stands in ``index``, the plane in the picture.
 _HIDDEN = ("label",)
@@ -107,8 +118,102 @@ def show_indications(viewer: Viewer, film: Image, labels: NDArray[Any], table: M
     )
 
 
-def placement(film: Layer) -> dict[str, Any]:
-    """The keywords that put another layer of the same pixels exactly over `film`."""
+def show_map(
+    viewer: Viewer,
+    film: Image,
+    output: str,
+    values: NDArray[np.float32],
+    limit: float,
+    colors: Colormap,
+    visible: bool,
+) -> Image:
+    """Make or update the layer ``NAME output`` of one plane over `film`.
+
+    Parameters
+    ----------
+    viewer
+        Where to look for it and to add it.
+    film
+        The layer that was looked at.
+    output
+        What the map is of; there is one layer for each.
+    values
+        ``(rows, columns)`` of at least 0.
+    limit
+        The value where the colours end.
+    colors
+        From 0 to `limit`.
+    visible
+        Whether it is shown at once; a layer that is there stays as it is.
+    """
+    present = _output(viewer, film, output, values.shape)
+    if isinstance(present, Image):
+        present.data = values
+        present.contrast_limits_range = (0, max(limit, float(values.max())))
+        present.contrast_limits = (0, limit)
+        _place(present, film)
+        return present
+    return viewer.add_image(
+        values,
+        name=f"{film.name} {output}",
+        colormap=colors,
+        contrast_limits=(0, limit),
+        opacity=MAP_OPACITY,
+        blending="translucent",
+        visible=visible,
+        metadata={MARK: {"film": film.name, "output": output}},
+        **placement(film, values.ndim),
+    )
+
+
+def show_agreement(viewer: Viewer, film: Image, picture: NDArray[np.uint8]) -> Labels:
+    """Make or update the layer ``NAME agreement`` over `film`, in three colours.
+
+    Parameters
+    ----------
+    viewer
+        Where to look for it and to add it.
+    film
+        The layer that was scored.
+    picture
+        What `evaluation.agreement` gives, for each of its pixels.
+    """
+    present = _output(viewer, film, "agreement", picture.shape)
+    if isinstance(present, Labels):
+        present.data = picture
+        _place(present, film)
+        return present
+    return viewer.add_labels(
+        picture,
+        name=f"{film.name} agreement",
+        colormap=_agreement_colors(),
+        opacity=AGREEMENT_OPACITY,
+        metadata={MARK: {"film": film.name, "output": "agreement"}},
+        **placement(film),
+    )
+
+
+def _agreement_colors() -> CyclicLabelColormap:
+    """A colour for each of 256 numbers; a table by number costs napari seconds when it is first shown."""
+    colors = np.zeros((256, 4), np.float32)
+    for value, color in AGREEMENT_COLORS.items():
+        colors[value] = transform_color(color)[0]
+    return CyclicLabelColormap(colors=colors, name="agreement")
+
+
+def placement(film: Layer, ndim: int | None = None) -> dict[str, Any]:
+    """The keywords that put another layer of the same pixels exactly over `film`.
+
+    Parameters
+    ----------
+    film
+        The layer below.
+    ndim
+        2 for a layer of one plane of a stack; it is not turned as a turned stack would be.
+    """
+    if ndim is not None and ndim < film.ndim:
+        names = ("scale", "translate", "units", "axis_labels")
+        return {name: getattr(film, name)[-ndim:] for name in names}
     return {
         "scale": film.scale,
         "translate": film.translate,
@@ -122,7 +227,7 @@ def placement(film: Layer) -> dict[str, Any]:
 
 def _place(layer: Layer, film: Layer) -> None:
     """Put a layer that is there over `film`, which may have been moved or rescaled since."""
-    for name, value in placement(film).items():
+    for name, value in placement(film, layer.ndim).items():
         setattr(layer, name, value)
 
 

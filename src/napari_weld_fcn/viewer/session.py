@@ -19,7 +19,7 @@ from napari_weld_fcn.prediction import cautions
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.summary import summary
 from napari_weld_fcn.radiograph.radiograph import Radiograph
-from napari_weld_fcn.viewer.layers import features, narrow, show_heatmap, show_indications
+from napari_weld_fcn.viewer.layers import MARKED, features, narrow, show_heatmap, show_indications
 
 #: Settings that can be changed after the network has run.
 AFTERWARDS = ("threshold", "min_size", "min_size_unit")
@@ -76,6 +76,7 @@ class Session:
         self.indications: Labels = show_indications(
             viewer, film, self.prediction.labels, self.prediction.table
         )
+        self._note_marks()
 
     @property
     def warnings(self) -> list[str]:
@@ -112,6 +113,7 @@ class Session:
         self.threshold, self.count, self.at = resolved.threshold, int(found.labels.max()), 0
         self._found, self.stale = found, True
         self.indications.data = narrow(found.labels, self.count)
+        self._note_marks()
 
     def measure(self) -> None:
         """Bring the table and the warnings up to date with the labels, if they are not."""
@@ -126,6 +128,12 @@ class Session:
     def summary(self) -> str:
         """One line: how many indications there are above which threshold."""
         return summary(self.count, self.threshold)
+
+    def _note_marks(self) -> None:
+        """Say in the layers how they were marked, for whoever compares them with the truth."""
+        record = self.prediction.record
+        for layer in (self.heatmap, self.indications):
+            layer.metadata[MARKED] = {name: record[name] for name in ("threshold", "min_size_px")}
 
     def _scale_cautions(self) -> list[str]:
         lengths = self.prediction.table["length_px"]

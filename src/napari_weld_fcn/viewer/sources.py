@@ -94,12 +94,12 @@ def _whole(read: Callable[[], Radiograph], truth: Any, rectangles: np.ndarray | 
 def _one_of_stack(
     pixels: LazyFilm, name: str, size: float | None, truth: Any, place: int, rectangles: np.ndarray | None
 ) -> Part:
-    own = _plane_of(truth, place, pixels.shape)
+    own = plane_of(truth, place, pixels.shape)
     known: dict[str, Any] = {"pixel_size_mm": size, "pixel_size_source": "user"} if size else {}
     return Part(Radiograph(pixels.exact(), name, source=name, **known), _exact(own), rectangles)
 
 
-def _plane_of(truth: Any, place: int, shape: tuple[int, ...]) -> Any:
+def plane_of(truth: Any, place: int, shape: tuple[int, ...]) -> Any:
     """The truth of one film of a stack in the film's own size; None where there is none."""
     if truth is None:
         return None

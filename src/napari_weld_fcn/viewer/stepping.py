@@ -7,11 +7,12 @@ it, the camera follows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from napari import Viewer
-from napari.layers import Labels
+from napari.layers import Labels, Layer
 
 #: An indication that would be drawn smaller than this on the screen is zoomed to `COMFORTABLE`, in pixels.
 READABLE = 12
@@ -51,23 +52,37 @@ def row(layer: Labels, number: int) -> dict[str, Any] | None:
 
 
 def centre(viewer: Viewer, layer: Labels, number: int) -> bool:
-    """Move camera and sliders to indication `number`; False where there is no such one.
-
-    The zoom grows where the indication would be too small to see, and never shrinks.
-    """
+    """Move camera and sliders to indication `number`; False where there is no such one."""
     indication = row(layer, number)
     if indication is None:
         return False
     position = [indication["row"], indication["column"]]
     if layer.ndim == 3:
         position = [indication.get("plane", 0), *position]
+    look_at(viewer, layer, position, indication["length_px"])
+    return True
+
+
+def look_at(viewer: Viewer, layer: Layer, position: Sequence[float], length_px: float) -> None:
+    """Move camera and sliders to a place on `layer`.
+
+    Parameters
+    ----------
+    viewer
+        Whose camera.
+    layer
+        Of which `position` and the length are in pixels.
+    position
+        Row and column, of a stack the plane first.
+    length_px
+        Length of what is there; the zoom grows where that would be too small to see, and never shrinks.
+    """
     world = np.asarray(layer.data_to_world(position), dtype=float)
     if layer.ndim == 3:
         viewer.dims.set_point(viewer.dims.ndim - 3, world[0])
     camera = viewer.scene.camera
     camera.center = (*camera.center[:-2], *world[-2:])
     edge = float(layer.scale[-1])
-    drawn = indication["length_px"] * edge * camera.zoom
+    drawn = length_px * edge * camera.zoom
     if drawn < READABLE:
-        camera.zoom = min(COMFORTABLE / (indication["length_px"] * edge), LARGEST_ZOOM / edge)
-    return True
+        camera.zoom = min(COMFORTABLE / (length_px * edge), LARGEST_ZOOM / edge)

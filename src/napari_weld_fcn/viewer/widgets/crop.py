@@ -63,7 +63,7 @@ class CropWidget(JobWidget):
     def reset_choices(self, _: Any = None) -> None:
         """Offer the layers that there are now; napari calls it when layers change."""
         self.inputs.refresh()
-        self.inputs.films.show_surveyed(self.surveyed)
+        self._show_figures()
         self.following.soon()
 
     def run(self) -> None:
@@ -145,10 +145,15 @@ class CropWidget(JobWidget):
 
     def _show_survey(self, found: list[tuple[Image, Surveyed]], fault: str = "") -> None:
         self.surveyed = [(film, each) for film, each in found if film in self.viewer.layers]
-        self.inputs.films.show_surveyed(self.surveyed)
+        self._show_figures()
         self.summary.setText(fault or in_words([each for _, each in self.surveyed]))
         notes = told(note for _, each in self.surveyed for note in each.notes)
         self._show_notes([*self._draw_windows(), *notes])
+
+    def _show_figures(self) -> None:
+        self.inputs.films.show_figures(
+            {film: (str(each.crops), f"{each.flaw_share:.2%}") for film, each in self.surveyed}
+        )
 
     def _show_notes(self, notes: list[str]) -> None:
         more = [f"... and {len(notes) - NOTES_SHOWN} more."] if len(notes) > NOTES_SHOWN else []

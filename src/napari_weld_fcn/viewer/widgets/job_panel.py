@@ -65,11 +65,12 @@ class JobPanel(QWidget):
         self.bar.setRange(0, 0)
         self.status.setText(text)
 
-    def show_progress(self, event: TileDone | StepDone, what: str) -> None:
+    def show_progress(self, event: TileDone | StepDone, what: str, *, percent: bool = False) -> None:
         """Advance the bar and say how much of `what` is done and how long it will take."""
         self.bar.setRange(0, event.total)
         self.bar.setValue(event.done)
-        self.status.setText(f"{what} {event.done} of {event.total}{time_left(event.seconds_left)}")
+        done = f"{100 * event.done // event.total} %" if percent else f"{event.done} of {event.total}"
+        self.status.setText(f"{what} {done}{time_left(event.seconds_left)}")
 
     def show_idle(self, text: str) -> None:
         """Everything but Stop may be pressed again."""

@@ -46,7 +46,7 @@ class Task:
     preparing
         What the form says before the first progress.
     counted
-        What progress counts, such as ``"crop"``.
+        What progress counts, such as ``"crop"``; nothing where it is told in percent.
     subject
         What all sentences begin with, such as the film's name; nothing where there is one thing only.
     layers
@@ -205,7 +205,8 @@ class JobWidget(QWidget):
             case Started():
                 self.jobs.show_busy(self.task.says(self.task.preparing))
             case TileDone() | StepDone():
-                self.jobs.show_progress(event, self.task.says(self.task.counted))
+                counted = self.task.counted
+                self.jobs.show_progress(event, self.task.says(counted or "done"), percent=not counted)
         if not isinstance(event, Started):
             self.heard(event)
 
@@ -222,12 +223,12 @@ class JobWidget(QWidget):
         elif outcome.stopped:
             self.jobs.show_idle(task.says(self.stopped()))
         else:
-            self._show(task, outcome.value)
+            self._show_value(task, outcome.value)
         self.ended()
         if self._following is not None:
             self._following.free()
 
-    def _show(self, task: Task, value: Any) -> None:
+    def _show_value(self, task: Task, value: Any) -> None:
         try:
             task.show(value)
         except Exception as error:
