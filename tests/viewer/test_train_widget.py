@@ -182,7 +182,7 @@ def test_failing_step_is_told_and_the_form_works_again(
         raise RuntimeError("shapes cannot be multiplied")
 
     with monkeypatch.context() as patch:
-        patch.setattr("napari_weld_fcn.training.fit.objective", failing)
+        patch.setattr("napari_weld_fcn.training.step.Stepper._over_parts", failing)
         press(train, "Train")
         finish(train)
     assert "shapes cannot be multiplied" in messages[-1]

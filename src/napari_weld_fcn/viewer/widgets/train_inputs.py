@@ -39,10 +39,22 @@ FORM, OWN = "train", "train form"
 READOUT = 52
 #: What `start_from` is where no model is trained further, and where a file is chosen.
 NOTHING, FILE = "nothing", "a file..."
-FOLDED = ("batch", "learning_rate", "device", "precision", "window", "patience", "seed")
-LABELS = {"keep": "Keep", "learning_rate": "Rate", "window": "Window", "patience": "Patience"}
+FOLDED = ("loss", "batch", "learning_rate", "device", "precision", "window", "patience", "seed")
+LABELS = {
+    "minutes": "Time",
+    "keep": "Keep",
+    "learning_rate": "Rate",
+    "window": "Window",
+    "patience": "Patience",
+}
 CHOSEN = "chosen by the program"
-ZERO = {"batch": CHOSEN, "window": CHOSEN, "patience": "never ends early"}
+ZERO = {
+    "minutes": "by epochs",
+    "batch": CHOSEN,
+    "learning_rate": CHOSEN,
+    "window": CHOSEN,
+    "patience": "never ends early",
+}
 
 
 class TrainInputs(QWidget):
@@ -62,7 +74,7 @@ class TrainInputs(QWidget):
         own = TrainFormSettings(**remembered(OWN, TrainFormSettings))
         self.form = SettingsForm(
             TrainSettings,
-            ("preset", "epochs", "keep", *FOLDED),
+            ("preset", "epochs", "minutes", "keep", *FOLDED),
             remembered(FORM, TrainSettings),
             LABELS,
             ZERO,
@@ -223,7 +235,7 @@ class TrainInputs(QWidget):
             rows(self.start_from),
             self._of_file,
             self._of_model,
-            rows(field["preset"], field["epochs"]),
+            rows(field["preset"], field["epochs"], field["minutes"]),
             folded,
             rows(self.name, self.run),
             self.watch.native,

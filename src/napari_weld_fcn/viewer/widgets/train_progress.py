@@ -108,6 +108,8 @@ class TrainProgress(QWidget):
 
 
 def where(event: StepDone, settings: TrainSettings) -> str:
-    """Say where a run is: in which epoch, each of which has as many steps."""
+    """Say where a run is: in which epoch, all of as many steps; at which step, where time decides."""
+    if settings.minutes:
+        return f"step {event.done}"
     each = max(event.total // settings.epochs, 1)
     return f"epoch {min((event.done - 1) // each + 1, settings.epochs)} of {settings.epochs}"
