@@ -497,6 +497,50 @@ def test_labels_that_cannot_be_learned_from_are_told_before_a_run_begins(
     assert not (tmp_path / "run").exists()
 
 
+# A film alone
+
+
+def alone(film: LabelledFilm, run: Path, *, again: bool = True, **more: object) -> TrainResult:
+    gentle = {"patience": 0, "learning_rate": 1e-4, "again": again}
+    return short([film], run, settings=SETTINGS.model_copy(update=gentle), start_from="default", **more)
+
+
+@pytest.fixture
+def lone(films: list[LabelledFilm]) -> LabelledFilm:
+    """A film whose flaws lie far apart, so that it can be cut in two."""
+    return films[0]
+
+
+def test_a_model_tuned_on_a_film_alone_learns_what_was_held_back_in_the_end(
+    lone: LabelledFilm, tmp_path: Path
+) -> None:
+    seen: list[Event] = []
+    result = alone(lone, tmp_path / "run", on_event=seen.append)
+    told = [event.text for event in seen if isinstance(event, Message)]
+    assert any(text.startswith("Learning all labels") for text in told)
+    kept = alone(lone, tmp_path / "once", again=False)
+    assert kept.best == result.best
+    one, other = (Model.load(each.model).network.state_dict() for each in (result, kept))
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_run_stopped_while_it_learns_all_labels_ends_as_if_unbroken(
+    lone: LabelledFilm, tmp_path: Path
+) -> None:
+    whole = alone(lone, tmp_path / "whole")
+    seen: list[Event] = []
+
+    def learning_all() -> bool:
+        texts = [event.text for event in seen if isinstance(event, Message)]
+        return any(text.startswith("Learning all labels") for text in texts)
+
+    broken = alone(lone, tmp_path / "run", on_event=seen.append, should_stop=learning_all)
+    assert broken.stopped and learning_all()
+    ended = resume(tmp_path / "run")
+    assert not ended.stopped
+    assert_equal_weights(whole.model, ended.model)
+
+
 # By minutes
 
 

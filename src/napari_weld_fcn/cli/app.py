@@ -18,7 +18,7 @@ SUMMARIES = {
     "simulate": "Simulate films with their truth, laid out as GDXray.",
     "crop": "Cut crops with their masks out of films, as a dataset.",
     "augment": "Vary the crops of a dataset: rotated, shifted, negated, noisy.",
-    "train": "Train a network on labelled films or crops, or tune a model on clean films.",
+    "train": "Train on labelled films or crops, or tune a model on clean films.",
     "resume": "Go on with a training that was stopped or killed.",
     "predict": "Mark and measure the indications of radiographs.",
     "evaluate": "Score a model on films whose truth is known.",

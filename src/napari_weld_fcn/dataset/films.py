@@ -98,6 +98,16 @@ class FilmSplit:
     validation: tuple[Part, ...]
     note: str = ""
 
+    @property
+    def cuts_a_film(self) -> bool:
+        """Whether parts of one film are on both sides."""
+        return bool({part.position for part in self.training} & {part.position for part in self.validation})
+
+    def whole(self, films: Sequence[LabelledFilm]) -> FilmSplit:
+        """Return the split whose training has all of the films that this one cuts too."""
+        positions = dict.fromkeys(part.position for part in self.training)
+        return replace(self, training=tuple(_whole(films, position) for position in positions))
+
     def to_json(self) -> str:
         """Return the text of `splits.json`."""
         return json.dumps(asdict(self), indent=1) + "\n"

@@ -35,7 +35,7 @@ from napari_weld_fcn.training.crop_validation import validate_crops
 from napari_weld_fcn.training.film_source import FilmSource
 from napari_weld_fcn.training.film_validation import FilmValidation
 from napari_weld_fcn.training.patches import Batch
-from napari_weld_fcn.training.settings import RunSettings
+from napari_weld_fcn.training.settings import TUNED_AS, RunSettings
 from napari_weld_fcn.training.sources import (
     CropSource,
     fingerprint,
@@ -324,6 +324,7 @@ class FilmLesson:
             batch=about.train.batch,
             window=about.train.window,
             seed=about.train.seed,
+            seen_as=TUNED_AS if about.start_sha256 else None,
         )
 
     @property

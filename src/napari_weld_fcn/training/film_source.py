@@ -1,7 +1,7 @@
 """Batches of windows drawn straight from labelled films, each a function of its step.
 
 Crops that are cut beforehand show a flaw in the same few places for ever, and a grid wastes most of them on
-clean bead. Here window j of step k is drawn anew from (seed, k, j): every third one around a flaw, each flaw
+clean bead. Here window j of step k is drawn anew from (seed, k, j): every second one around a flaw, each flaw
 having the same chance whatever its size, the others around any labelled pixel. It is varied as crop j in its
 variant k + 1 by `augment`. More than the window is cut and the middle kept, so that a rotated window shows
 film in its corners; what lies outside the film is reflected, and ignored in the mask. A film that a
@@ -25,14 +25,15 @@ from napari_weld_fcn.dataset.settings import AugmentationSettings
 from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.radiograph.normalisation import full_scale, measure
 from napari_weld_fcn.training.patches import Batch
+from napari_weld_fcn.training.settings import PatchSettings
 from napari_weld_fcn.training.sources import batch_of_windows
 
 #: Of so many windows one is drawn around a flaw.
-ONE_FLAWED_OF = 3
+ONE_FLAWED_OF = 2
 #: Steps of an epoch, however little is labelled.
 LEAST_STEPS = 8
 #: Film around the labelled part that windows may show, pixels.
-MARGIN = 32
+MARGIN = 128
 _CONNECTED = np.ones((3, 3), bool)
 
 
@@ -51,6 +52,9 @@ class FilmSource:
         Edge of a window, pixels; less where no film's labelled part has so much.
     seed
         Of places and variants.
+    seen_as
+        As whose normalisation windows are shown, mirrored in half of the cases each way, for a model that
+        learned from patches seen so; None shows each as its film does.
     """
 
     def __init__(
@@ -61,7 +65,9 @@ class FilmSource:
         batch: int,
         window: int,
         seed: int,
+        seen_as: PatchSettings | None = None,
     ) -> None:
+        self.seen_as = seen_as
         self.augmentation, self.batch, self.seed = augmentation, batch, seed
         self._films = [_Drawn(film) for film in films if (film.mask != IGNORED).any()]
         rows, columns = (min(window, max(film.extent[axis] for film in self._films)) for axis in (0, 1))
@@ -89,7 +95,24 @@ class FilmSource:
             slice((whole - part) // 2, (whole - part) // 2 + part)
             for whole, part in zip(pair.mask.shape, self.size, strict=True)
         )
-        return pair.normalisation.apply(pair.pixels[middle]), pair.mask[middle]
+        pixels, mask = pair.normalisation.apply(pair.pixels[middle]), pair.mask[middle]
+        return (
+            (pixels, mask) if self.seen_as is None else self._seen(step, number, pixels, mask, self.seen_as)
+        )
+
+    def _seen(
+        self,
+        step: int,
+        number: int,
+        pixels: NDArray[np.float32],
+        mask: NDArray[np.uint8],
+        seen_as: PatchSettings,
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        rng = np.random.default_rng([self.seed, step, number, 0x5EE])
+        factor = np.float32(np.exp(rng.uniform(np.log(seen_as.spread_min), np.log(seen_as.spread_max))))
+        shift = np.float32(rng.uniform(-seen_as.shift, seen_as.shift))
+        turned = tuple(slice(None, None, int(rng.choice((1, -1)))) for _ in mask.shape)
+        return np.ascontiguousarray(pixels[turned] * factor + shift), np.ascontiguousarray(mask[turned])
 
     def drawn(self, step: int, number: int) -> Pair:
         """The piece of film, larger than the window, that is varied."""

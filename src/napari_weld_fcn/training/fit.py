@@ -327,12 +327,12 @@ class _Chief:
         state, done = self.state, bool(self.state.history) and self.state.history[-1].step == self.state.step
         if done or not state.step or not (state.step % self.settings.validate_every == 0 or self.clock.over):
             return
-        began, last = time.monotonic(), self.clock.over
+        began = time.monotonic()
         found = self.validate(state.averaged, state.step)
         scores = replace(found, loss=sum(state.losses) / max(1, len(state.losses)))
         self.clock.validated(began)
         self.clock.tick()
-        if last:
+        if self.clock.over:  # perhaps only now, that it is known how long a validation takes
             state.seconds = max(state.seconds, self.settings.seconds)
         state.losses.clear()
         state.history.append(scores)

@@ -30,7 +30,7 @@ from napari_weld_fcn.training.settings import PatchSettings
 #: Edge of a patch, pixels.
 PATCH_EDGE = 160
 #: Patches in a step.
-PATCHES = 1
+PATCHES = 2
 #: Divergence counts so many times, because it is a mean over pixels of which few are near a flaw.
 DIVERGENCE_WEIGHT = 10.0
 #: Weight of all this beside the labels where as much is kept as learned.

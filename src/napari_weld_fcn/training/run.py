@@ -10,21 +10,30 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
+from napari_weld_fcn.dataset.films import FilmSplit
 from napari_weld_fcn.dataset.settings import AugmentationSettings, SplitSettings
 from napari_weld_fcn.errors import DatasetError, SettingsError, Stopped
-from napari_weld_fcn.events import Message, OnEvent, ShouldStop, Validated, ignore, never
+from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop, Validated, ignore, never
 from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction.device import choose_device
 from napari_weld_fcn.training.choice import best_of
 from napari_weld_fcn.training.clean import CleanFilms
-from napari_weld_fcn.training.data import Data, Material, clean_films, material_of, saved_material
+from napari_weld_fcn.training.data import (
+    Data,
+    Films,
+    Lesson,
+    Material,
+    clean_films,
+    material_of,
+    saved_material,
+)
 from napari_weld_fcn.training.fit import BlindError, begin, fit, follow
 from napari_weld_fcn.training.hardware import Place, check_devices, fabric_for, resolve_precision
 from napari_weld_fcn.training.keeping import Keeping
@@ -35,7 +44,7 @@ from napari_weld_fcn.training.processes import joined
 from napari_weld_fcn.training.ranks import Ranks
 from napari_weld_fcn.training.run_card import card_of
 from napari_weld_fcn.training.run_folder import Row, RunFolder
-from napari_weld_fcn.training.settings import PRESETS, FitSettings, RunSettings, TrainSettings
+from napari_weld_fcn.training.settings import PRESETS, TUNED, FitSettings, RunSettings, TrainSettings
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -106,7 +115,7 @@ def train(
     network
         What is built; None takes the preset's, or that of the model that is trained further.
     augmentation
-        The variants; None takes the preset's.
+        The variants; None takes the preset's, or those that suit a model that is trained further.
     split
         Which films validate. Of these the crops themselves are scored, never variants.
     start_from
@@ -154,7 +163,7 @@ def train(
     about = RunSettings(
         train=chosen.model_copy(update={"precision": precision}),
         network=start.card.network if start else network or given.network,
-        augmentation=augmentation or given.augmentation,
+        augmentation=augmentation or (TUNED if start else given.augmentation),
         split=split,
         kind=material.kind,
         dataset=material.folder,
@@ -247,6 +256,16 @@ def _check_clean(data: Data, clean: CleanFilms | None, start: Model | None) -> N
         )
 
 
+def _without_scores(on_event: OnEvent) -> OnEvent:
+    """Hand on all but scores: what was held back is none any more."""
+
+    def told(event: Event) -> None:
+        if not isinstance(event, Validated):
+            on_event(event)
+
+    return told
+
+
 def _start(start_from: str | Path | Model) -> Model | None:
     if isinstance(start_from, Model):
         return start_from
@@ -261,10 +280,7 @@ class _Run:
         self.about = folder.read_settings()
         self.split = material.read_split(folder.split_text(), str(folder.splits_file))
         self.start = Model.load(folder.start) if self.about.start_sha256 else None
-        self.lesson = material.lesson(self.about, self.split, self.start)
-        if self.about.mixed_in:
-            mixed_in = clean_films(folder.clean, self.about.mixed_in)
-            self.lesson = WithClean(self.lesson, mixed_in, self.about, self.start)
+        self.lesson = self._lesson()
         self.before = None if self.lesson.before is None else self._row(self.lesson.before)
         self.keeping = self._keeping()
         self.fit_settings = self._fit_settings()
@@ -309,9 +325,50 @@ class _Run:
         else:
             if self._enough(result.history):
                 on_event(Message(f"No better validation for {self.about.train.patience} epochs: ended."))
+            if self._learns_all:
+                try:
+                    self._learn_all(on_event, should_stop, should_pause)
+                except Stopped:
+                    return self._stopped()
         if self._best() == self.before:
             on_event(Message("No step was better than the model that it began with, which is kept."))
         return self._result(stopped=False)
+
+    @property
+    def _learns_all(self) -> bool:
+        """Whether what was held back of a film that is alone is learned in the end."""
+        train, split = self.about.train, self.split
+        tuned = self.start is not None and self.before is None and train.devices == 1
+        return train.again and tuned and isinstance(split, FilmSplit) and split.cuts_a_film
+
+    def _learn_all(self, on_event: OnEvent, should_stop: ShouldStop, should_pause: ShouldStop) -> None:
+        """Fit anew, on all labels, for as many steps as the best network had; that is the model."""
+        chosen, settings = self._best(), self.fit_settings
+        on_event(Message(f"Learning all labels, those held back too, for {chosen.step} steps."))
+        share = chosen.step / max(row.step for row in self.folder.history())
+        again = settings.model_copy(
+            update={
+                "steps": chosen.step,
+                "validate_every": chosen.step,
+                "warm_up": round(self.about.train.warm_up * chosen.step),
+                "seconds": share * settings.seconds,
+            }
+        )
+        known = Validated(chosen.step, chosen.f1, chosen.precision, chosen.recall, chosen.threshold, 0.0)
+        network = fit(
+            self._network(),
+            self._kept(self._lesson(whole=True).batches),
+            lambda averaged, step: replace(known, step=step),
+            again,
+            self.folder.state / "again",
+            device=choose_device(self.about.train.device).type,
+            freeze_statistics=True,
+            keeping=self.keeping,
+            on_event=_without_scores(on_event),
+            should_stop=should_stop,
+            should_pause=should_pause,
+        ).network
+        Model.create(self._card(chosen), network).save(self.folder.best)
 
     def follow(self, fabric: Fabric) -> None:
         """Share the steps of the process that leads the run."""
@@ -341,7 +398,22 @@ class _Run:
         def share(start: int, stop: int) -> Iterator[Batch]:
             return self.lesson.batches(start, stop, ranks.rank, ranks.count)
 
-        return share if self.keeping is None else self.keeping.beside(share)
+        return self._kept(share)
+
+    def _kept(self, source: Source) -> Source:
+        return source if self.keeping is None else self.keeping.beside(source)
+
+    def _lesson(self, *, whole: bool = False) -> Lesson:
+        """What the run shows; of the films that are cut, the whole."""
+        split = self.split
+        if whole:
+            assert isinstance(split, FilmSplit) and isinstance(self.material, Films)
+            split = split.whole(self.material.films)
+        lesson = self.material.lesson(self.about, split, self.start)
+        if not self.about.mixed_in:
+            return lesson
+        mixed_in = clean_films(self.folder.clean, self.about.mixed_in)
+        return WithClean(lesson, mixed_in, self.about, self.start)
 
     def _keeping(self) -> Keeping | None:
         train = self.about.train
@@ -379,7 +451,7 @@ class _Run:
             steps=steps,
             validate_every=each,
             warm_up=round(train.warm_up * steps),
-            seconds=60 * train.minutes,
+            seconds=60 * train.minutes * (0.5 if self._learns_all else 1.0),
         )
 
     def _network(self) -> torch.nn.Module:

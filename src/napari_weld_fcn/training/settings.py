@@ -145,6 +145,12 @@ class TrainSettings(Optimisation):
         ge=0,
         lt=1,
     )
+    again: bool = setting(
+        True,
+        "A model that is tuned on one film alone learns all its labels in the end, for as long as the part "
+        "that was held back has chosen",
+        advanced=True,
+    )
     precision: Literal["auto", "float32", "bfloat16"] = setting(
         "auto", "Arithmetic; auto is bfloat16 on a CUDA device that has it, else float32", advanced=True
     )
@@ -190,6 +196,12 @@ PRESETS = {
         augmentation=AugmentationSettings(negation_probability=0.0),
     ),
 }
+
+
+#: Variants of windows on which a model is tuned: noise would hide the faint flaws that are labelled.
+TUNED = AugmentationSettings(negation_probability=0.0, noise_probability=0.0)
+#: As whose normalisation a model that is tuned sees a film: not as far as it learned, and not as one alone.
+TUNED_AS = PatchSettings(spread_min=0.8, spread_max=1.25, shift=0.35)
 
 
 class RunSettings(Settings):
