@@ -1,6 +1,6 @@
 """How much of a film a model learns from a strip of it, and how much it forgets: before, after, seed by seed.
 
-    python benchmarks/tuning.py FOLDER [--seeds 5 --minutes 0.95 --keep 0.3 --start-from default]
+    python benchmarks/tuning.py FOLDER [--seeds 5 --minutes 0.95 --keep 0.2 --start-from default]
 
 FOLDER holds `pore_crop`, `tiles` and `riawelc` as the tests in `tests/real` have them. Of `pore_crop` the
 left 125 columns are labelled, the rest is scored; `tiles` are other films, `nd_*` patches without a flaw.

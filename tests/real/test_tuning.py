@@ -44,7 +44,7 @@ def test_a_strip_is_learned_with_every_seed_and_other_films_are_kept(
         for seed in range(5)
     ]
     half, others = ([getattr(each, name) for each in after] for name in ("half", "others"))
-    assert np.mean(half) >= 0.905 and min(half) >= 0.89, half
+    assert np.mean(half) >= 0.91 and min(half) >= 0.89, half
     assert np.mean(others) >= before.others - 0.05, others
     assert all(each.clean <= 1 for each in after)
 

@@ -139,7 +139,7 @@ class TrainSettings(Optimisation):
         15, "Epochs without a better validation after which it ends; 0 never does", step=1, ge=0
     )
     keep: float = setting(
-        0.3,
+        0.2,
         "How much of what a model knows is kept: 0 learns the labels alone, near 1 it stays as it was",
         step=0.05,
         ge=0,
