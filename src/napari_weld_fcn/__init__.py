@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari_weld_fcn.radiograph.radiograph import Radiograph
     from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
     from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
-    from napari_weld_fcn.training.clean import CleanFilms
+    from napari_weld_fcn.training.clean_films import CleanFilms
     from napari_weld_fcn.training.run import TrainResult, resume, train
     from napari_weld_fcn.training.settings import TrainSettings
 
@@ -72,7 +72,7 @@ __all__ = [
 #: Where each public name lives: room.module, or room.module:name where it is called otherwise there.
 _HOMES = {
     "AugmentationSettings": "dataset.settings",
-    "CleanFilms": "training.clean",
+    "CleanFilms": "training.clean_films",
     "CropSettings": "dataset.settings",
     "DatasetError": "errors",
     "Evaluation": "evaluation.evaluate",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,28 +21,8 @@ from napari_weld_fcn.training.run_folder import RunFolder
 from napari_weld_fcn.viewer.widgets.closed_dock import GO_ON, STOP
 from napari_weld_fcn.viewer.widgets.train import TrainWidget
 
+#: As the fixture `train` is set.
 EPOCHS = 2
-
-
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where runs go in this test."""
-    monkeypatch.setenv("WELD_FCN_RUNS", str(tmp_path / "runs"))
-    return tmp_path / "runs"
-
-
-@pytest.fixture
-def train(viewer: Any, qtbot: Any, runs: Path) -> TrainWidget:
-    """The Train form as the menu opens it, set to a small run from the small model."""
-    _, widget = viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Train")
-    small(widget)
-    return widget
-
-
-def small(widget: TrainWidget) -> None:
-    widget.inputs.start_from.value = "tiny"
-    for name, value in {"epochs": EPOCHS, "batch": 2, "window": 32, "device": "cpu"}.items():
-        widget.inputs.form.widgets[name].value = value
 
 
 def with_flaws(film: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -158,6 +137,40 @@ def test_a_run_that_was_stopped_is_resumed_and_its_model_replaced(viewer, train,
     assert set(library.own()) == {stopped.name, "tiny"}
     assert train.progress.curves.traces["F1"].x == [8, 16, 24, 32, 40, 48]
     assert Model.load(stopped.name).sha256 == Model.load(run / "best.safetensors").sha256
+
+
+@pytest.mark.parametrize("present", [True, False], ids=["open", "closed"])
+def test_a_resumed_run_shows_what_it_predicts_over_the_film(
+    viewer, train, finish, film, qtbot, present
+) -> None:
+    add_films(viewer, film)
+    add_rows(train)
+    train.inputs.films.rows[1].validates.setChecked(True)
+    train.inputs.form.widgets["epochs"].value = 3
+    press(train, "Train")
+    at_work(train, qtbot)
+    press(train, "Pause")
+    press(train, "Stop")
+    finish(train)
+    expected = viewer.layers["weld 1"].data
+    layers = list(viewer.layers)
+    viewer.layers.clear()
+    if present:
+        viewer.add_image(film[:50], name="weld 1")  # another film of this name
+        viewer.layers.extend(
+            layer for layer in layers if "weld 1" in layer.name and "in tr" not in layer.name
+        )
+    train.resume(train.trained.result.run)
+    finish(train)
+    assert "Trained" in train.jobs.status.text()
+    shown = viewer.layers["weld 1 in training"]
+    assert shown.data.shape == film.shape and shown.data.any()
+    below = [layer for layer in viewer.layers if layer.name.startswith("weld 1") and layer is not shown]
+    assert len(below) == (3 if present else 1)
+    np.testing.assert_array_equal(below[0 if not present else 1].data, expected)
+    if not present:
+        train.predict.click()
+        assert "weld 1" in [layer.name for layer in viewer.layers]
 
 
 def test_stop_at_once_leaves_a_form_that_works(viewer, train, finish, film) -> None:
@@ -491,7 +504,7 @@ def test_closed_dock_asks_and_stops(viewer, train, film, qtbot) -> None:
 
 
 def test_closed_window_stops_and_keeps_what_was_learned(
-    make_napari_viewer, film, qtbot, runs, finish
+    make_napari_viewer, film, qtbot, runs, finish, small
 ) -> None:
     viewer, other = make_napari_viewer(), make_napari_viewer()
     _, train = viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Train")

@@ -30,7 +30,8 @@ from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.radiograph.gdxray import open_series
 from napari_weld_fcn.radiograph.normalisation import full_scale, measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
-from napari_weld_fcn.training.clean import CleanFilms, CleanKind, CleanLesson
+from napari_weld_fcn.training.clean import CleanLesson
+from napari_weld_fcn.training.clean_films import CleanFilms, CleanKind
 from napari_weld_fcn.training.crop_validation import validate_crops
 from napari_weld_fcn.training.film_source import FilmSource
 from napari_weld_fcn.training.film_validation import FilmValidation

@@ -24,7 +24,7 @@ from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction.device import choose_device
 from napari_weld_fcn.training.choice import best_of
-from napari_weld_fcn.training.clean import CleanFilms
+from napari_weld_fcn.training.clean_films import CleanFilms
 from napari_weld_fcn.training.data import (
     Data,
     Films,
@@ -38,7 +38,7 @@ from napari_weld_fcn.training.fit import BlindError, begin, fit, follow
 from napari_weld_fcn.training.hardware import Place, check_devices, fabric_for, resolve_precision
 from napari_weld_fcn.training.keeping import Keeping
 from napari_weld_fcn.training.memory import estimate, memory_of_computer
-from napari_weld_fcn.training.mixed_in import WithClean
+from napari_weld_fcn.training.mixed_in import WithClean, check_clean
 from napari_weld_fcn.training.patches import Batch, Source
 from napari_weld_fcn.training.processes import joined
 from napari_weld_fcn.training.ranks import Ranks
@@ -106,8 +106,8 @@ def train(
         drawn from the films, and whole films validate. Or a dataset folder, or pairs: crops are varied anew
         in each epoch, and crops validate; a dataset that holds variants already is shown as it is. Ignored
         pixels take no part. What comes from memory is copied into the run's folder. Or films without labels
-        (`training.clean.CleanFilms`), on which a model is tuned by flaws that are put in; it stays as it was
-        where no step is better.
+        (`training.clean_films.CleanFilms`), on which a model is tuned by flaws that are put in; it stays as
+        it was where no step is better.
     run
         Folder for settings, split, history, models and state; must not hold a run.
     settings
@@ -141,7 +141,8 @@ def train(
     Raises
     ------
     DatasetError
-        If the dataset is damaged, or there is no flaw, or nothing, for one side of the split.
+        If the dataset is damaged, or there is no flaw, or nothing, for one side of the split; if a film
+        without labels is too small, has flaws labelled, or validates.
     ModelError
         If the loss is not finite, the network learns nothing, the folder holds a run already, or there is no
         such model.
@@ -156,7 +157,7 @@ def train(
         raise SettingsError(
             f"Model {start.card.name} is trained on as it is; another network can start from nothing only."
         )
-    _check_clean(data, clean, start)
+    check_clean(material, divided, clean, from_model=start is not None)
     precision = resolve_precision(settings.precision, settings.device)
     chosen = settings.chosen(from_model=start is not None, labels=not isinstance(data, CleanFilms))
     check_devices(settings.device, settings.devices)
@@ -240,20 +241,6 @@ def follow_run(run: Path, data: str, place: Place, say_ready: Callable[[], None]
     shared = _Run(folder, material_of(data) if data else saved_material(folder.data, about.kind))
     say_ready()
     shared.follow(fabric_for(about.train.device, shared.fit_settings.precision, place))
-
-
-def _check_clean(data: Data, clean: CleanFilms | None, start: Model | None) -> None:
-    if start is not None:
-        return
-    if isinstance(data, CleanFilms):
-        raise SettingsError(
-            "Films without labels tune a model and make none: say which one it starts from, such as default."
-        )
-    if clean is not None and clean.kind == "unlabelled":
-        raise SettingsError(
-            "Unlabelled films need a model that says where flaws may be: say which one it starts from, such "
-            "as default."
-        )
 
 
 def _without_scores(on_event: OnEvent) -> OnEvent:
