@@ -26,7 +26,9 @@ from napari_weld_fcn.training.clean_films import (
     check_start,
     whole,
 )
-from napari_weld_fcn.training.data import Crops, Films, Lesson, Material, Unlabelled
+from napari_weld_fcn.training.crop_material import Crops
+from napari_weld_fcn.training.film_material import Films, Unlabelled
+from napari_weld_fcn.training.material import Lesson, Material
 from napari_weld_fcn.training.patches import Batch
 from napari_weld_fcn.training.settings import RunSettings
 from napari_weld_fcn.training.sources import places_of

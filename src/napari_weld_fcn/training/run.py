@@ -23,20 +23,15 @@ from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop, Validate
 from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction.device import choose_device
+from napari_weld_fcn.training.chief import BlindError
 from napari_weld_fcn.training.choice import best_of
 from napari_weld_fcn.training.clean_films import CleanFilms
-from napari_weld_fcn.training.data import (
-    Data,
-    Films,
-    Lesson,
-    Material,
-    clean_films,
-    material_of,
-    saved_material,
-)
-from napari_weld_fcn.training.fit import BlindError, begin, fit, follow
+from napari_weld_fcn.training.data import Data, clean_films, material_of, saved_material
+from napari_weld_fcn.training.film_material import Films
+from napari_weld_fcn.training.fit import begin, fit, follow
 from napari_weld_fcn.training.hardware import Place, check_devices, fabric_for, resolve_precision
 from napari_weld_fcn.training.keeping import Keeping
+from napari_weld_fcn.training.material import Lesson, Material
 from napari_weld_fcn.training.memory import estimate, memory_of_computer
 from napari_weld_fcn.training.mixed_in import WithClean, check_clean
 from napari_weld_fcn.training.patches import Batch, Source
