@@ -14,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 # What figures are compared with; needed by benchmarks alone.
-PEERS := monai opencv-python-headless kornia
+PEERS := monai opencv-python-headless kornia segmentation-models-pytorch
 # Under Linux windows open on a screen of their own, in memory, whatever screen there is.
 SCREEN := $(if $(filter Linux,$(shell uname -s)),xvfb-run --auto-servernum --server-args="-screen 0 1600x1200x24")
 # Further arguments for pytest, such as ARGS=tests/prediction

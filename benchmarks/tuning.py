@@ -1,9 +1,12 @@
 """How much of a film a model learns from a strip of it, and how much it forgets: before, after, seed by seed.
 
     python benchmarks/tuning.py FOLDER [--seeds 5 --minutes 0.95 --keep 0.2 --start-from default]
+    python benchmarks/tuning.py FOLDER --start-from nothing --minutes 3.9 --peer
 
 FOLDER holds `pore_crop`, `tiles` and `riawelc` as the tests in `tests/real` have them. Of `pore_crop` the
 left 125 columns are labelled, the rest is scored; `tiles` are other films, `nd_*` patches without a flaw.
+With `--peer` a U-Net of segmentation_models_pytorch (resnet18, no weights) learns the same strip in the same
+time, as its users would do it: random crops, flips, cross-entropy and Dice, AdamW with a cosine.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from napari_weld_fcn.dataset.films import LabelledFilm
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED
@@ -73,6 +77,43 @@ def tuned(real: Path, run: Path, settings: TrainSettings, start_from: str = "def
     return Model.load(train([strip(real)], run, settings, start_from=start_from).model)
 
 
+def peer(real: Path, minutes: float, seed: int) -> float:
+    """Train the U-Net on the strip; its F1 beside the strip at a threshold of one half."""
+    import segmentation_models_pytorch as smp
+
+    torch.manual_seed(seed)
+    film, edge = strip(real), 96
+    pixels = np.asarray(film.radiograph.pixels, np.float32)
+    shown = torch.from_numpy((pixels - pixels.mean()) / pixels.std())
+    truth = torch.from_numpy((film.mask == FLAW).astype(np.float32))
+    network = smp.Unet("resnet18", encoder_weights=None, in_channels=1, classes=1)
+    entropy, dice = torch.nn.BCEWithLogitsLoss(), smp.losses.DiceLoss("binary")
+    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)
+    end, start = 60 * minutes, time.perf_counter()
+    while (spent := time.perf_counter() - start) < end:
+        optimiser.param_groups[0]["lr"] = 1e-3 * 0.5 * (1 + np.cos(np.pi * spent / end))
+        drawn = []
+        for _ in range(16):
+            row = int(torch.randint(0, pixels.shape[0] - edge + 1, ()))
+            column = int(torch.randint(0, STRIP - edge + 1, ()))
+            both = torch.stack([shown, truth])[:, row : row + edge, column : column + edge]
+            turned = [axis for axis in (1, 2) if torch.rand(()) < 0.5]
+            drawn.append(both.flip(turned) if turned else both)
+        batch = torch.stack(drawn)
+        logits = network(batch[:, :1])
+        loss = entropy(logits, batch[:, 1:]) + dice(logits, batch[:, 1:])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    network.eval()
+    rows, columns = shown.shape
+    padded = torch.nn.functional.pad(shown[None, None], (0, -columns % 32, 0, -rows % 32), mode="reflect")
+    with torch.inference_mode():
+        probability = network(padded)[0, 0, :rows, :columns].sigmoid().numpy()
+    reference = np.asarray(read(real / "pore_crop" / "mask.png").pixels)
+    return pixel_scores(probability[:, STRIP:] > 0.5, reference[:, STRIP:]).f1
+
+
 def main() -> None:
     """Print what the model finds before, after each seed, and on average."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
@@ -81,6 +122,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=0.95)
     parser.add_argument("--keep", type=float, default=TrainSettings().keep)
     parser.add_argument("--start-from", default="default", help=f"a model, or {NOTHING}")
+    parser.add_argument(
+        "--peer", action="store_true", help="a U-Net of segmentation_models_pytorch beside it"
+    )
     options = parser.parse_args()
     if options.start_from != NOTHING:
         print(f"before: {found(options.real, Model.load(options.start_from))}")
@@ -93,6 +137,11 @@ def main() -> None:
         seconds = time.perf_counter() - start
         after.append(found(options.real, model))
         print(f"seed {seed}, {seconds:.0f} s: {after[-1]}", flush=True)
+        if options.peer:
+            print(
+                f"  U-Net, resnet18: beside the strip {peer(options.real, options.minutes, seed):.3f}",
+                flush=True,
+            )
     means = [float(np.mean([getattr(each, name) for each in after])) for name in ("half", "others")]
     print(f"mean: beside the strip {means[0]:.3f}, other films {means[1]:.3f}")
 

@@ -65,6 +65,12 @@ def test_every_kind_of_field_is_given_by_its_option():
     assert Bread(**received) == wanted
 
 
+@pytest.mark.parametrize(("option", "wanted"), [("--toasted", True), ("--no-toasted", False)])
+def test_what_is_on_or_off_is_given_either_way(option, wanted):
+    received, _ = sliced(option)
+    assert received["toasted"] is wanted
+
+
 def test_help_has_the_classes_own_words_units_and_defaults():
     text = " ".join(sliced("--help")[1].output.split())
     assert "--thickness MM How thick a slice is [default: 12.5]" in text

@@ -126,6 +126,19 @@ def test_no_other_threshold_gives_a_larger_pooled_f1(seed):
     assert best.scores.f1 >= max(scores.f1 for scores in tried) - 1e-12
 
 
+@given(
+    st.lists(st.tuples(st.floats(0, 1, width=32), st.booleans()), min_size=1, max_size=40),
+    st.floats(0.001, 0.5),
+)
+def test_with_a_margin_the_threshold_is_the_one_nearest_to_one_half_of_those_within(pixels, margin):
+    probability, truth = (np.array([column]) for column in zip(*pixels, strict=True))
+    counts = threshold_counts(probability.astype(np.float32), truth)
+    largest, taken = counts.best().scores.f1, counts.best(margin)
+    assert taken.scores.f1 >= largest - margin - 1e-9
+    nearer = [i for i in range(999) if abs((i + 1) / 1000 - 0.5) < abs(taken.threshold - 0.5) - 1e-6]
+    assert all(counts.scores(i).f1 < largest - margin + 1e-9 for i in nearer)
+
+
 def test_the_best_threshold_lies_in_the_middle_of_equally_good_ones():
     best = best_threshold([np.array([[0.2, 0.8]], np.float32)], [np.array([[0, 1]])])
     assert best.scores.f1 == 1.0

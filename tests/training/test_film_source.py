@@ -15,8 +15,14 @@ from napari_weld_fcn.dataset.settings import AugmentationSettings
 from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
-from napari_weld_fcn.training.film_source import LEAST_STEPS, MARGIN, ONE_FLAWED_OF, FilmSource
-from napari_weld_fcn.training.settings import TUNED_AS
+from napari_weld_fcn.training.film_source import (
+    LEAST_STEPS,
+    LEAST_WINDOW,
+    MARGIN,
+    ONE_FLAWED_OF,
+    FilmSource,
+)
+from napari_weld_fcn.training.settings import SEEN_AS
 
 STILL = AugmentationSettings(
     rotation=0, translation=0, negation_probability=0, noise_probability=0, rotation_probability=0
@@ -39,10 +45,18 @@ def film(
 
 
 def source(
-    *films: LabelledFilm, augmentation=AugmentationSettings(), batch=5, window=32, seed=0, seen_as=None
+    *films: LabelledFilm, augmentation=AugmentationSettings(), batch=5, window=32, seed=0, **more
 ) -> FilmSource:
     shown = films or (film(),)
-    return FilmSource(shown, augmentation, batch=batch, window=window, seed=seed, seen_as=seen_as)
+    return FilmSource(shown, augmentation, batch=batch, window=window, seed=seed, **more)
+
+
+@pytest.mark.parametrize(("columns", "edge"), [(40, LEAST_WINDOW), (150, 150), (400, 256)])
+def test_what_knows_nothing_is_shown_windows_as_broad_as_what_is_labelled(columns: int, edge: int) -> None:
+    strip = film(shape=(300, 500))
+    strip.mask[:, columns:] = IGNORED
+    assert source(strip, window=256, around=False).size == (edge, edge)
+    assert source(strip, window=256).size == (256, min(256, columns + MARGIN))
 
 
 @given(start=st.integers(0, 5), seed=st.integers(0, 3))
@@ -178,7 +192,7 @@ def test_a_film_that_a_prediction_shrinks_is_shrunk_here_too() -> None:
 
 
 def test_windows_for_a_model_that_is_tuned_are_mirrored_and_jittered_as_a_function_of_the_step() -> None:
-    plain, seen = source(augmentation=STILL), source(augmentation=STILL, seen_as=TUNED_AS)
+    plain, seen = source(augmentation=STILL), source(augmentation=STILL, seen_as=SEEN_AS)
     ways = set()
     for step in range(30):
         (pixels, mask), (shown, shown_mask) = plain.shown(step, 0), seen.shown(step, 0)
@@ -189,5 +203,5 @@ def test_windows_for_a_model_that_is_tuned_are_mirrored_and_jittered_as_a_functi
                 factor = shown.std() / turned.std()
                 if np.allclose(shown, turned * factor + (shown.mean() - turned.mean() * factor), atol=1e-3):
                     ways.add((rows, columns))
-                    assert TUNED_AS.spread_min - 1e-3 < factor < TUNED_AS.spread_max + 1e-3
+                    assert SEEN_AS.spread_min - 1e-3 < factor < SEEN_AS.spread_max + 1e-3
     assert len(ways) == 4

@@ -125,11 +125,12 @@ def length(text: str) -> dict[str, Any]:
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:
     extra = field.json_schema_extra
     unit = str(extra.get("unit", "")) if isinstance(extra, dict) else ""
-    option = typer.Option(
-        option_name(name, unit), help=field.description, metavar=unit.upper().replace(" ", "-") or None
-    )
     kind: Any = field.annotation
     default = field.default
+    given = option_name(name, unit)
+    if kind is bool:
+        given = f"{given}/--no-{given.removeprefix('--')}"
+    option = typer.Option(given, help=field.description, metavar=unit.upper().replace(" ", "-") or None)
     if get_origin(kind) is tuple:
         kind, default = list[get_args(kind)[0]], list(default)  # type: ignore[misc]
     elif get_origin(kind) is Literal and not isinstance(default, str):

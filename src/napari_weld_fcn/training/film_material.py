@@ -29,7 +29,7 @@ from napari_weld_fcn.training.film_source import FilmSource
 from napari_weld_fcn.training.film_validation import FilmValidation
 from napari_weld_fcn.training.material import Kind, Lesson
 from napari_weld_fcn.training.patches import Batch
-from napari_weld_fcn.training.settings import TUNED_AS, RunSettings
+from napari_weld_fcn.training.settings import SEEN_AS, RunSettings
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class FilmLesson:
     """Windows drawn anew from the films that train; whole films are scored."""
 
     def __init__(self, films: Sequence[LabelledFilm], about: RunSettings, split: FilmSplit) -> None:
-        self.validation = FilmValidation(films, split, about.threshold)
+        self.validation = FilmValidation(films, split, about.threshold, about.train.margin)
         self._held_bytes = sum(int(film.radiograph.pixels.nbytes) + 2 * film.mask.nbytes for film in films)
         self.source = FilmSource(
             [part.of(films) for part in split.training],
@@ -96,7 +96,8 @@ class FilmLesson:
             batch=about.train.batch,
             window=about.train.window,
             seed=about.train.seed,
-            seen_as=TUNED_AS if about.start_sha256 else None,
+            seen_as=SEEN_AS if about.start_sha256 or about.train.preset == "recommended" else None,
+            around=bool(about.start_sha256),
         )
 
     @property

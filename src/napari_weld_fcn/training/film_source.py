@@ -34,6 +34,8 @@ ONE_FLAWED_OF = 2
 LEAST_STEPS = 8
 #: Film around the labelled part that windows may show, pixels.
 MARGIN = 128
+#: Without it a window is as large as the labelled part is broad, but no smaller than this.
+LEAST_WINDOW = 112
 _CONNECTED = np.ones((3, 3), bool)
 
 
@@ -52,6 +54,9 @@ class FilmSource:
         Edge of a window, pixels; less where no film's labelled part has so much.
     seed
         Of places and variants.
+    around
+        Whether windows are as large where they show more of the film than is labelled; that holds a model
+        that is tuned to what it knows, and shows one that knows nothing the less of its labels.
     seen_as
         As whose normalisation windows are shown, mirrored in half of the cases each way, for a model that
         learned from patches seen so; None shows each as its film does.
@@ -65,11 +70,14 @@ class FilmSource:
         batch: int,
         window: int,
         seed: int,
+        around: bool = True,
         seen_as: PatchSettings | None = None,
     ) -> None:
         self.seen_as = seen_as
         self.augmentation, self.batch, self.seed = augmentation, batch, seed
         self._films = [_Drawn(film) for film in films if (film.mask != IGNORED).any()]
+        if not around:
+            window = min(window, max(LEAST_WINDOW, *(film.breadth for film in self._films)))
         rows, columns = (min(window, max(film.extent[axis] for film in self._films)) for axis in (0, 1))
         self.size = (rows, columns)
         self._cut_size = tuple(edge + 2 * reach for edge, reach in zip(self.size, self._reach(), strict=True))
@@ -160,6 +168,7 @@ class _Drawn:
             for axis, edge in ((1, labelled.shape[0]), (0, labelled.shape[1]))
         ]
         self.extent = tuple(last - first for first, last in self._spans)
+        self.breadth = min(int(np.ptp(np.flatnonzero(labelled.any(axis=axis)))) + 1 for axis in (0, 1))
         self._order_flaws()
 
     def _order_flaws(self) -> None:

@@ -38,6 +38,9 @@ class FilmValidation:
         Says which of them, or which part of one, validate.
     threshold
         Where they are scored; 0 takes that of the largest pooled pixel F1.
+    margin
+        On a part of a film of which the rest trains, a threshold nearer to one half is taken if its F1 is
+        lower by this at most: on a few flaws the largest is luck.
 
     Raises
     ------
@@ -45,8 +48,10 @@ class FilmValidation:
         If every pixel that would validate is ignored.
     """
 
-    def __init__(self, films: Sequence[LabelledFilm], split: FilmSplit, threshold: float = 0.0) -> None:
-        self._threshold = threshold
+    def __init__(
+        self, films: Sequence[LabelledFilm], split: FilmSplit, threshold: float = 0.0, margin: float = 0.0
+    ) -> None:
+        self._threshold, self._margin = threshold, margin if split.cuts_a_film else 0.0
         self._parts = [(part, part.of(films)) for part in split.validation]
         self._normalisations = [measure(film.radiograph.pixels) for _, film in self._parts]
         self._qualities = [
@@ -97,7 +102,7 @@ class FilmValidation:
                     probability = self._predicted(index, model, device, whole, should_stop)
                 on_event(FilmPredicted(step, film.film, part.position, probability))
         assert counts is not None
-        best = counts.best_or_at(self._threshold)
+        best = counts.best_or_at(self._threshold, self._margin)
         scores = best.scores
         share = counts.flaws / considered
         return Validated(step, scores.f1, scores.precision, scores.recall, best.threshold, share)

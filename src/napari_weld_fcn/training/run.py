@@ -39,7 +39,7 @@ from napari_weld_fcn.training.processes import joined
 from napari_weld_fcn.training.ranks import Ranks
 from napari_weld_fcn.training.run_card import card_of
 from napari_weld_fcn.training.run_folder import Row, RunFolder
-from napari_weld_fcn.training.settings import PRESETS, TUNED, FitSettings, RunSettings, TrainSettings
+from napari_weld_fcn.training.settings import PRESETS, VARIED, FitSettings, RunSettings, TrainSettings
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -159,7 +159,7 @@ def train(
     about = RunSettings(
         train=chosen.model_copy(update={"precision": precision}),
         network=start.card.network if start else network or given.network,
-        augmentation=augmentation or (TUNED if start else given.augmentation),
+        augmentation=augmentation or (VARIED if start else given.augmentation),
         split=split,
         kind=material.kind,
         dataset=material.folder,
@@ -320,8 +320,8 @@ class _Run:
     def _learns_all(self) -> bool:
         """Whether what was held back of a film that is alone is learned in the end."""
         train, split = self.about.train, self.split
-        tuned = self.start is not None and self.before is None and train.devices == 1
-        return train.again and tuned and isinstance(split, FilmSplit) and split.cuts_a_film
+        alone = isinstance(split, FilmSplit) and split.cuts_a_film
+        return train.again and alone and self.before is None and train.devices == 1
 
     def _learn_all(self, on_event: OnEvent, should_stop: ShouldStop, should_pause: ShouldStop) -> None:
         """Fit anew, on all labels, for as many steps as the best network had; that is the model."""
@@ -344,7 +344,7 @@ class _Run:
             again,
             self.folder.state / "again",
             device=choose_device(self.about.train.device).type,
-            freeze_statistics=True,
+            freeze_statistics=self.start is not None,
             keeping=self.keeping,
             on_event=_without_scores(on_event),
             should_stop=should_stop,

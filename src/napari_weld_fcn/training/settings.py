@@ -14,9 +14,9 @@ BATCH_FROM_NOTHING, BATCH_FROM_MODEL = 16, 4
 WINDOW_FROM_NOTHING, WINDOW_FROM_MODEL = 256, 160
 #: The same on films without labels, where windows and flaws never run out.
 BATCH_CLEAN, WINDOW_CLEAN = 12, 192
-#: Highest learning rates: with labels, and without. What is put into films is not what is on them: at the
-#: rate that suits labels, other films lose more than these gain.
-RATE, RATE_CLEAN = 2e-3, 3e-4
+#: Highest learning rates: of fresh weights, of a model that is tuned further, and without labels. What is put
+#: into films is not what is on them: at the rate that suits labels, other films lose more than these gain.
+RATE_FROM_NOTHING, RATE, RATE_CLEAN = 5e-3, 2e-3, 3e-4
 
 
 class Optimisation(Settings):
@@ -44,7 +44,8 @@ class Optimisation(Settings):
     )
     margin: float = setting(
         0.02,
-        "A later network is taken if its validation F1 is lower by this at most",
+        "A later network, and on a film that is alone a threshold nearer to one half, is taken if its "
+        "validation F1 is lower by this at most",
         step=0.01,
         ge=0,
         le=1,
@@ -107,7 +108,8 @@ class TrainSettings(Optimisation):
     )
     learning_rate: float = setting(
         0.0,
-        f"Highest learning rate, reached after the warm-up; 0 takes {RATE:g}, {RATE_CLEAN:g} without labels",
+        f"Highest learning rate, reached after the warm-up; 0 takes {RATE_FROM_NOTHING:g} from nothing, "
+        f"{RATE:g} from a model, {RATE_CLEAN:g} without labels",
         step=1e-4,
         ge=0,
         le=1,
@@ -147,8 +149,7 @@ class TrainSettings(Optimisation):
     )
     again: bool = setting(
         True,
-        "A model that is tuned on one film alone learns all its labels in the end, for as long as the part "
-        "that was held back has chosen",
+        "One film alone is learned whole in the end, for as long as the part that was held back has chosen",
         advanced=True,
     )
     precision: Literal["auto", "float32", "bfloat16"] = setting(
@@ -167,18 +168,24 @@ class TrainSettings(Optimisation):
     def chosen(self, from_model: bool, labels: bool = True) -> TrainSettings:
         """Return the same with everything chosen that was left open."""
         if not labels:
-            batch, window = BATCH_CLEAN, WINDOW_CLEAN
+            rate, batch, window = RATE_CLEAN, BATCH_CLEAN, WINDOW_CLEAN
         elif from_model:
-            batch, window = BATCH_FROM_MODEL, WINDOW_FROM_MODEL
+            rate, batch, window = RATE, BATCH_FROM_MODEL, WINDOW_FROM_MODEL
         else:
-            batch, window = BATCH_FROM_NOTHING, WINDOW_FROM_NOTHING
+            rate, batch, window = RATE_FROM_NOTHING, BATCH_FROM_NOTHING, WINDOW_FROM_NOTHING
         return self.model_copy(
             update={
-                "learning_rate": self.learning_rate or (RATE if labels else RATE_CLEAN),
+                "learning_rate": self.learning_rate or rate,
                 "batch": self.batch or batch,
                 "window": self.window or window,
             }
         )
+
+
+#: Variants of windows, but for the paper's: flaws are dark, and noise would hide the faint ones.
+VARIED = AugmentationSettings(negation_probability=0.0, noise_probability=0.0)
+#: As whose normalisation windows are seen beside that: a film's other parts and other films are as bright.
+SEEN_AS = PatchSettings(spread_min=0.8, spread_max=1.25, shift=0.35)
 
 
 class Preset(Settings):
@@ -193,15 +200,9 @@ PRESETS = {
     "paper": Preset(network=NetworkSettings(kind="fcn"), augmentation=AugmentationSettings()),
     "recommended": Preset(
         network=NetworkSettings(kind="autoencoder", activation="relu"),
-        augmentation=AugmentationSettings(negation_probability=0.0),
+        augmentation=VARIED,
     ),
 }
-
-
-#: Variants of windows on which a model is tuned: noise would hide the faint flaws that are labelled.
-TUNED = AugmentationSettings(negation_probability=0.0, noise_probability=0.0)
-#: As whose normalisation a model that is tuned sees a film: not as far as it learned, and not as one alone.
-TUNED_AS = PatchSettings(spread_min=0.8, spread_max=1.25, shift=0.35)
 
 
 class RunSettings(Settings):
