@@ -25,7 +25,8 @@ from napari_weld_fcn.radiograph.simulation import SimulationSettings, simulate
 from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings
 from napari_weld_fcn.training.clean_films import CleanFilms, check_apart
 from napari_weld_fcn.training.clean_validation import TOLERANCE, CleanScores, CleanValidation
-from napari_weld_fcn.training.run import TrainResult, resume, train
+from napari_weld_fcn.training.record import TrainResult
+from napari_weld_fcn.training.run import resume, train
 from napari_weld_fcn.training.settings import RATE_CLEAN, TrainSettings
 from napari_weld_fcn.training.taught_patches import TeacherSource, teaching_patch
 from napari_weld_fcn.training.teachers import Teacher, teacher_of

@@ -41,7 +41,8 @@ from napari_weld_fcn.training.crop_validation import validate_crops
 from napari_weld_fcn.training.data import saved_material
 from napari_weld_fcn.training.film_material import Films
 from napari_weld_fcn.training.keeping import Keeping
-from napari_weld_fcn.training.run import TrainResult, resume, train
+from napari_weld_fcn.training.record import TrainResult
+from napari_weld_fcn.training.run import resume, train
 from napari_weld_fcn.training.settings import (
     PRESETS,
     RunSettings,

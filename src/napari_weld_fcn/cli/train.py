@@ -15,7 +15,8 @@ from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.radiograph.image_paths import image_paths
 from napari_weld_fcn.training.clean_films import CleanFilms
-from napari_weld_fcn.training.run import NOTHING, TrainResult, resume, train
+from napari_weld_fcn.training.record import TrainResult
+from napari_weld_fcn.training.run import NOTHING, resume, train
 from napari_weld_fcn.training.settings import PRESETS, TrainSettings
 
 _Job = Callable[[OnEvent, ShouldStop], TrainResult]

@@ -26,7 +26,7 @@ from napari_weld_fcn.viewer.own_runs import free_name
 from napari_weld_fcn.viewer.without_labels import WithoutLabels
 
 if TYPE_CHECKING:
-    from napari_weld_fcn.training.run import TrainResult
+    from napari_weld_fcn.training.record import TrainResult
     from napari_weld_fcn.training.run_folder import Row
 
 #: Is told what a run says, and `Begun` and `Glimpse` besides.
