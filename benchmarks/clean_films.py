@@ -28,7 +28,7 @@ from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation import SimulatedFilm, SimulationSettings, simulate
-from napari_weld_fcn.training.clean import CleanFilms
+from napari_weld_fcn.training.clean_films import CleanFilms
 from napari_weld_fcn.training.run import train
 from napari_weld_fcn.training.settings import TrainSettings
 

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from napari_weld_fcn.radiograph.radiograph import Radiograph
     from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
     from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
-    from napari_weld_fcn.training.clean import CleanFilms
-    from napari_weld_fcn.training.run import TrainResult, resume, train
+    from napari_weld_fcn.training.clean_films import CleanFilms
+    from napari_weld_fcn.training.record import TrainResult
+    from napari_weld_fcn.training.run import resume, train
     from napari_weld_fcn.training.settings import TrainSettings
 
 __version__ = "0.1.0"
@@ -72,7 +73,7 @@ __all__ = [
 #: Where each public name lives: room.module, or room.module:name where it is called otherwise there.
 _HOMES = {
     "AugmentationSettings": "dataset.settings",
-    "CleanFilms": "training.clean",
+    "CleanFilms": "training.clean_films",
     "CropSettings": "dataset.settings",
     "DatasetError": "errors",
     "Evaluation": "evaluation.evaluate",
@@ -89,7 +90,7 @@ _HOMES = {
     "SettingsError": "errors",
     "SimulatedFilm": "radiograph.simulation.film",
     "SimulationSettings": "radiograph.simulation.settings",
-    "TrainResult": "training.run",
+    "TrainResult": "training.record",
     "TrainSettings": "training.settings",
     "WeldFcnError": "errors",
     "augment": "dataset.augmentation",

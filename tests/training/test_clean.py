@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from napari_weld_fcn import Model, predict
-from napari_weld_fcn.dataset.pair import Pair
+from napari_weld_fcn.dataset.films import LabelledFilm, split_films
+from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.errors import DatasetError, SettingsError
 from napari_weld_fcn.events import Event, Message, StepDone, Validated
@@ -22,9 +23,10 @@ from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation import SimulationSettings, simulate
 from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings
-from napari_weld_fcn.training.clean import CleanFilms
+from napari_weld_fcn.training.clean_films import CleanFilms, check_apart
 from napari_weld_fcn.training.clean_validation import TOLERANCE, CleanScores, CleanValidation
-from napari_weld_fcn.training.run import TrainResult, resume, train
+from napari_weld_fcn.training.record import TrainResult
+from napari_weld_fcn.training.run import resume, train
 from napari_weld_fcn.training.settings import RATE_CLEAN, TrainSettings
 from napari_weld_fcn.training.taught_patches import TeacherSource, teaching_patch
 from napari_weld_fcn.training.teachers import Teacher, teacher_of
@@ -208,6 +210,11 @@ def run(folder: Path, films: list[Radiograph], model: Model, **more: object) -> 
     return train(CleanFilms.of(films), folder, SETTINGS, start_from=model, **more)  # type: ignore[arg-type]
 
 
+def apart(films: list[Radiograph]) -> list[Radiograph]:
+    """The same, not called as the crops' films are."""
+    return [Radiograph(film.pixels, name=f"clean {film.name}") for film in films]
+
+
 @pytest.fixture(scope="module")
 def films() -> list[Radiograph]:
     return [film(seed) for seed in (1, 2, 3)]
@@ -264,9 +271,10 @@ def test_clean_films_alone_make_no_model(films: list[Radiograph], tmp_path: Path
 def test_windows_of_clean_films_are_mixed_into_a_training(
     pairs: list[Pair], films: list[Radiograph], shipped: Model, tmp_path: Path
 ) -> None:
+    others = CleanFilms.of(apart(films))
     results = [
         train(pairs, tmp_path / name / "run", SETTINGS, start_from=shipped, clean=mixed_in)
-        for name, mixed_in in (("with", CleanFilms.of(films)), ("without", None))
+        for name, mixed_in in (("with", others), ("without", None))
     ]
     assert Model.load(results[0].model).sha256 != Model.load(results[1].model).sha256
     again = resume(results[0].run)
@@ -275,7 +283,51 @@ def test_windows_of_clean_films_are_mixed_into_a_training(
 
 def test_unlabelled_films_need_a_model(pairs: list[Pair], films: list[Radiograph], tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="where flaws may be"):
-        train(pairs, tmp_path / "run", SETTINGS, clean=CleanFilms.of(films, "unlabelled"))
+        train(pairs, tmp_path / "run", SETTINGS, clean=CleanFilms.of(apart(films), "unlabelled"))
+
+
+def test_a_film_that_validates_does_not_teach(pairs: list[Pair], shipped: Model, tmp_path: Path) -> None:
+    named = CleanFilms.of([Radiograph(film(1).pixels, name=f"film_{number}") for number in range(3)])
+    with pytest.raises(DatasetError, match="validates, so it cannot teach"):
+        train(pairs, tmp_path / "run", SETTINGS, start_from=shipped, clean=named)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_film_may_teach_with_and_without_labels_where_both_are_apart(
+    films: list[Radiograph],
+) -> None:
+    """One film has flaws labelled on its left half, cut in two; its right half is free of them."""
+    pixels = films[0].pixels
+    mask = np.full(pixels.shape, IGNORED, np.uint8)
+    mask[:, :120] = BACKGROUND
+    for column in range(4, 116, 16):
+        mask[40:48, column : column + 8] = FLAW
+    labelled = [LabelledFilm(films[0], mask)]
+    split = split_films(labelled)
+    (held_out,) = split.validation
+    known = np.zeros(pixels.shape, bool)
+    known[:, 130:] = True
+    check_apart(labelled, split, CleanFilms.of(films[:1], known=[known]))
+    check_apart(labelled, split, CleanFilms.of(films[1:]))
+    known[held_out.row, held_out.column] = True
+    with pytest.raises(DatasetError, match="film_1: validates"):
+        check_apart(labelled, split, CleanFilms.of(films[:1], "unlabelled", [known]))
+    known[44, 8] = True
+    with pytest.raises(DatasetError, match="film_1: flaws are labelled"):
+        check_apart(labelled, split, CleanFilms.of(films[:1], known=[known]))
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_film_too_small_to_teach_is_refused_before_anything_is_written(
+    alone: bool, pairs: list[Pair], films: list[Radiograph], shipped: Model, tmp_path: Path
+) -> None:
+    small = np.zeros(films[0].pixels.shape, bool)
+    small[10:40, 10:200] = True
+    clean = CleanFilms.of(apart(films), known=[small, None, None])
+    more = {} if alone else {"clean": clean}
+    with pytest.raises(DatasetError, match="shows 30 x 190"):
+        train(clean if alone else pairs, tmp_path / "run", SETTINGS, start_from=shipped, **more)  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()
 
 
 def test_planes_of_a_stack_are_films_of_their_own() -> None:

@@ -12,7 +12,8 @@ from napari_weld_fcn.errors import ModelError, Stopped
 from napari_weld_fcn.events import Event, StepDone, Validated
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
-from napari_weld_fcn.training.fit import FitResult, fit, learning_rate
+from napari_weld_fcn.training.chief import FitResult
+from napari_weld_fcn.training.fit import fit, learning_rate
 from napari_weld_fcn.training.patches import WINDOWS, Batch, batch_of
 from napari_weld_fcn.training.settings import FitSettings, PatchSettings
 from napari_weld_fcn.training.state import STATE_FILE

@@ -19,7 +19,8 @@ from napari_weld_fcn.errors import ModelError, SettingsError
 from napari_weld_fcn.events import Event, StepDone, Validated
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.training.hardware import check_devices
-from napari_weld_fcn.training.run import TrainResult, resume, train
+from napari_weld_fcn.training.record import TrainResult
+from napari_weld_fcn.training.run import resume, train
 from napari_weld_fcn.training.settings import TrainSettings
 
 SETTINGS = TrainSettings(epochs=2, batch=4, device="cpu", learning_rate=5e-3, window=32, averaging=0.5)

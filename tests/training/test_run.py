@@ -38,9 +38,11 @@ from napari_weld_fcn.radiograph.simulation import SimulationSettings
 from napari_weld_fcn.radiograph.simulation.series import simulate_series, write_series
 from napari_weld_fcn.training.choice import best_of
 from napari_weld_fcn.training.crop_validation import validate_crops
-from napari_weld_fcn.training.data import Films, saved_material
+from napari_weld_fcn.training.data import saved_material
+from napari_weld_fcn.training.film_material import Films
 from napari_weld_fcn.training.keeping import Keeping
-from napari_weld_fcn.training.run import TrainResult, resume, train
+from napari_weld_fcn.training.record import TrainResult
+from napari_weld_fcn.training.run import resume, train
 from napari_weld_fcn.training.settings import (
     PRESETS,
     RunSettings,

@@ -89,3 +89,30 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     notification_manager.notification_ready.connect(keep)
     yield shown  # type: ignore[misc]
     notification_manager.notification_ready.disconnect(keep)
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the runs of the Train form go in this test."""
+    monkeypatch.setenv("WELD_FCN_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def small() -> Callable[[Any], None]:
+    """Set a Train form to a small run of two epochs from the small model."""
+
+    def settle(widget: Any) -> None:
+        widget.inputs.start_from.value = MODEL
+        for name, value in {"epochs": 2, "batch": 2, "window": 32, "device": "cpu"}.items():
+            widget.inputs.form.widgets[name].value = value
+
+    return settle
+
+
+@pytest.fixture
+def train(viewer: Any, qtbot: Any, runs: Path, small: Callable[[Any], None]) -> Any:
+    """The Train form as the menu opens it, set to a small run."""
+    _, widget = viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Train")
+    small(widget)
+    return widget

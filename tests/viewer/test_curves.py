@@ -64,3 +64,12 @@ def test_the_star_is_on_the_network_that_is_kept(curves: Curves) -> None:
     assert "★ 0.790" in curves.score_text.text() and "F1 0.700" in curves.score_text.text()
     curves.clear()
     assert curves.best is None and curves.traces["F1"].x == []
+
+
+def test_a_model_that_was_begun_with_keeps_the_star_until_it_is_beaten(curves: Curves) -> None:
+    curves.clear(margin=0.02)
+    curves.add_scores(0, 0.8, 0.8, 0.8)
+    curves.add_scores(8, 0.79, 0.8, 0.8)
+    assert curves.best == (0, 0.8)
+    curves.add_scores(16, 0.81, 0.8, 0.8)
+    assert curves.best == (16, 0.81)

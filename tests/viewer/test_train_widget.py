@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import sys
 from typing import Any
 
 import numpy as np
@@ -22,28 +22,8 @@ from napari_weld_fcn.training.run_folder import RunFolder
 from napari_weld_fcn.viewer.widgets.closed_dock import GO_ON, STOP
 from napari_weld_fcn.viewer.widgets.train import TrainWidget
 
+#: As the fixture `train` is set.
 EPOCHS = 2
-
-
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where runs go in this test."""
-    monkeypatch.setenv("WELD_FCN_RUNS", str(tmp_path / "runs"))
-    return tmp_path / "runs"
-
-
-@pytest.fixture
-def train(viewer: Any, qtbot: Any, runs: Path) -> TrainWidget:
-    """The Train form as the menu opens it, set to a small run from the small model."""
-    _, widget = viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Train")
-    small(widget)
-    return widget
-
-
-def small(widget: TrainWidget) -> None:
-    widget.inputs.start_from.value = "tiny"
-    for name, value in {"epochs": EPOCHS, "batch": 2, "window": 32, "device": "cpu"}.items():
-        widget.inputs.form.widgets[name].value = value
 
 
 def with_flaws(film: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -160,6 +140,36 @@ def test_a_run_that_was_stopped_is_resumed_and_its_model_replaced(viewer, train,
     assert Model.load(stopped.name).sha256 == Model.load(run / "best.safetensors").sha256
 
 
+@pytest.mark.parametrize("present", [True, False], ids=["open", "closed"])
+def test_a_resumed_run_shows_what_it_predicts_over_the_film(
+    viewer, train, finish, film, qtbot, present
+) -> None:
+    add_films(viewer, film)
+    add_rows(train)
+    train.inputs.films.rows[1].validates.setChecked(True)
+    train.inputs.form.widgets["epochs"].value = 3
+    press(train, "Train")
+    at_work(train, qtbot)
+    press(train, "Pause")
+    press(train, "Stop")
+    finish(train)
+    layers = [viewer.layers[name] for name in ("weld 1", "weld 1 mask")]
+    expected = layers[0].data
+    viewer.layers.clear()
+    if present:
+        viewer.layers.extend(layers)
+    else:
+        viewer.add_image(film[:50], name="weld 1")  # another film of this name
+    train.resume(train.trained.result.run)
+    finish(train)
+    assert "Trained" in train.jobs.status.text()
+    name = "weld 1" if present else "weld 1 [1]"  # as napari calls a second one
+    np.testing.assert_array_equal(viewer.layers[name].data, expected)
+    shown = viewer.layers[f"{name} in training"]
+    assert shown.data.shape == film.shape and shown.data.any()
+    assert len(viewer.layers) == 3
+
+
 def test_stop_at_once_leaves_a_form_that_works(viewer, train, finish, film) -> None:
     add_films(viewer, film)
     add_rows(train)
@@ -189,6 +199,41 @@ def test_failing_step_is_told_and_the_form_works_again(
     assert "shapes cannot be multiplied" in train.jobs.status.text()
     train.inputs.name.value = "again"
     press(train, "Train")
+    finish(train)
+    assert "Trained" in train.jobs.status.text()
+
+
+def test_a_run_folder_that_cannot_be_written_is_told(viewer, train, finish, film, tmp_path) -> None:
+    add_films(viewer, film)
+    add_rows(train)
+    (tmp_path / "a file").write_text("no folder")
+    train.inputs.run.value = tmp_path / "a file" / "run"
+    press(train, "Train")
+    finish(train)
+    assert "a file" in train.jobs.status.text() and "cannot be made" in train.jobs.status.text()
+    train.inputs.run.value = tmp_path / "run"
+    press(train, "Train")
+    finish(train)
+    assert "Trained" in train.jobs.status.text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the size of a file like this")
+def test_a_full_disk_is_told_and_the_run_can_be_resumed(viewer, train, finish, film, messages) -> None:
+    import resource
+
+    add_films(viewer, film)
+    add_rows(train)
+    run = train.inputs.run_folder()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, before[1]))
+    try:
+        press(train, "Train")
+        finish(train)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "cannot be written" in messages[-1] and "cannot be written" in train.jobs.status.text()
+    assert train.trained is None and train.jobs.starts["Train"].isEnabled()
+    train.resume(run)
     finish(train)
     assert "Trained" in train.jobs.status.text()
 
@@ -491,7 +536,7 @@ def test_closed_dock_asks_and_stops(viewer, train, film, qtbot) -> None:
 
 
 def test_closed_window_stops_and_keeps_what_was_learned(
-    make_napari_viewer, film, qtbot, runs, finish
+    make_napari_viewer, film, qtbot, runs, finish, small
 ) -> None:
     viewer, other = make_napari_viewer(), make_napari_viewer()
     _, train = viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Train")

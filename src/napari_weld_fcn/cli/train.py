@@ -14,8 +14,9 @@ from napari_weld_fcn.events import Event, OnEvent, ShouldStop, StepDone, TileDon
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.radiograph.image_paths import image_paths
-from napari_weld_fcn.training.clean import CleanFilms
-from napari_weld_fcn.training.run import NOTHING, TrainResult, resume, train
+from napari_weld_fcn.training.clean_films import CleanFilms
+from napari_weld_fcn.training.record import TrainResult
+from napari_weld_fcn.training.run import NOTHING, resume, train
 from napari_weld_fcn.training.settings import PRESETS, TrainSettings
 
 _Job = Callable[[OnEvent, ShouldStop], TrainResult]

@@ -23,7 +23,8 @@ from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.reproduction.plan import BY_FILM, Training
 from napari_weld_fcn.reproduction.protocols import Division, divide, films_of
 from napari_weld_fcn.reproduction.settings import ReproductionSettings
-from napari_weld_fcn.training.run import TrainResult, resume, train
+from napari_weld_fcn.training.record import TrainResult
+from napari_weld_fcn.training.run import resume, train
 from napari_weld_fcn.training.run_folder import RunFolder
 from napari_weld_fcn.training.settings import TrainSettings
 

@@ -13,17 +13,15 @@ from __future__ import annotations
 import copy
 import math
 import sys
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from napari_weld_fcn.errors import ModelError, Stopped
-from napari_weld_fcn.events import OnEvent, ShouldStop, StepDone, Validated, ignore, never
-from napari_weld_fcn.training.choice import best_of
+from napari_weld_fcn.errors import Stopped
+from napari_weld_fcn.events import OnEvent, ShouldStop, ignore, never
+from napari_weld_fcn.training.chief import Chief, Enough, FitResult, Keep, Validate
+from napari_weld_fcn.training.clock import Clock
 from napari_weld_fcn.training.hardware import fabric_for
 from napari_weld_fcn.training.keeping import Keeping
 from napari_weld_fcn.training.kept_memory import kept_memory
@@ -35,28 +33,6 @@ from napari_weld_fcn.training.step import Objective, Stepper, objective_of
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-#: Scores the averaged network after a number of steps.
-Validate = Callable[[torch.nn.Module, int], Validated]
-#: Told of each validated network, to keep it as a model.
-Keep = Callable[[torch.nn.Module, Validated], None]
-#: Whether the validations so far are enough.
-Enough = Callable[[Sequence[Validated]], bool]
-#: Seconds between two looks at a pause.
-_PAUSE = 0.05
-
-
-class BlindError(ModelError):
-    """The best network is no better than marking every pixel."""
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """The averaged network at its best validation, and all validations."""
-
-    network: torch.nn.Module
-    best: Validated
-    history: list[Validated]
 
 
 def learning_rate(step: float, settings: FitSettings) -> float:
@@ -146,10 +122,8 @@ def fit(
     stepper = Stepper(
         state, settings, objective or objective_of(settings), ranks, freeze_statistics, on_event, keeping
     )
-    clock = _Clock(state, settings)
-    chief = _Chief(
-        state, settings, folder, clock, validate, keep, enough, on_event, should_stop, should_pause
-    )
+    clock = Clock(state, settings)
+    chief = Chief(state, settings, folder, clock, validate, keep, enough, on_event, should_stop, should_pause)
     with kept_memory():
         batches = source(state.step, _stop(settings))
         while True:
@@ -218,152 +192,3 @@ def _laid_out(network: torch.nn.Module, device: torch.device) -> torch.nn.Module
     if device.type == "cpu":
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
     return network.to(device)
-
-
-class _Clock:
-    """How much of the fit is done, by its steps or by its time; pauses do not count."""
-
-    def __init__(self, state: FitState, settings: FitSettings) -> None:
-        self.state, self.settings = state, settings
-        self._before, self._first = state.seconds, state.step
-        self._started = time.monotonic()
-        self._validation = 0.0
-
-    @property
-    def place(self) -> float:
-        """Steps done, or the part of them that belongs to the time gone by."""
-        if not self.settings.seconds:
-            return self.state.step
-        return min(self.state.seconds / self.settings.seconds, 1.0) * self.settings.steps
-
-    @property
-    def over(self) -> bool:
-        """Whether the fit is at its end; in time for as long a validation as the last one was."""
-        if not self.settings.seconds:
-            return self.state.step >= self.settings.steps
-        return self.state.seconds + self._validation >= self.settings.seconds
-
-    @property
-    def total(self) -> int:
-        """Steps in all; where time decides, about so many."""
-        if not self.settings.seconds:
-            return self.settings.steps
-        done = self.state.seconds / self.settings.seconds
-        return max(self.state.step, round(self.state.step / max(done, 1e-9)))
-
-    def tick(self) -> None:
-        """Count the time up to now."""
-        self.state.seconds = self._before + time.monotonic() - self._started
-
-    def seconds_left(self) -> float:
-        """About; from the pace of this session."""
-        if self.settings.seconds:
-            return max(0.0, self.settings.seconds - self.state.seconds)
-        spent, steps = self.state.seconds - self._before, self.state.step - self._first
-        return spent / steps * (self.settings.steps - self.state.step)
-
-    def pause(self, should_pause: ShouldStop, should_stop: ShouldStop) -> None:
-        """Wait as long as one says so and the other does not."""
-        began = time.monotonic()
-        while should_pause() and not should_stop():
-            time.sleep(_PAUSE)
-        self._started += time.monotonic() - began
-
-    def validated(self, began: float) -> None:
-        """Learn how long a validation takes."""
-        self._validation = time.monotonic() - began
-
-
-class _Chief:
-    """What the first process does besides the steps: it validates, saves, listens and decides."""
-
-    def __init__(
-        self,
-        state: FitState,
-        settings: FitSettings,
-        folder: Path,
-        clock: _Clock,
-        validate: Validate,
-        keep: Keep | None,
-        enough: Enough,
-        on_event: OnEvent,
-        should_stop: ShouldStop,
-        should_pause: ShouldStop,
-    ) -> None:
-        self.state, self.settings, self.folder, self.clock = state, settings, folder, clock
-        self.validate, self.keep, self.enough = validate, keep, enough
-        self.on_event, self.should_stop, self.should_pause = on_event, should_stop, should_pause
-        self.best = _Best(folder, state)
-        self._stepped = False
-
-    def step_done(self, loss: float) -> None:
-        """Count and tell a step."""
-        self._stepped = True
-        self.state.step += 1
-        self.state.losses.append(loss)
-        self.clock.tick()
-        self.on_event(StepDone(self.state.step, self.clock.total, loss, self.clock.seconds_left()))
-
-    def order(self) -> Order:
-        """Validate where it is due, then say how to go on."""
-        try:
-            self._validate_where_due()
-        except Stopped:
-            return self._stop()
-        if self.clock.over or self.enough(self.state.history):
-            return Order.END
-        if self._stepped:
-            self.clock.pause(self.should_pause, self.should_stop)
-            if self.should_stop():
-                return self._stop()
-        return Order.STEP
-
-    def _stop(self) -> Order:
-        self.state.save(self.folder)
-        return Order.STOP
-
-    def _validate_where_due(self) -> None:
-        """A state may have been saved between a step and its validation, which is then done now."""
-        state, done = self.state, bool(self.state.history) and self.state.history[-1].step == self.state.step
-        if done or not state.step or not (state.step % self.settings.validate_every == 0 or self.clock.over):
-            return
-        began = time.monotonic()
-        found = self.validate(state.averaged, state.step)
-        scores = replace(found, loss=sum(state.losses) / max(1, len(state.losses)))
-        self.clock.validated(began)
-        self.clock.tick()
-        if self.clock.over:  # perhaps only now, that it is known how long a validation takes
-            state.seconds = max(state.seconds, self.settings.seconds)
-        state.losses.clear()
-        state.history.append(scores)
-        self.best.offer(scores)
-        if self.keep is not None:
-            self.keep(state.averaged, scores)
-        state.save(self.folder)
-        self.on_event(scores)
-
-
-class _Best:
-    """The averaged weights at the best validation so far, kept beside the state."""
-
-    def __init__(self, folder: Path, state: FitState) -> None:
-        self.path = folder / "best"
-        self.state = state
-
-    def offer(self, scores: Validated) -> None:
-        f1 = [each.f1 for each in self.state.history]
-        if best_of(f1, self.state.settings.margin) == len(f1) - 1:
-            make_folder(self.path)
-            self.state.save(self.path)
-
-    def result(self) -> FitResult:
-        history = list(self.state.history)
-        self.state.load(self.path)
-        best = self.state.history[-1]
-        blind = 2 * best.flaw_share / (1 + best.flaw_share)  # F1 of marking every pixel
-        pooled = 2 * best.precision * best.recall / max(best.precision + best.recall, 1e-12)
-        if pooled <= 1.02 * blind:
-            raise BlindError(
-                "The network tells flaws from background nowhere: too few flaws, or too high a learning rate."
-            )
-        return FitResult(self.state.averaged, best, history)

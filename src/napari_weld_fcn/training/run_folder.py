@@ -32,7 +32,7 @@ from napari_weld_fcn.training.settings import RunSettings
 from napari_weld_fcn.training.state import make_folder
 
 if TYPE_CHECKING:
-    from napari_weld_fcn.training.data import Material
+    from napari_weld_fcn.training.material import Material
 
 _COLUMNS = ("epoch", "step", "loss", "f1", "precision", "recall", "threshold")
 

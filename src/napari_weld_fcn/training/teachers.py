@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from napari_weld_fcn.dataset.bead import find_bead
 from napari_weld_fcn.dataset.rois import Band
-from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.prediction.predict import probability
@@ -27,13 +26,12 @@ from napari_weld_fcn.radiograph.normalisation import Normalisation, full_scale, 
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation.ground import Ground, ground_of
 from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings
+from napari_weld_fcn.training.clean_films import check_size
 
 #: Whatever the model finds more likely than this share of its threshold may be a flaw, or is nearly called.
 DOUBTFUL = 0.5
 #: By what factor flaws are larger or smaller than the film's pixel size makes them.
 SIZES = 1.5
-#: The smallest film that teaches, pixels across.
-SMALLEST = 48
 #: Places that are kept to draw from.
 _PLACES = 1 << 16
 
@@ -130,6 +128,27 @@ def teacher_of(
     )
 
 
+def check_taught(film: Radiograph, known: NDArray[np.bool_]) -> None:
+    """Refuse what `teacher_of` would find too small, before anything is prepared.
+
+    Parameters
+    ----------
+    film
+        One plane.
+    known
+        ``(rows, columns)`` bool.
+
+    Raises
+    ------
+    DatasetError
+        Which names the film.
+    """
+    unknown = ~known
+    if known.any() and oversampling(np.asarray(film.pixels)) > 1:
+        unknown = _shrunk(unknown) > 0
+    check_size(film.name, ~unknown)
+
+
 def _doubtful(film: Radiograph, model: Model | None) -> NDArray[np.bool_]:
     """Where a model marks, or nearly does."""
     if model is None:
@@ -160,14 +179,7 @@ class _Planes:
 
     def known_part(self, name: str) -> _Planes:
         """The smallest rectangle around what is known; DatasetError, which names the film, if it is small."""
-        spans = [np.flatnonzero((~self.unknown).any(axis=axis)) for axis in (1, 0)]
-        edges = [int(span[-1]) + 1 - int(span[0]) if span.size else 0 for span in spans]
-        if min(edges) < SMALLEST:
-            raise DatasetError(
-                f"{name}: shows {edges[0]} x {edges[1]} pixels to the network, but a film that teaches needs "
-                f"{SMALLEST} at least."
-            )
-        rows, columns = (slice(int(span[0]), int(span[-1]) + 1) for span in spans)
+        rows, columns = check_size(name, ~self.unknown)
         return self.map(lambda each: np.ascontiguousarray(each[rows, columns]))
 
 

@@ -8,6 +8,7 @@ without one were not looked at and take no part.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -41,11 +42,18 @@ class Row:
 
 @dataclass(frozen=True)
 class LabelledLayer:
-    """A film's layers as they were when they were taken; whatever becomes of them, it stays."""
+    """A film's layers as they were when they were taken; whatever becomes of them, it stays.
+
+    Attributes
+    ----------
+    convention
+        What the numbers of the labels mean; None for a film without labels, all of which is background where
+        it was looked at.
+    """
 
     name: str
     source: Source
-    convention: Convention
+    convention: Convention | None
     validates: bool
 
     def sketches(self) -> Iterator[Placed]:
@@ -62,7 +70,8 @@ class LabelledLayer:
                 found += 1
                 yield place + plane, film
         if not found:
-            raise DatasetError(f"{self.name}: has no labels.")
+            lacking = "has no labels" if self.convention else "the rectangles lie on no plane of it"
+            raise DatasetError(f"{self.name}: {lacking}.")
 
     def films(self) -> Iterator[Placed]:
         """As `sketches`, but with pixels that are copied."""
@@ -88,22 +97,31 @@ class Taken:
     places: list[tuple[int, int]]
 
 
-def take(row: Row, convention: Convention) -> LabelledLayer:
+def take(row: Row, convention: Convention | None) -> LabelledLayer:
     """Take a film's layers as they are now; to be called in Qt's thread.
+
+    Parameters
+    ----------
+    row
+        What the form says of the film.
+    convention
+        None takes it without labels.
 
     Raises
     ------
     SettingsError
         If there are no labels, no rectangles where some are asked for, or the labels do not lie on the film.
     """
-    if row.labels is None:
+    labels = row.labels if convention else None
+    if convention and labels is None:
         raise SettingsError(f"{row.film.name}: has no labels; choose its labels layer, or press New labels.")
     if row.looked_at is not None and not len(row.looked_at.data):
         raise SettingsError(
             f"{row.looked_at.name}: there is no rectangle in this layer; draw what you looked at."
         )
-    check_place(row.film, row.labels)
-    source = source_of(row.film, row.labels, row.looked_at, copied=True)
+    if labels is not None:
+        check_place(row.film, labels)
+    source = source_of(row.film, labels, row.looked_at, copied=True)
     return LabelledLayer(row.film.name, source, convention, row.validates)
 
 
@@ -156,14 +174,18 @@ def together(groups: Sequence[Group]) -> Taken:
         If two have the same name.
     """
     films = [film for group in groups for _, film in group.films]
-    names = [film.film for film in films]
-    twins = [name for name in names if names.count(name) > 1]
-    if twins:
-        raise DatasetError(f"{twins[0]}: is there twice; give a film one row.")
+    check_twins([film.film for film in films])
     validating = tuple(film.film for group in groups if group.layer.validates for _, film in group.films)
     split = SplitSettings(kind="films", films=validating) if validating else SplitSettings()
     places = [(row, plane) for row, group in enumerate(groups) for plane, _ in group.films]
     return Taken(films, split, places)
+
+
+def check_twins(names: Sequence[str]) -> None:
+    """Refuse films of one name; DatasetError."""
+    twins = [name for name, count in Counter(names).items() if count > 1]
+    if twins:
+        raise DatasetError(f"{twins[0]}: is there twice; give a film one row.")
 
 
 def until_stopped(films: Iterator[Placed], should_stop: ShouldStop) -> tuple[Placed, ...]:
@@ -176,11 +198,12 @@ def until_stopped(films: Iterator[Placed], should_stop: ShouldStop) -> tuple[Pla
     return tuple(found)
 
 
-def _films(part: Part, convention: Convention) -> Iterator[Placed]:
+def _films(part: Part, convention: Convention | None) -> Iterator[Placed]:
     """The film of a part, or each plane of a stack that was looked at."""
     radiograph, truth = part.radiograph, part.truth
-    stack = len(radiograph.pixels.shape) == 3
-    for plane in range(radiograph.planes if truth is not None else 0):
+    shape = radiograph.pixels.shape
+    stack = len(shape) == 3
+    for plane in range(radiograph.planes if truth is not None or convention is None else 0):
         rectangles = of_plane(part.rectangles, plane)
         if rectangles is not None and not len(rectangles):
             continue
@@ -191,8 +214,11 @@ def _films(part: Part, convention: Convention) -> Iterator[Placed]:
             name=radiograph.name + suffix,
             film=radiograph.film + suffix,
         )
-        labels = truth[plane] if stack else truth
-        yield plane, LabelledFilm(own, mask_of(labels, convention, () if rectangles is None else rectangles))
+        labels = truth[plane] if stack and truth is not None else truth
+        if convention is None:
+            labels = np.zeros(shape[-2:], np.uint8)
+        mask = mask_of(labels, convention or "dense", () if rectangles is None else rectangles)
+        yield plane, LabelledFilm(own, mask)
 
 
 def _size(shape: tuple[int, ...]) -> str:

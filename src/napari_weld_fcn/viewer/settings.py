@@ -34,7 +34,12 @@ class TrainFormSettings(Settings):
     labels: Literal["dense", "sparse"] = setting(
         "dense", "What the numbers in your labels mean: all of the film was looked at, or scribbles"
     )
-    source: Literal["layers", "folder"] = setting("layers", "Layers of this viewer, or a folder")
+    source: Literal["layers", "folder", "known"] = setting(
+        "layers", "Layers of this viewer, a folder, or films without labels alone"
+    )
+    known: Literal["clean", "unlabelled"] = setting(
+        "clean", "Whether films without labels are free of flaws, or what the model marks there is ignored"
+    )
     start_from: str = setting("default", "The model that is trained further, or nothing")
     network: Literal["preset", "fcn", "autoencoder"] = setting(
         "preset", "The preset's, the paper's fully convolutional network, or an encoder-decoder with skips"

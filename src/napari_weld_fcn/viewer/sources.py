@@ -75,14 +75,30 @@ def source_of(film: Image, truth: Labels | None, shapes: Shapes | None, *, copie
     stack = _finest(film)
     if not isinstance(stack, FilmStack):
         return Source(film.name, (partial(_whole, radiograph_of(film), labels, rectangles),))
-    paths = film.metadata.get(SERIES_KEY, ())
     size = pixel_edge_mm(film.scale, film.units)
     reads = []
-    for place, pixels in enumerate(stack.films):
-        name = Path(paths[place]).stem if place < len(paths) else f"{file_name(film.name)}_p{place:03d}"
+    for place, (pixels, name) in enumerate(zip(stack.films, _names(film, stack), strict=True)):
         own = None if rectangles is None else rectangles[np.rint(rectangles[:, 0]) == place, 1:]
         reads.append(partial(_one_of_stack, pixels, name, size, labels, place, own))
     return Source(film.name, tuple(reads))
+
+
+def films_in(film: Image) -> list[tuple[str, tuple[int, ...]]]:
+    """Return what the film of a layer, or each film of a stack, is called in a run, and its shape."""
+    stack, shape, name = _finest(film), plane_shape(film), file_name(film.name)
+    if isinstance(stack, FilmStack):
+        shapes = [tuple(pixels.shape) for pixels in stack.films]
+        return list(zip(_names(film, stack), shapes, strict=True))
+    if len(shape) == 3:
+        return [(f"{name}_p{plane:03d}", shape[1:]) for plane in range(shape[0])]
+    return [(name, shape)]
+
+
+def _names(film: Image, stack: FilmStack) -> list[str]:
+    """What the films of a stack are called: as their files are, where these are known."""
+    files = [Path(path).stem for path in film.metadata.get(SERIES_KEY, ())]
+    more = range(len(files), len(stack.films))
+    return [*files[: len(stack.films)], *(f"{file_name(film.name)}_p{place:03d}" for place in more)]
 
 
 def _whole(read: Callable[[], Radiograph], truth: Any, rectangles: np.ndarray | None) -> Part:

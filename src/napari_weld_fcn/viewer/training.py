@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_weld_fcn.dataset.store import read_dataset
 from napari_weld_fcn.errors import WeldFcnError
 from napari_weld_fcn.events import FilmPredicted, ShouldStop
 from napari_weld_fcn.network import library
@@ -22,9 +23,10 @@ from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.training.settings import TrainSettings
 from napari_weld_fcn.viewer.labelled import LabelledLayer, read
 from napari_weld_fcn.viewer.own_runs import free_name
+from napari_weld_fcn.viewer.without_labels import WithoutLabels
 
 if TYPE_CHECKING:
-    from napari_weld_fcn.training.run import TrainResult
+    from napari_weld_fcn.training.record import TrainResult
     from napari_weld_fcn.training.run_folder import Row
 
 #: Is told what a run says, and `Begun` and `Glimpse` besides.
@@ -40,19 +42,22 @@ class Plan:
     Attributes
     ----------
     data
-        The films' layers, or a dataset folder or GDXray series.
+        The films' layers, or a dataset folder or GDXray series; None where films without labels are alone.
     run
         The run's folder.
     name
         What the model shall be called among the user's own.
+    known
+        Films without labels.
     """
 
-    data: Sequence[LabelledLayer] | Path
+    data: Sequence[LabelledLayer] | Path | None
     run: Path
     name: str
     settings: TrainSettings
     network: NetworkSettings | None
     start_from: str
+    known: WithoutLabels | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,23 @@ class Glimpse:
     plane: int
     probability: NDArray[np.float32]
     factor: int
+
+
+@dataclass(frozen=True, eq=False)
+class FilmOfRun:
+    """A film out of a run's folder, because no open layer is that film; the next row of the form's films.
+
+    Attributes
+    ----------
+    pixels
+        ``(rows, columns)``, as it was trained with.
+    pixel_size_mm
+        None where it is not known.
+    """
+
+    name: str
+    pixels: NDArray[Any]
+    pixel_size_mm: float | None
 
 
 @dataclass(frozen=True)
@@ -117,16 +139,22 @@ def train_as(
     places: list[tuple[int, int]] = []
     more: dict[str, Any] = {}
     data: Any = plan.data
-    if not isinstance(plan.data, Path):
+    if plan.data is not None and not isinstance(plan.data, Path):
         taken = read(plan.data, should_stop)
         data, places, more = taken.films, taken.places, {"split": taken.split}
+    if plan.known is not None:
+        clean, split = plan.known.read(should_stop)
+        if data is None:
+            data, more = clean, {"split": split}
+        else:
+            more["clean"] = clean
     result = train(
         data,
         plan.run,
         plan.settings,
         network=plan.network,
         start_from=plan.start_from,
-        on_event=_glimpsing(on_event, places),
+        on_event=_glimpsing(on_event, lambda film: places[film.position]),
         should_stop=should_stop,
         should_pause=should_pause,
         should_show=should_show if places else lambda: False,
@@ -135,8 +163,23 @@ def train_as(
     return adopted(result, plan.name)
 
 
-def resume_as(run: Path, on_event: Listener, should_stop: ShouldStop, should_pause: ShouldStop) -> Trained:
+def resume_as(
+    run: Path,
+    films: Sequence[Sequence[tuple[str, tuple[int, ...]]]],
+    on_event: Listener,
+    should_stop: ShouldStop,
+    should_pause: ShouldStop,
+    should_show: ShouldStop,
+) -> Trained:
     """Go on with the run in a folder; its model keeps the name that it has among the user's own.
+
+    Parameters
+    ----------
+    run
+        The folder.
+    films
+        Of each open layer, the name and the shape of each plane: the film that validates is looked for there,
+        and taken out of the run's folder where it is not among them.
 
     Raises
     ------
@@ -148,7 +191,13 @@ def resume_as(run: Path, on_event: Listener, should_stop: ShouldStop, should_pau
 
     folder = RunFolder(run)
     on_event(Begun(folder.read_settings().train, tuple(folder.history())))
-    result = resume(run, on_event=on_event, should_stop=should_stop, should_pause=should_pause)
+    result = resume(
+        run,
+        on_event=_glimpsing(on_event, _Finding(folder.data, films, on_event)),
+        should_stop=should_stop,
+        should_pause=should_pause,
+        should_show=should_show if folder.data.exists() else lambda: False,
+    )
     name = library.own_of_run(result.model)
     return adopted(result, name or free_name(run.absolute().name))
 
@@ -187,7 +236,29 @@ def reduced(probability: NDArray[np.float32], most: int = MOST_SHOWN) -> tuple[N
     return blocks.max(axis=(1, 3)), factor
 
 
-def _glimpsing(on_event: Listener, places: Sequence[tuple[int, int]]) -> Listener:
+class _Finding:
+    """Finds a film that validates among the open layers, else in the run's folder."""
+
+    def __init__(
+        self, data: Path, films: Sequence[Sequence[tuple[str, tuple[int, ...]]]], on_event: Listener
+    ) -> None:
+        self._data, self._on_event, self._rows = data, on_event, len(films)
+        self._places: dict[tuple[str, tuple[int, ...]], tuple[int, int]] = {}
+        for row, planes in enumerate(films):
+            for plane, film in enumerate(planes):
+                self._places.setdefault(film, (row, plane))
+
+    def __call__(self, film: FilmPredicted) -> tuple[int, int]:
+        known = (film.film, film.probability.shape)
+        if known not in self._places:
+            pair = read_dataset(self._data)[film.position]
+            self._on_event(FilmOfRun(film.film, pair.pixels, pair.pixel_size_mm))
+            self._places[known] = (self._rows, 0)
+            self._rows += 1
+        return self._places[known]
+
+
+def _glimpsing(on_event: Listener, place: Callable[[FilmPredicted], tuple[int, int]]) -> Listener:
     """Make the first prediction after each epoch a `Glimpse`, and leave out the others."""
     last = -1
 
@@ -197,6 +268,6 @@ def _glimpsing(on_event: Listener, places: Sequence[tuple[int, int]]) -> Listene
             on_event(event)
         elif event.step != last:
             last = event.step
-            on_event(Glimpse(*places[event.position], *reduced(event.probability)))
+            on_event(Glimpse(*place(event), *reduced(event.probability)))
 
     return listen

@@ -5,6 +5,7 @@ One layer a film, updated in place. Whoever deletes it has seen enough: it does 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from napari import Viewer
 from napari.layers import Image
 
 from napari_weld_fcn.viewer.layers import HEATMAP_OPACITY, MARK, over_film, placement
-from napari_weld_fcn.viewer.training import Glimpse
+from napari_weld_fcn.viewer.training import FilmOfRun, Glimpse
 
 #: What the layer of the film `NAME` is called.
 NAME = "{} in training"
@@ -31,9 +32,17 @@ class Watching:
         napari's name of the colours.
     """
 
-    def __init__(self, viewer: Viewer, films: list[Image], colormap: str) -> None:
-        self._viewer, self._films, self._colormap = viewer, films, colormap
+    def __init__(self, viewer: Viewer, films: Sequence[Image], colormap: str) -> None:
+        self._viewer, self._films, self._colormap = viewer, list(films), colormap
         self._layers: dict[int, Image] = {}
+
+    def add_film(self, film: FilmOfRun) -> Image:
+        """Open a film that no layer shows, as the next row."""
+        size = film.pixel_size_mm
+        place: dict[str, Any] = {"scale": (size, size), "units": ("mm", "mm")} if size else {}
+        layer = self._viewer.add_image(film.pixels, name=film.name, rgb=False, **place)
+        self._films.append(layer)
+        return layer
 
     def show(self, glimpse: Glimpse) -> bool:
         """Show a prediction over its film.

@@ -68,7 +68,10 @@ def sentence(error: Exception) -> str:
     if isinstance(error, WeldFcnError):
         return str(error)
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-        return "There is not enough memory: choose a smaller tile or region, or close other programs."
+        return (
+            "There is not enough memory: choose a smaller tile, region, batch or window, or close other "
+            "programs."
+        )
     reason = " ".join(str(error).split()) or "no reason given"
     return f"The job failed ({type(error).__name__}: {reason}); the log has the details."
 

@@ -126,9 +126,15 @@ class Curves(QWidget):
         for name, value in values.items():
             self.traces[name].add(step, value)
         self._validated.append((step, f1))
-        self.best = self._validated[best_of([f1 for _, f1 in self._validated], self._margin)]
+        self.best = self._kept()
         said = " &nbsp; ".join(_coloured(name, f"{name} {value:.3f}") for name, value in values.items())
         self.score_text.setText(f"{said} &nbsp; ★ {self.best[1]:.3f}")
+
+    def _kept(self) -> tuple[float, float]:
+        """The validation whose network is kept: where there is one before any step, it must be beaten."""
+        (step, first), *later = self._validated
+        rivals = self._validated if step else [each for each in later if each[1] > first]
+        return rivals[best_of([f1 for _, f1 in rivals], self._margin)] if rivals else (step, first)
 
     def draw(self) -> None:
         """Draw what was taken up."""

@@ -40,13 +40,20 @@ class FilmRow(QFrame):
         Called when something else is chosen or painted.
     remove
         Called with this row when it is to go.
+    labelled
+        Whether the film has labels; without, what was looked at is all that is known of it.
     """
 
     def __init__(
-        self, viewer: Viewer, changed: Callable[[], object], remove: Callable[[FilmRow], object]
+        self,
+        viewer: Viewer,
+        changed: Callable[[], object],
+        remove: Callable[[FilmRow], object],
+        *,
+        labelled: bool = True,
     ) -> None:
         super().__init__()
-        self._viewer, self._changed = viewer, changed
+        self._viewer, self._changed, self._labelled = viewer, changed, labelled
         self._followed: Labels | None = None
         self.film = ComboBox(choices=self._films, tooltip="The radiograph; a stack gives a film a plane")
         self.labels = ComboBox(choices=self._labels, tooltip="The Labels layer of this film")
@@ -72,7 +79,9 @@ class FilmRow(QFrame):
         """What is chosen; None where there is no film."""
         if self.film.value is None:
             return None
-        return Row(self.film.value, self.labels.value, self.looked_at.value, self.validates.isChecked())
+        labels = self.labels.value if self._labelled else None
+        validates = self.validates.isChecked() and self.validates.isVisibleTo(self)
+        return Row(self.film.value, labels, self.looked_at.value, validates)
 
     def choose(self, film: Image) -> None:
         """Choose a film, with the labels that its name or its size say are its own."""
@@ -118,7 +127,7 @@ class FilmRow(QFrame):
     def _match(self) -> None:
         """Choose the labels of the film: those of its name, or the only ones of its size."""
         film = self.film.value
-        if film is None:
+        if film is None or not self._labelled:
             return
         present = [layer for layer in self.labels.choices if layer is not None]
         fitting = [layer for layer in labels_for(film, present) if not is_output(layer)]
@@ -135,7 +144,7 @@ class FilmRow(QFrame):
     def _follow(self, *layer: Labels | None) -> None:
         """Hear of the strokes in the labels that are chosen, and of no others."""
         labels = layer[0] if layer else self.labels.value
-        if labels == self._followed:
+        if labels == self._followed or not self._labelled:
             return
         for each, connect in ((self._followed, False), (labels, True)):
             if each is not None:
@@ -163,16 +172,19 @@ class FilmRow(QFrame):
         layout = QGridLayout(self)
         layout.setContentsMargins(6, 4, 4, 4)
         layout.setSpacing(4)
-        for line, (caption, box) in enumerate(
-            (("Film", self.film), ("Labels", self.labels), ("Looked at", self.looked_at))
-        ):
+        captions = {"Film": self.film, "Labels": self.labels, "Looked at": self.looked_at}
+        beside = {"Film": self.away, "Labels": self.new, "Looked at": self.validates}
+        if not self._labelled:
+            del captions["Labels"]
+            captions["Known"] = captions.pop("Looked at")
+            beside["Known"] = beside.pop("Looked at")
+        for line, (caption, box) in enumerate(captions.items()):
             box.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             box.native.setMinimumContentsLength(8)
             layout.addWidget(QLabel(caption), line, 0)
             layout.addWidget(box.native, line, 1)
-        layout.addWidget(self.away, 0, 2, Qt.AlignmentFlag.AlignRight)
-        layout.addWidget(self.new, 1, 2)
-        layout.addWidget(self.validates, 2, 2)
+            layout.addWidget(beside[caption], line, 2)
+        layout.setAlignment(self.away, Qt.AlignmentFlag.AlignRight)
         layout.addWidget(self.said, 3, 0, 1, 3)
         layout.setColumnStretch(1, 1)
 

@@ -68,6 +68,11 @@ class Task:
         """`text` as a line of its own: after the subject, or with a capital."""
         return f"{self.subject}: {text}" if self.subject else text[:1].upper() + text[1:]
 
+    def tells(self, error: Exception) -> str:
+        """The sentence of an error, which may begin with the name of a film, as it is spelt."""
+        told = sentence(error)
+        return f"{self.subject}: {told}" if self.subject else told
+
 
 class JobWidget(QWidget):
     """A form in a dock of `napari_viewer`, with buttons, progress and one line of what is going on.
@@ -217,7 +222,7 @@ class JobWidget(QWidget):
             return
         removed = [layer.name for layer in task.layers if layer not in self.viewer.layers]
         if outcome.error is not None:
-            self.refuse(task.says(sentence(outcome.error)))
+            self.refuse(task.tells(outcome.error))
         elif removed:
             self.refuse(f"{removed[0]} was removed from the viewer; the job was stopped.")
         elif outcome.stopped:
@@ -233,7 +238,7 @@ class JobWidget(QWidget):
             task.show(value)
         except Exception as error:
             logger.exception("%s: the outcome could not be shown", task.description)
-            self.refuse(task.says(sentence(error)))
+            self.refuse(task.tells(error))
         if self.jobs.busy:
             self.jobs.show_idle("")
 

@@ -7,26 +7,29 @@ click on a cross.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
 
 from napari import Viewer
+from napari.layers import Image
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QLabel, QPushButton, QWidget
 
-from napari_weld_fcn.errors import SettingsError, WeldFcnError
 from napari_weld_fcn.events import OnEvent, ShouldStop, StepDone
-from napari_weld_fcn.viewer.label_survey import NO_FILM, Surveyed, survey, survey_folder
-from napari_weld_fcn.viewer.labelled import LabelledLayer, Row, take
-from napari_weld_fcn.viewer.own_runs import check_name, runs_folder
-from napari_weld_fcn.viewer.training import Plan, Trained, resume_as, train_as
+from napari_weld_fcn.viewer.label_survey import Surveyed
+from napari_weld_fcn.viewer.layers import films
+from napari_weld_fcn.viewer.own_runs import runs_folder
+from napari_weld_fcn.viewer.sources import films_in
+from napari_weld_fcn.viewer.training import Trained, resume_as, train_as
 from napari_weld_fcn.viewer.widgets.closed_dock import ask_about
 from napari_weld_fcn.viewer.widgets.film_row import FAULT_COLOUR
 from napari_weld_fcn.viewer.widgets.job_widget import JobWidget, Task
 from napari_weld_fcn.viewer.widgets.predict import PredictWidget
 from napari_weld_fcn.viewer.widgets.train_inputs import TrainInputs
+from napari_weld_fcn.viewer.widgets.train_plan import plan_of, survey_of
 from napari_weld_fcn.viewer.widgets.train_progress import TrainProgress
 from napari_weld_fcn.viewer.worker import Outcome, Work, sentence
 
@@ -60,7 +63,9 @@ class TrainWidget(JobWidget):
         self.trained: Trained | None = None
         self._dock: QObject | None = None
         self._paused = Flag()
-        self.following = self.follow("Survey", SURVEY_DELAY, self._survey, self._on_surveyed)
+        self.following = self.follow(
+            "Survey", SURVEY_DELAY, lambda: survey_of(self.inputs), self._on_surveyed
+        )
         self.inputs = TrainInputs(napari_viewer, self.following.soon)
         self.summary = QLabel()
         self.summary.setWordWrap(True)
@@ -91,12 +96,15 @@ class TrainWidget(JobWidget):
 
     def resume(self, folder: str | Path) -> None:
         """Go on with the run in `folder`, up to the end that it was begun for."""
-        run = Path(folder)
+        run, present = Path(folder), films(self.viewer)[::-1]
+        known = [films_in(film) for film in present]
 
         def work(on_event: OnEvent, should_stop: ShouldStop) -> Trained:
-            return resume_as(run, on_event, should_stop, self._paused.is_set)
+            return resume_as(
+                run, known, on_event, should_stop, self._paused.is_set, self.progress.watched.is_set
+            )
 
-        self.begin(lambda: self._begun([], work, run.name))
+        self.begin(lambda: self._begun([], work, run.name, present))
 
     def pause(self) -> None:
         """Wait after this step, or go on."""
@@ -112,9 +120,9 @@ class TrainWidget(JobWidget):
         assert isinstance(form, PredictWidget)
         form.reset_choices()
         form.inputs.model.value = self.trained.name
-        films = [film for film in self.progress.films if film in self.viewer.layers]
-        if films:
-            form.inputs.image.value = films[0]
+        present = [film for film in self.progress.films if film in self.viewer.layers]
+        if present:
+            form.inputs.image.value = present[0]
         form.run()
 
     def event(self, event: QEvent) -> bool:
@@ -142,19 +150,11 @@ class TrainWidget(JobWidget):
         self.inputs.refresh()
         self.inputs.suggest()
 
-    def _survey(self) -> Work:
-        """Say what is labelled, and what hinders."""
-        if self.inputs.source.value == "folder":
-            folder = self.inputs.dataset()
-            return lambda _, __: survey_folder(folder)
-        convention = self.inputs.convention.value
-        rows = [_taken_or_why(row, convention) for row in self.inputs.films.values()]
-        return lambda _, should_stop: survey(rows, should_stop)
-
     def _on_surveyed(self, outcome: Outcome) -> None:
-        found = Surveyed((), sentence(outcome.error), ()) if outcome.error is not None else outcome.value
+        found = Surveyed(fault=sentence(outcome.error)) if outcome.error is not None else outcome.value
         self.inputs.films.show_said(found.rows)
-        shown_there = found.fault in [text for text, _ in found.rows]
+        self.inputs.known.films.show_said(found.known)
+        shown_there = found.fault in [text for text, _ in (*found.rows, *found.known)]
         self.summary.setText("\n".join([] if shown_there else [found.fault] if found.fault else found.notes))
         self.summary.setStyleSheet(f"color: {FAULT_COLOUR}" if found.fault else "")
         self.summary.setVisible(bool(self.summary.text()))
@@ -162,30 +162,20 @@ class TrainWidget(JobWidget):
 
     def _task(self) -> Task:
         """Everything that the run needs, read off the form and the layers now."""
-        inputs = self.inputs
-        inputs.suggest()
-        name, films = str(inputs.name.value).strip(), []
-        if inputs.source.value == "folder":
-            data: Any = inputs.dataset()
-        else:
-            rows = inputs.films.values()
-            data, films = [take(row, inputs.convention.value) for row in rows], [row.film for row in rows]
-            if not data:
-                raise SettingsError(NO_FILM)
-        check_name(name)
-        plan = Plan(
-            data, inputs.run_folder(), name, inputs.settings(), inputs.network_settings(), inputs.start()
-        )
-        inputs.remember()
+        self.inputs.suggest()
+        plan, learned = plan_of(self.inputs)
+        self.inputs.remember()
 
         def work(on_event: OnEvent, should_stop: ShouldStop) -> Trained:
             return train_as(plan, on_event, should_stop, self._paused.is_set, self.progress.watched.is_set)
 
-        return self._begun(films, work, name)
+        return self._begun(learned, work, plan.name)
 
-    def _begun(self, films: list[Any], work: Work, name: str) -> Task:
+    def _begun(
+        self, learned: list[Image], work: Work, name: str, present: Sequence[Image] | None = None
+    ) -> Task:
         """Make the form ready for a run, and the task of it."""
-        self.progress.begin(films, watch=bool(self.inputs.watch.value))
+        self.progress.begin(learned, learned if present is None else present, bool(self.inputs.watch.value))
         self._paused.clear()
         self.predict.hide()
         return Task(work, self._show_trained, f"Train {name}", "preparing the run...", "step", imports=CORE)
@@ -215,10 +205,3 @@ class TrainWidget(JobWidget):
 
     def _trains(self) -> bool:
         return self.job is not None and not self.job.stopping
-
-
-def _taken_or_why(row: Row, convention: Any) -> LabelledLayer | str:
-    try:
-        return take(row, convention)
-    except WeldFcnError as fault:
-        return str(fault)

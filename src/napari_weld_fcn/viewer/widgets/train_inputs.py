@@ -13,6 +13,8 @@ from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, FileEdit, LineEdit
 from napari import Viewer
+from napari.layers import Image
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -25,6 +27,8 @@ from napari_weld_fcn.viewer.own_runs import free_name, runs_folder
 from napari_weld_fcn.viewer.remembered import remember, remembered
 from napari_weld_fcn.viewer.settings import TrainFormSettings
 from napari_weld_fcn.viewer.widgets.film_rows import FilmRows
+from napari_weld_fcn.viewer.widgets.fold import Fold
+from napari_weld_fcn.viewer.widgets.known_films import KnownFilms
 from napari_weld_fcn.viewer.widgets.train_words import (
     ACTIVATIONS,
     CONVENTIONS,
@@ -82,6 +86,7 @@ class TrainInputs(QWidget):
         )
         self.source = _choice("Learn from", SOURCES, own.source, "Layers that are open, or files")
         self.films = FilmRows(viewer, changed)
+        self.known = KnownFilms(viewer, changed, own.known, self._elsewhere)
         self.folder = folder_edit("Folder", "A dataset that Crop ROIs wrote, or a GDXray series with masks")
         self.convention = _choice("Labels are", CONVENTIONS, own.labels, "What the numbers in them mean")
         self.start_from = ComboBox(
@@ -105,12 +110,19 @@ class TrainInputs(QWidget):
         if own.start_from in self.start_from.choices:
             self.start_from.value = own.start_from
         self._show_fields()
+        self._show_known()
+        self.source.changed.connect(lambda _: self._show_known())
         self.name.changed.connect(self._on_name)
         self.suggest()
-        for box in (self.source, self.convention, self.folder):
+        for box in (self.source, self.convention, self.folder, self.start_from):
             box.changed.connect(lambda _: changed())
         for box in (self.source, self.convention, self.start_from, self.form.widgets["keep"]):
             box.changed.connect(lambda _: self._show_fields())
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  (Qt's name)
+        """Align the labels in the font that they have by now."""
+        super().showEvent(event)
+        align(self.findChildren(QFormLayout))
 
     def settings(self) -> TrainSettings:
         """What the form asks for.
@@ -168,18 +180,20 @@ class TrainInputs(QWidget):
         """Name model and run by film and date, unless the user has named them."""
         if self.name.value not in ("", self._suggested):
             return
-        rows = self.films.values()
-        folder = chosen_path(self.folder)
+        alone, folder = self.source.value == "known", chosen_path(self.folder)
+        names = [row.film.name for row in (self.known if alone else self.films).values()]
         if self.source.value == "folder":
-            subject = folder.name if folder else ""
-        else:
-            subject = rows[0].film.name if rows else ""
+            names = [folder.name] if folder else []
+        elif alone:
+            names += [path.stem for path in self.known.files]
+        subject = names[0] if names else ""
         self.name.value = free_name(subject, f"{datetime.now():%Y-%m-%d}")
         self._suggested = self.name.value
 
     def refresh(self) -> None:
         """Bring layers and models up to date, keeping what is chosen."""
         self.films.refresh()
+        self.known.films.refresh()
         self.start_from.reset_choices()
 
     def remember(self) -> None:
@@ -189,6 +203,7 @@ class TrainInputs(QWidget):
         own = TrainFormSettings(
             labels=self.convention.value,
             source=self.source.value,
+            known=self.known.kind.value,
             start_from=start,
             network=self.network.value,
             activation=self.activation.value,
@@ -205,20 +220,38 @@ class TrainInputs(QWidget):
 
     def _show_fields(self) -> None:
         """Only what the other fields leave to be chosen can be chosen, and what it means is said."""
-        layers, start = self.source.value == "layers", self.start_from.value
-        self._of_layers.setVisible(layers)
-        self._of_folder.setVisible(not layers)
+        source, start = self.source.value, self.start_from.value
+        self._of_layers.setVisible(source == "layers")
+        self._of_folder.setVisible(source == "folder")
+        self.watch.native.setVisible(source == "layers")
         self._of_file.setVisible(start == FILE)
         self._of_model.setVisible(start != NOTHING)
         for box in (self.network, self.activation):
             box.enabled = start == NOTHING
         self.meaning.setText(MEANINGS[self.convention.value])
-        self.trade.setText(trade(self.form.widgets["keep"].value))
+        learned = "films" if source == "known" else "labels"
+        self.trade.setText(trade(self.form.widgets["keep"].value, learned))
+
+    def _show_known(self) -> None:
+        """Films without labels stand behind a fold, but where they are all that there is."""
+        alone, films = self.source.value == "known", self.known.films
+        films.let_validate(alone)
+        if alone and not films.rows and not self.known.files:
+            films.add()
+        for row in [row for row in films.rows if row.film.value in self._elsewhere()]:
+            films.remove(row)
+        self.fold.title.setVisible(not alone)
+        self.fold.open(alone or bool(films.values() or self.known.files))
+
+    def _elsewhere(self) -> list[Image]:
+        """Films that have labels."""
+        return [row.film for row in self.films.values()] if self.source.value == "layers" else []
 
     def _lay_out(self) -> None:
         field = self.form.widgets
         self._of_layers = stacked(self.films, rows(self.convention), self.meaning)
         self._of_folder = rows(self.folder)
+        self.fold = Fold("Films without labels beside them", self.known)
         self._of_file = rows(self.file)
         self._of_model = stacked(rows(field["keep"]), self.trade)
         folded = QCollapsible("More settings")
@@ -232,6 +265,7 @@ class TrainInputs(QWidget):
             rows(self.source),
             self._of_layers,
             self._of_folder,
+            self.fold,
             rows(self.start_from),
             self._of_file,
             self._of_model,
@@ -241,7 +275,6 @@ class TrainInputs(QWidget):
             self.watch.native,
         ):
             layout.addWidget(part)
-        align(self.findChildren(QFormLayout))
 
 
 def _models(_: Any) -> list[str]:

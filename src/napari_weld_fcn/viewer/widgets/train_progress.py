@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from threading import Event as Flag
 from typing import Any
 
@@ -13,7 +14,7 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from napari_weld_fcn.events import Message, StepDone, Validated
 from napari_weld_fcn.training.settings import TrainSettings
 from napari_weld_fcn.viewer.preferences import preferences
-from napari_weld_fcn.viewer.training import Begun, Glimpse
+from napari_weld_fcn.viewer.training import Begun, FilmOfRun, Glimpse
 from napari_weld_fcn.viewer.watching import Watching
 from napari_weld_fcn.viewer.widgets.curves import Curves
 from napari_weld_fcn.viewer.widgets.job_panel import time_left
@@ -60,10 +61,20 @@ class TrainProgress(QWidget):
             layout.addWidget(part)
         self.notes.hide()
 
-    def begin(self, films: list[Image], *, watch: bool) -> None:
-        """Make ready for a run with these films."""
-        self.films, self.place = films, "preparing the run..."
-        self._watching = Watching(self._viewer, films, preferences().colormap)
+    def begin(self, learned: Sequence[Image], present: Sequence[Image], watch: bool) -> None:
+        """Make ready for a run.
+
+        Parameters
+        ----------
+        learned
+            The layers of its films.
+        present
+            Those over which predictions are shown, by their row.
+        watch
+            Whether they are wanted.
+        """
+        self.films, self.place = list(learned), "preparing the run..."
+        self._watching = Watching(self._viewer, present, preferences().colormap)
         (self.watched.set if watch else self.watched.clear)()
         self.notes.clear()
         self.notes.hide()
@@ -95,6 +106,8 @@ class TrainProgress(QWidget):
                 self.place = f"{where(event, self._settings)}{time_left(event.seconds_left)}"
             case Validated(step=step, f1=f1, precision=precision, recall=recall):
                 self.curves.add_scores(step, f1, precision, recall)
+            case FilmOfRun() if self.watched.is_set():
+                self.films.append(self._watching.add_film(event))
             case Glimpse() if self.watched.is_set():
                 if not self._watching.show(event):
                     self.watched.clear()

@@ -1,0 +1,136 @@
+"""Crops as what a run learns from: varied anew in each epoch, or shown as they are if they are variants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from napari_weld_fcn.dataset.films import FilmSplit
+from napari_weld_fcn.dataset.pair import Pair
+from napari_weld_fcn.dataset.places import Split
+from napari_weld_fcn.dataset.settings import SplitSettings
+from napari_weld_fcn.dataset.splits import split as split_of
+from napari_weld_fcn.dataset.store import Dataset, write_dataset
+from napari_weld_fcn.errors import DatasetError
+from napari_weld_fcn.events import OnEvent, ShouldStop, Validated
+from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.training.crop_validation import validate_crops
+from napari_weld_fcn.training.material import Kind, Lesson
+from napari_weld_fcn.training.patches import Batch
+from napari_weld_fcn.training.settings import RunSettings
+from napari_weld_fcn.training.sources import (
+    CropSource,
+    fingerprint,
+    pixel_sizes_of,
+    places_of,
+    variants_of,
+)
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Crops, and perhaps variants of them, of a dataset folder or in memory."""
+
+    pairs: Sequence[Pair]
+    kind: Kind = "crops"
+
+    @property
+    def folder(self) -> str:
+        """Where they lie; empty where they are in memory."""
+        return str(self.pairs.folder.absolute()) if isinstance(self.pairs, Dataset) else ""
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    @property
+    def sha256(self) -> str:
+        """Of what is listed of them."""
+        return fingerprint(self.pairs)
+
+    @property
+    def pixel_sizes_mm(self) -> list[float]:
+        """Those that are known."""
+        return pixel_sizes_of(self.pairs)
+
+    def split(self, settings: SplitSettings) -> Split:
+        """Split by film; DatasetError where a side has nothing, or nothing to be scored on."""
+        divided = split_of(places_of(self.pairs), settings)
+        if all(variants_of(self.pairs)[i] for i in divided.validation):
+            raise DatasetError(
+                "The films that validate have variants only; scores are taken on the crops themselves."
+            )
+        return divided
+
+    def read_split(self, text: str, source: str) -> Split:
+        """Read what `to_json` of its split wrote."""
+        return Split.from_json(text, source)
+
+    def lesson(self, about: RunSettings, split: Split | FilmSplit, start: Model | None) -> Lesson:
+        """Begin the run that `about` describes."""
+        assert isinstance(split, Split)
+        return CropLesson(self.pairs, about, split)
+
+    def save(self, folder: Path) -> None:
+        """Write them as a dataset folder."""
+        write_dataset(self.pairs, folder)
+
+    def notes(self, about: RunSettings) -> list[str]:
+        """Say that variants are not varied again."""
+        varied = any(variants_of(self.pairs))
+        return ["The dataset holds variants already; they are shown as they are."] if varied else []
+
+
+class CropLesson:
+    """Crops varied anew in each epoch; of those held out the crops themselves are scored."""
+
+    def __init__(self, pairs: Sequence[Pair], about: RunSettings, split: Split) -> None:
+        variants = variants_of(pairs)
+        self.pairs, self.threshold = pairs, about.threshold
+        self.held_out = [i for i in split.validation if variants[i] == 0]
+        self.source = CropSource(
+            pairs,
+            split.training,
+            places_of(pairs),
+            None if any(variants) else about.augmentation,
+            batch=about.train.batch,
+            window=about.train.window,
+            seed=about.train.seed,
+        )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which every draw of an epoch is shown once."""
+        return self.source.steps_per_epoch
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of what a step shows."""
+        return self.source.size
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that crops take, at most, if they have 8 bits."""
+        return 2 * self.source.kept_pixels
+
+    @property
+    def before(self) -> None:
+        """A dataset's own convention is learned, whatever it was before."""
+
+    def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
+        """Yield one rank's shares of the batches of steps `start` to `stop`."""
+        return self.source.batches(start, stop, rank, ranks)
+
+    def validate(
+        self,
+        model: Model,
+        device: torch.device,
+        step: int,
+        on_event: OnEvent,
+        should_show: ShouldStop,
+        should_stop: ShouldStop,
+    ) -> Validated:
+        """Score a model on the crops that are held out."""
+        return validate_crops(model.network, self.pairs, self.held_out, step, self.threshold, should_stop)

@@ -1,0 +1,144 @@
+"""A run on its way, up to its end or until it is stopped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from napari_weld_fcn.errors import Stopped
+from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop, Validated, ignore, never
+from napari_weld_fcn.network.model import Card, Model
+from napari_weld_fcn.prediction.device import choose_device
+from napari_weld_fcn.training.chief import BlindError
+from napari_weld_fcn.training.fit import begin, fit
+from napari_weld_fcn.training.prepared import Prepared
+from napari_weld_fcn.training.record import Record, TrainResult
+
+_NOT_EXACT = (
+    "A run by minutes depends on how fast the computer is: repeated or resumed, it ends with other weights."
+)
+
+
+class Going:
+    """A run with those who listen to it.
+
+    Parameters
+    ----------
+    run
+        The run.
+    on_event, should_stop, should_pause, should_show
+        As for `run.train`.
+    """
+
+    def __init__(
+        self,
+        run: Prepared,
+        on_event: OnEvent = ignore,
+        should_stop: ShouldStop = never,
+        should_pause: ShouldStop = never,
+        should_show: ShouldStop = never,
+    ) -> None:
+        self.run, self.record = run, Record(run)
+        self.on_event, self.should_stop = on_event, should_stop
+        self.should_pause, self.should_show = should_pause, should_show
+
+    def go_on(self) -> TrainResult:
+        """Fit up to the end, or until it is stopped."""
+        device = choose_device(self.run.about.train.device)
+        self.run.folder.add_session(str(device))
+        for note in self.run.material.notes(self.run.about):
+            self.on_event(Message(note))
+        if self.run.fit_settings.seconds:
+            self.on_event(Message(_NOT_EXACT))
+        self.on_event(Message(self.run.told_memory()))
+        self.record.begin_with_start(self.on_event)
+        try:
+            with self.run.fabric() as fabric:
+                result = fit(
+                    self.run.network(),
+                    self.run.source(fabric),
+                    lambda averaged, step: self._validate(averaged, step, self.should_stop),
+                    self.run.fit_settings,
+                    self.run.folder.state,
+                    fabric=fabric,
+                    freeze_statistics=self.run.start is not None,
+                    keeping=self.run.keeping,
+                    keep=self.record.keep,
+                    enough=self.record.enough,
+                    on_event=self.on_event,
+                    should_stop=self.should_stop,
+                    should_pause=self.should_pause,
+                )
+        except BlindError:
+            if self.record.before is None:
+                raise
+        except Stopped:
+            return self._stopped()
+        else:
+            if self.record.enough(result.history):
+                self.on_event(
+                    Message(f"No better validation for {self.run.about.train.patience} epochs: ended.")
+                )
+            if self.run.learns_all:
+                try:
+                    self._learn_all()
+                except Stopped:
+                    return self._stopped()
+        if self.record.best() == self.record.before:
+            self.on_event(Message("No step was better than the model that it began with, which is kept."))
+        return self.record.result(stopped=False)
+
+    def _learn_all(self) -> None:
+        """Fit anew, on all labels, for as many steps as the best network had; that is the model."""
+        chosen, settings = self.record.best(), self.run.fit_settings
+        self.on_event(Message(f"Learning all labels, those held back too, for {chosen.step} steps."))
+        share = chosen.step / max(row.step for row in self.run.folder.history())
+        again = settings.model_copy(
+            update={
+                "steps": chosen.step,
+                "validate_every": chosen.step,
+                "warm_up": round(self.run.about.train.warm_up * chosen.step),
+                "seconds": share * settings.seconds,
+            }
+        )
+        known = Validated(chosen.step, chosen.f1, chosen.precision, chosen.recall, chosen.threshold, 0.0)
+        network = fit(
+            self.run.network(),
+            self.run.kept(self.run.whole_lesson().batches),
+            lambda averaged, step: replace(known, step=step),
+            again,
+            self.run.folder.state / "again",
+            device=choose_device(self.run.about.train.device).type,
+            freeze_statistics=self.run.start is not None,
+            keeping=self.run.keeping,
+            on_event=_without_scores(self.on_event),
+            should_stop=self.should_stop,
+            should_pause=self.should_pause,
+        ).network
+        Model.create(self.record.card(chosen), network).save(self.run.folder.best)
+
+    def _validate(self, averaged: torch.nn.Module, step: int, should_stop: ShouldStop = never) -> Validated:
+        model = Model.create(Card(name="validated", network=self.run.about.network), averaged)
+        device = next(averaged.parameters()).device
+        return self.run.lesson.validate(model, device, step, self.on_event, self.should_show, should_stop)
+
+    def _stopped(self) -> TrainResult:
+        """Return the best so far; before the first validation that is the network as it stands."""
+        if not self.run.folder.history() and self.record.before is None:
+            state = begin(self.run.network(), self.run.fit_settings)
+            state.load(self.run.folder.state)
+            row = self.record.row(self._validate(state.averaged, state.step))
+            Model.create(self.record.card(row), state.averaged).save(self.run.folder.best)
+            return TrainResult(self.run.folder.path, self.run.folder.best, row, True, self.run.memory_bytes())
+        return self.record.result(stopped=True)
+
+
+def _without_scores(on_event: OnEvent) -> OnEvent:
+    """Hand on all but scores: what was held back is none any more."""
+
+    def told(event: Event) -> None:
+        if not isinstance(event, Validated):
+            on_event(event)
+
+    return told

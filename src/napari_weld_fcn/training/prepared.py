@@ -1,0 +1,156 @@
+"""A run as its folder tells it: what it shows, from which network it goes on, and for how long."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_weld_fcn.dataset.films import FilmSplit
+from napari_weld_fcn.network.model import Card, Model
+from napari_weld_fcn.prediction.device import choose_device
+from napari_weld_fcn.training.data import clean_films
+from napari_weld_fcn.training.film_material import Films
+from napari_weld_fcn.training.hardware import fabric_for
+from napari_weld_fcn.training.keeping import Keeping
+from napari_weld_fcn.training.material import Lesson, Material
+from napari_weld_fcn.training.memory import estimate, memory_of_computer
+from napari_weld_fcn.training.mixed_in import WithClean
+from napari_weld_fcn.training.patches import Batch, Source
+from napari_weld_fcn.training.processes import joined
+from napari_weld_fcn.training.ranks import Ranks
+from napari_weld_fcn.training.run_folder import RunFolder
+from napari_weld_fcn.training.settings import FitSettings
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+class Prepared:
+    """What a run is made of; nothing of it depends on how far the run is.
+
+    Parameters
+    ----------
+    folder
+        That `train` began.
+    material
+        What it learns from.
+
+    Attributes
+    ----------
+    about, split
+        What the run was asked for, and what trains and validates.
+    start
+        The model that is trained further; None where none is.
+    lesson
+        What it shows, and how it is scored.
+    keeping
+        Holds the network to what the first one said; None where nothing does.
+    fit_settings
+        Of the loop of steps.
+    """
+
+    def __init__(self, folder: RunFolder, material: Material) -> None:
+        self.folder, self.material = folder, material
+        self.about = folder.read_settings()
+        self.split = material.read_split(folder.split_text(), str(folder.splits_file))
+        self.start = Model.load(folder.start) if self.about.start_sha256 else None
+        self.lesson = self._lesson()
+        self.keeping = self._keeping()
+        self.fit_settings = self._fit_settings()
+
+    @property
+    def learns_all(self) -> bool:
+        """Whether what was held back of a film that is alone is learned in the end."""
+        train, split = self.about.train, self.split
+        alone = isinstance(split, FilmSplit) and split.cuts_a_film
+        return train.again and alone and self.lesson.before is None and train.devices == 1
+
+    def whole_lesson(self) -> Lesson:
+        """What the run shows, with all of the films that are cut."""
+        return self._lesson(whole=True)
+
+    @contextmanager
+    def fabric(self) -> Iterator[Fabric]:
+        """Join the processes that share the steps; alone, where there is one."""
+        train, precision = self.about.train, self.fit_settings.precision
+        if train.devices == 1:
+            yield fabric_for(train.device, precision)
+            return
+        data = self.material.folder
+        with joined(self.folder.path, data, train.device, precision, train.devices) as fabric:
+            yield fabric
+
+    def source(self, fabric: Fabric) -> Source:
+        """Return the batches, of each the share of one process."""
+        ranks = Ranks(fabric)
+
+        def share(start: int, stop: int) -> Iterator[Batch]:
+            return self.lesson.batches(start, stop, ranks.rank, ranks.count)
+
+        return self.kept(share)
+
+    def kept(self, source: Source) -> Source:
+        """Return the same batches with what holds the network to what it said."""
+        return source if self.keeping is None else self.keeping.beside(source)
+
+    def network(self) -> torch.nn.Module:
+        """Return the network before the first step; a new one at each call."""
+        if self.start is not None:
+            return copy.deepcopy(self.start.network)
+        return Model.create(Card(name="new", network=self.about.network), seed=self.about.train.seed).network
+
+    def memory_bytes(self) -> int:
+        """Estimate what the run needs, in all its processes."""
+        train = self.about.train
+        kind = choose_device(train.device).type
+        patches = -(-train.batch // train.devices)
+        each = estimate(self.network(), patches, self.lesson.size, kind)
+        return train.devices * (each + self.lesson.held_bytes)
+
+    def told_memory(self) -> str:
+        """Say what the run needs, and what there is if that is less."""
+        needed, there = self.memory_bytes(), memory_of_computer()
+        text = f"Training needs about {needed / 1e9:.1f} GB of memory"
+        if choose_device(self.about.train.device).type == "cpu" and there and needed > there:
+            text += f", and this computer has {there / 1e9:.1f} GB; take a smaller batch or window"
+        return f"{text}."
+
+    def _lesson(self, *, whole: bool = False) -> Lesson:
+        """What the run shows; of the films that are cut, the whole."""
+        split = self.split
+        if whole:
+            assert isinstance(split, FilmSplit) and isinstance(self.material, Films)
+            split = split.whole(self.material.films)
+        lesson = self.material.lesson(self.about, split, self.start)
+        if not self.about.mixed_in:
+            return lesson
+        mixed_in = clean_films(self.folder.clean, self.about.mixed_in)
+        return WithClean(lesson, mixed_in, self.about, self.start)
+
+    def _keeping(self) -> Keeping | None:
+        train = self.about.train
+        if self.start is None or not train.keep:
+            return None
+        return Keeping(
+            self.start.network,
+            train.keep,
+            train.seed,
+            dice_weight=train.dice_weight,
+            smoothing=train.dice_smoothing,
+        )
+
+    def _fit_settings(self) -> FitSettings:
+        train, each = self.about.train, self.lesson.steps_per_epoch
+        steps = train.epochs * each
+        shared = train.model_dump(include=set(FitSettings.model_fields) - {"warm_up"})
+        return FitSettings(
+            **shared,
+            steps=steps,
+            validate_every=each,
+            warm_up=round(train.warm_up * steps),
+            seconds=60 * train.minutes * (0.5 if self.learns_all else 1.0),
+        )

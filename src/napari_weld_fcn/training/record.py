@@ -1,0 +1,113 @@
+"""What a run has reached: its validations, its best model, and whether that is enough.
+
+Where the model that a run begins with has to be beaten, it is the best until a step is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from napari_weld_fcn.events import OnEvent, Validated
+from napari_weld_fcn.network.model import Card, Model
+from napari_weld_fcn.training.choice import best_of
+from napari_weld_fcn.training.prepared import Prepared
+from napari_weld_fcn.training.run_card import card_of
+from napari_weld_fcn.training.run_folder import Row
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run came to.
+
+    Attributes
+    ----------
+    run
+        Its folder.
+    model
+        File of the best model.
+    best
+        The validation of that model.
+    stopped
+        Whether the run was stopped and can be resumed.
+    memory_bytes
+        What the run was estimated to need, in all its processes; of GPUs their own memory.
+    """
+
+    run: Path
+    model: Path
+    best: Row
+    stopped: bool
+    memory_bytes: int
+
+
+class Record:
+    """The history and the models in a run's folder.
+
+    Parameters
+    ----------
+    run
+        The run.
+
+    Attributes
+    ----------
+    before
+        The score of the model that must be beaten; None where none must.
+    """
+
+    def __init__(self, run: Prepared) -> None:
+        self.run, self.folder = run, run.folder
+        before = run.lesson.before
+        self.before = None if before is None else self.row(before)
+
+    def keep(self, averaged: torch.nn.Module, scores: Validated) -> None:
+        """Write a validated network as the last model, and as the best where it is."""
+        row = self.row(scores)
+        model = Model.create(self.card(row), averaged)
+        self.folder.add(row, self.run.about.train.margin)
+        if self.best() == row:
+            model.save(self.folder.best)
+        model.save(self.folder.last)
+
+    def begin_with_start(self, on_event: OnEvent) -> None:
+        """Tell how good the model is that must be beaten, and keep it as the best so far."""
+        if self.before is None or self.run.start is None or self.folder.history():
+            return
+        assert self.run.lesson.before is not None
+        on_event(self.run.lesson.before)
+        Model.create(self.card(self.before), self.run.start.network).save(self.folder.best)
+
+    def best(self) -> Row:
+        """Return the validation whose network is taken; that before any step, where it had to be beaten."""
+        rows = self.folder.history()
+        if self.before is not None:
+            rows = [row for row in rows if row.f1 > self.before.f1]
+            if not rows:
+                return self.before
+        return rows[best_of([row.f1 for row in rows], self.run.about.train.margin)]
+
+    def enough(self, history: Sequence[Validated]) -> bool:
+        """Whether nothing better has come for a while."""
+        patience = self.run.about.train.patience
+        if not patience or not history:
+            return False
+        best = best_of([each.f1 for each in history], self.run.about.train.margin)
+        return len(history) - 1 - best >= patience
+
+    def result(self, *, stopped: bool) -> TrainResult:
+        """Return what the run has come to."""
+        return TrainResult(self.folder.path, self.folder.best, self.best(), stopped, self.run.memory_bytes())
+
+    def row(self, scores: Validated) -> Row:
+        """Name the epoch of a validation."""
+        return Row.of(scores, scores.step // self.run.lesson.steps_per_epoch)
+
+    def card(self, row: Row) -> Card:
+        """Describe the network of a validation."""
+        start = self.run.start.card if self.run.start else None
+        return card_of(
+            self.folder.path, self.run.about, self.run.split, row, start, self.run.material.pixel_sizes_mm
+        )
