@@ -73,3 +73,10 @@ def test_a_model_that_was_begun_with_keeps_the_star_until_it_is_beaten(curves: C
     assert curves.best == (0, 0.8)
     curves.add_scores(16, 0.81, 0.8, 0.8)
     assert curves.best == (16, 0.81)
+
+
+def test_a_second_learning_is_no_line_back_to_the_first_step(curves: Curves) -> None:
+    for step in (1, 2, 3, 1, 2):
+        curves.add_loss(step, step / 10)
+    assert curves.traces["loss"].x == [1, 2]
+    assert "in step 2" in curves.loss_text.text()

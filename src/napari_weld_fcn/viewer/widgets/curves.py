@@ -116,8 +116,11 @@ class Curves(QWidget):
         self.draw()
 
     def add_loss(self, step: float, loss: float) -> None:
-        """Take up the loss of a step; `draw` shows it."""
-        self.traces["loss"].add(step, loss)
+        """Take up the loss of a step; `draw` shows it. Where steps are counted anew, so is the line."""
+        trace = self.traces["loss"]
+        if trace.x and step < trace.x[-1]:
+            trace.clear()
+        trace.add(step, loss)
         self.loss_text.setText(_coloured("loss", f"loss {loss:.4f} in step {step:.0f}"))
 
     def add_scores(self, step: float, f1: float, precision: float, recall: float) -> None:
