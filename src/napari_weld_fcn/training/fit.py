@@ -166,7 +166,7 @@ def follow(
 def _taken_up(network: torch.nn.Module, settings: FitSettings, folder: Path, ranks: Ranks) -> FitState:
     """The state in the folder, or the one before the first step; the same in every process."""
     torch.manual_seed(settings.seed)
-    state = begin(_laid_out(network, ranks.fabric.device, settings), settings)
+    state = begin(_laid_out(network, ranks.fabric.device), settings)
     if (folder / STATE_FILE).exists():
         state.load(folder)
     ranks.wait_for_all()
@@ -187,8 +187,8 @@ def begin(network: torch.nn.Module, settings: FitSettings) -> FitState:
     return FitState(network, averaged, optimiser, settings)
 
 
-def _laid_out(network: torch.nn.Module, device: torch.device, settings: FitSettings) -> torch.nn.Module:
-    """Bring a network to its device; on a processor with channels last, where float32 is a third faster."""
-    if device.type == "cpu" and settings.precision == "float32":
+def _laid_out(network: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+    """Bring a network to its device; on a processor with channels last, which is faster by a third."""
+    if device.type == "cpu":
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
     return network.to(device)

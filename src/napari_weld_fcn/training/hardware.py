@@ -93,7 +93,9 @@ def _cluster(place: Place) -> ClusterEnvironment:
 
 
 def resolve_precision(precision: str, device: str) -> Precision:
-    """Return the arithmetic that a setting names; `auto` is bfloat16 where a CUDA device has it.
+    """Return the arithmetic that a setting names; `auto` is bfloat16 where the device computes in it.
+
+    A processor without instructions of its own for bfloat16 becomes slower with it.
 
     Raises
     ------
@@ -101,6 +103,12 @@ def resolve_precision(precision: str, device: str) -> Precision:
         If the machine has no such device.
     """
     if precision == "auto":
-        has_it = choose_device(device).type == "cuda" and torch.cuda.is_bf16_supported()
-        return "bfloat16" if has_it else "float32"
+        return "bfloat16" if _computes_in_bfloat16(choose_device(device).type) else "float32"
     return "bfloat16" if precision == "bfloat16" else "float32"
+
+
+def _computes_in_bfloat16(kind: str) -> bool:
+    if kind == "cuda":
+        return torch.cuda.is_bf16_supported()
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # younger than the oldest PyTorch allowed
+    return kind == "cpu" and any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16"))

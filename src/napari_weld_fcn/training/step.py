@@ -23,6 +23,7 @@ from napari_weld_fcn.training.patches import Batch
 from napari_weld_fcn.training.ranks import Ranks
 from napari_weld_fcn.training.settings import FitSettings
 from napari_weld_fcn.training.state import FitState
+from napari_weld_fcn.training.whole_blocks import WholeBlocks
 
 
 @dataclass(frozen=True)
@@ -140,8 +141,7 @@ class Stepper:
         total = torch.zeros((), device=self.ranks.fabric.device)
         for part in _parts(batch, self.state.parts):
             shown = Shown.of(part, self.ranks.fabric.device)
-            # In bfloat16 memory stays contiguous: with channels_last and dilation it gives NaN (torch 2.13).
-            with self.ranks.fabric.autocast():
+            with self.ranks.fabric.autocast(), WholeBlocks():
                 logits = self.state.network(shown.pixels)
             loss = self.objective(logits.float(), shown)
             if self.keeping is not None and part.known is not None:
@@ -153,7 +153,7 @@ class Stepper:
 
     def _forgotten(self, keeping: Keeping, known: NDArray[np.float32]) -> torch.Tensor:
         """How far the network is from what it said before: the same for every part of a batch."""
-        with self.ranks.fabric.autocast():
+        with self.ranks.fabric.autocast(), WholeBlocks():
             return keeping.loss(self.state.network, torch.from_numpy(known).to(self.ranks.fabric.device))
 
     def _over_ranks(self, loss: torch.Tensor, patches: int) -> float:
