@@ -71,7 +71,7 @@ def finish(qtbot: Any) -> Callable[[Any], None]:
     """Wait until a form's jobs have ended."""
 
     def wait(form: Any) -> None:
-        qtbot.waitUntil(lambda: form.job is None, timeout=30_000)
+        qtbot.waitUntil(lambda: form.job is None, timeout=120_000)  # others may hold the processor
 
     return wait
 

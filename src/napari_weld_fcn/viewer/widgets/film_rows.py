@@ -76,6 +76,7 @@ class FilmRows(QWidget):
         self.rows.remove(row)
         row.leave()
         self._layout.removeWidget(row)
+        row.hide()  # it is painted until Qt deletes it
         row.deleteLater()
         self._show_buttons()
         self._changed()
