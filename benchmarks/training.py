@@ -7,16 +7,17 @@ rotated, shifted, negated and made noisy as its preset says: the paper's network
 autoencoder with the recommended one. Ours is the program's own loop, `training.fit` on the crops of a run,
 without its validations. The plain one is what a user of PyTorch would write: the crops in memory, kornia's
 transforms on whole batches in two workers of a `DataLoader`, the forward pass in eager float32 and the usual
-memory layout, cross-entropy and soft Dice, AdamW. They take turns, some steps each, so that whatever else the
-machine does hits both alike; the first step of each turn starts the workers and is not counted. Told are the
-medians of all steps, the median of the turns' ratios, and the losses at first and in the end. On a machine that
-is busy otherwise, --processor-time takes one thread and the time that this process computes, which leaves out
-the plain loop's two workers. Budget: 2 x.
+memory layout, cross-entropy and soft Dice, AdamW. They take turns, some steps each, so that whatever else
+the machine does hits both alike; the first step of each turn starts the workers and is not counted. Told are
+the medians of all steps, the median of the turns' ratios, and the losses at first and in the end. On a
+machine that is busy otherwise, --processor-time takes one thread and the time that this process computes,
+which leaves out the plain loop's two workers. Budget: 2 x.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import copy
 import json
 import os
@@ -96,7 +97,7 @@ class Ours(Loop):
                 beats.append(self.clock())
                 self.losses.append(event.loss)
 
-        try:
+        with contextlib.suppress(Stopped):
             fit(
                 copy.deepcopy(self.network),
                 self.batches,
@@ -106,8 +107,6 @@ class Ours(Loop):
                 on_event=note,
                 should_stop=lambda: len(beats) == steps,
             )
-        except Stopped:
-            pass
         self.turns.append(np.diff(beats).tolist())
 
 
@@ -203,9 +202,11 @@ def dataset(folder: Path, size: int) -> Path:
     return folder
 
 
-def compare(preset: str, data: Path, run: Path, steps: int, rounds: int, clock: Clock) -> dict[str, Any]:
+def compare(
+    train: TrainSettings, data: Path, run: Path, steps: int, rounds: int, clock: Clock
+) -> dict[str, Any]:
     """Train the preset's network in both ways, in turns of `steps` steps."""
-    train = TrainSettings(preset=preset, batch=BATCH, device="cpu").chosen(from_model=False)
+    preset = train.preset
     material = material_of(data)
     about = RunSettings(
         train=train,
@@ -248,6 +249,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, help="turns of each")
     parser.add_argument("--once", action="store_true", help="one turn of each")
     parser.add_argument("--preset", choices=list(PRESETS), action="append", help="instead of both")
+    parser.add_argument(
+        "--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of ours"
+    )
     parser.add_argument("--processor-time", action="store_true", help="on a machine that is busy otherwise")
     asked = parser.parse_args()
     if asked.processor_time:
@@ -260,7 +264,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = dataset(Path(folder) / "data", size)
         for preset in asked.preset or ["paper", "recommended"]:
-            result = compare(preset, data, Path(folder) / preset, steps, rounds, clock)
+            train = TrainSettings(preset=preset, precision=asked.precision, batch=BATCH, device="cpu")
+            result = compare(
+                train.chosen(from_model=False), data, Path(folder) / preset, steps, rounds, clock
+            )
             found["presets"].append(result)
             _print(result)
     found |= {"clock": clock.__name__, "load": os.getloadavg()[0]}

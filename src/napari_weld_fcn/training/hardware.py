@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -109,6 +109,7 @@ def resolve_precision(precision: str, device: str) -> Precision:
 
 def _computes_in_bfloat16(kind: str) -> bool:
     if kind == "cuda":
-        return torch.cuda.is_bf16_supported()
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # younger than the oldest PyTorch allowed
+        return bool(torch.cuda.is_bf16_supported())
+    # Younger than the oldest PyTorch that is allowed.
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return kind == "cpu" and any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16"))

@@ -22,7 +22,7 @@ BLOCK = 16
 
 
 class WholeBlocks(TorchFunctionMode):
-    """While it is entered, dilated convolutions under autocast on a processor get whole blocks of channels."""
+    """While it is entered, dilated convolutions under autocast on a processor get whole blocks."""
 
     def __torch_function__(
         self,
