@@ -153,7 +153,7 @@ class TrainSettings(Optimisation):
         advanced=True,
     )
     precision: Literal["auto", "float32", "bfloat16"] = setting(
-        "auto", "Arithmetic; auto is bfloat16 on a CUDA device that has it, else float32", advanced=True
+        "auto", "Arithmetic; auto is bfloat16 where the device computes in it, else float32", advanced=True
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "Where the network is trained")
     devices: int = setting(
