@@ -64,7 +64,7 @@ build: $(VENV)/.installed-test
 
 docs: $(VENV)/.installed-app
 	$(PIP_INSTALL) --editable ".[docs]"
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf build dist site weld-fcn-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -12,6 +12,7 @@ time, as its users would do it: random crops, flips, cross-entropy and Dice, Ada
 from __future__ import annotations
 
 import argparse
+import contextlib
 import tempfile
 import time
 from dataclasses import dataclass
@@ -79,6 +80,11 @@ def tuned(real: Path, run: Path, settings: TrainSettings, start_from: str = "def
 
 def peer(real: Path, minutes: float, seed: int) -> float:
     """Train the U-Net on the strip; its F1 beside the strip at a threshold of one half."""
+    with contextlib.suppress(RuntimeError):  # declared already where torchvision suits this PyTorch
+        for name in ("nms", "qnms"):  # or its import fails; the U-Net uses neither
+            torch.library.define(
+                f"torchvision::{name}", "(Tensor boxes, Tensor scores, float limit) -> Tensor"
+            )
     import segmentation_models_pytorch as smp
 
     torch.manual_seed(seed)

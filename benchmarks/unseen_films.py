@@ -6,9 +6,9 @@
 Films are simulated as `weld-fcn simulate` does it. The last two judge; the others train, and of these one
 chooses checkpoint and threshold. Both presets are trained at the same time, each with half of the processor,
 so that other work on the machine slows both alike. Windows are smaller than the paper's crops: whole films
-have no lack of them, and in the same time a network takes four times the steps. The top-hat has the threshold that is best on the very
-films that it is judged on, and the shipped model, which saw none of them, stands beside them. With
-`--folder` the runs are kept there, and finished ones are not trained again.
+have no lack of them, and in the same time a network takes four times the steps. The top-hat has the threshold
+that is best on the very films that it is judged on, and the shipped model, which saw none of them, stands
+beside them. With `--folder` the runs are kept there, and finished ones are not trained again.
 """
 
 from __future__ import annotations

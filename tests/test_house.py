@@ -20,7 +20,6 @@ import napari_weld_fcn
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "napari_weld_fcn"
-PAGES = sorted((ROOT / "docs").glob("*.md"))
 MODEL_BYTES = 5_000_000
 WHEEL_BYTES = 7_000_000
 TEXT_SUFFIXES = {
@@ -50,12 +49,6 @@ def in_project(names: list[str]) -> list[Path]:
     roots = [ROOT / name for name in names]
     files = [file for root in roots for file in (root.rglob("*") if root.is_dir() else [root])]
     return [file for file in files if file.is_file() and file.suffix in TEXT_SUFFIXES]
-
-
-def python_examples(markdown: Path) -> list[str]:
-    return re.findall(
-        r"^```python\n(.*?)^```", markdown.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-    )
 
 
 # What is imported when
@@ -155,35 +148,6 @@ def test_the_readme_opens_with_two_commands_that_exist() -> None:
     assert commands == ["make demo", "make test"]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert re.search(r"^demo:", makefile, re.MULTILINE) and re.search(r"^test:", makefile, re.MULTILINE)
-
-
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in PAGES)])
-def test_every_picture_and_page_that_is_linked_is_there(page: str) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    linked = re.findall(r"\]\((?!https:)([^)#]+)(?:#[^)]*)?\)", text)
-    assert [target for target in linked if not (ROOT / page).parent.joinpath(target).exists()] == []
-
-
-def test_the_readme_example_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    examples = python_examples(ROOT / "README.md")
-    assert examples
-    for example in examples:
-        exec(compile(example, "README.md", "exec"), {"__name__": "__main__"})
-
-
-def test_commands_in_the_readme_are_commands() -> None:
-    named = {
-        name
-        for page in [ROOT / "README.md", *PAGES]
-        for name in re.findall(r"^weld-fcn (\w+)", page.read_text(), re.MULTILINE)
-    }
-    for name in sorted(named):
-        subprocess.run(
-            [sys.executable, "-c", "from napari_weld_fcn.cli import main; main()", name, "--help"],
-            capture_output=True,
-            check=True,
-        )
 
 
 # Words

@@ -105,8 +105,9 @@ def test_heatmap_scores_as_the_model_that_made_it(model, grain):
     assert oversampling(pixels) == (2 if grain else 1)
     predicted = predict(pixels, model)
     kept = []
-    expected = evaluate(model, [(pixels, truth)], on_marks=lambda case, labels: kept.append(labels))
-    np.testing.assert_array_equal(kept[0], predicted.labels)
+    expected = evaluate(model, [(pixels, truth)], on_marks=kept.append)
+    np.testing.assert_array_equal(kept[0].labels, predicted.labels)
+    np.testing.assert_array_equal(kept[0].probability, predicted.probability)
     marks = source(predicted.probability, truth, "film 1", threshold=0.3, min_size_px=2.0)
     found = compare([marks])
     for name in ("pooled", "flaws", "films", "best_f1", "at_false_calls", "threshold"):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,3 +111,27 @@ def test_benchmark_of_simulation_prints_megapixels_a_second(run: Run) -> None:
 def test_benchmark_of_clean_films_prints_what_is_called_before_and_after(run: Run) -> None:
     out = run("benchmarks/clean_films.py", "--textures", "weave", "--films", 1, "--epochs", 1)
     assert out.count("false calls a film") == 8
+
+
+def test_pictures_keep_the_colours_of_a_small_heatmap_over_much_grey() -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "driven_viewer.py"))
+    grain = np.random.default_rng(0).integers(0, 256, (300, 400), np.uint8)
+    picture = np.repeat(grain[..., None], 3, axis=-1)
+    colours = np.array([[0, 200, 255], [255, 160, 0], [255, 30, 30]], np.uint8)
+    picture[10:13, 20:32] = colours[:, None]
+    kept = np.asarray(script["few_colours"](picture).convert("RGB")).astype(int)
+    assert np.abs(kept[10:13, 20:32] - colours[:, None]).max() <= 24
+    assert np.abs(kept[20:] - picture[20:]).max() <= 8
+
+
+@pytest.mark.slow
+def test_screenshots_are_taken_of_real_forms(tmp_path: Path) -> None:
+    """In a process of its own: it opens viewers, and lives in a folder of its own."""
+    command = [sys.executable, ROOT / "scripts" / "screenshots.py", "--only", "crop", "--output", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"crop\.png: \d+ kB\n", done.stdout)
+    with Image.open(tmp_path / "crop.png") as picture:
+        seen = np.asarray(picture.convert("RGB"))
+    assert seen.shape == (860, 1320, 3)
+    blue = (seen[..., 2] > 200) & (seen[..., 0] < 120)  # the windows over the film
+    assert np.count_nonzero(blue[100:800, 340:940]) > 1000

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_weld_fcn.dataset.augmentation import augment
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
@@ -17,6 +18,7 @@ from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.viewer.augmenting import preview, thumbnail, tiled
 from napari_weld_fcn.viewer.crops import pairs_of, show_pairs
 from napari_weld_fcn.viewer.widgets import augment as form_module
+from napari_weld_fcn.viewer.widgets.augment import Gallery
 from napari_weld_fcn.viewer.widgets.augment_inputs import EACH, IN_ALL, NO_CROPS
 
 
@@ -265,3 +267,27 @@ def test_number_counts_for_each_crop_at_first(augmenting, settled) -> None:
     assert augmenting.inputs.how.value == EACH
     assert augmenting.inputs.numbers() == {"variants": VARIANTS, "total": None}
     settled(augmenting)
+
+
+def test_gallery_is_as_high_with_a_scroll_bar_as_without(qtbot) -> None:
+    """Else a form is too long with the one and short enough with the other, and Qt lays it out for ever."""
+    gallery, other, content, area = Gallery(), QWidget(), QWidget(), QScrollArea()
+    other.setFixedHeight(200)
+    layout = QVBoxLayout(content)
+    for part in (other, gallery):
+        layout.addWidget(part)
+    area.setWidgetResizable(True)
+    area.setWidget(content)
+    qtbot.addWidget(area)
+    area.resize(400, 300)
+    area.show()
+    gallery.show_picture(np.zeros((300, 400, 3), np.uint8))
+    qtbot.wait(50)
+    needed = content.sizeHint().height()
+    seen = set()
+    for height in range(needed - 40, needed + 40, 2):
+        area.resize(400, height)
+        qtbot.wait(5)
+        seen.add((area.verticalScrollBar().isVisible(), gallery.height()))
+    assert {shown for shown, _ in seen} == {True, False}
+    assert len({height for _, height in seen}) == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.radiograph.simulation.series import write_series
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
+from napari_weld_fcn.viewer.layers import MARK
 from napari_weld_fcn.viewer.widgets.evaluate import EvaluateWidget
 from napari_weld_fcn.viewer.widgets.evaluate_inputs import HEATMAPS, INDICATIONS, NO_FILM, NO_MODEL
 
@@ -295,3 +298,68 @@ def test_form_remembers_its_fields_and_offers_what_the_marks_need(viewer, evalua
     assert not evaluating.inputs.form.widgets["threshold"].enabled
     assert not evaluating.inputs.model.enabled
     assert evaluating.inputs.films.isColumnHidden(2) and not evaluating.inputs.films.isColumnHidden(3)
+
+
+def grid(viewer: Any) -> list[Any]:
+    return [layer for layer in viewer.layers if layer.metadata.get(MARK, {}).get("output") == "comparison"]
+
+
+def test_comparison_is_a_grid_of_layers_below_the_films(viewer, evaluating, press, welds) -> None:
+    placed = {"scale": (0.05, 0.05), "units": ("mm", "mm")}
+    films = [add(viewer, weld, name, **placed)[0] for name, weld in zip("ab", welds, strict=False)]
+    press()
+    evaluating.panel.compare.click()
+    panels = grid(viewer)
+    columns = len(panels) // 3
+    assert columns >= 2 and len(panels) == 3 * columns
+    rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
+    assert [{layer.name.split(",")[0] for layer in row} for row in rows] == [
+        {"input"},
+        {"heatmap"},
+        {"truth"},
+    ]
+    lowest = max(film.extent.world[1, -2] for film in films)
+    assert all(layer.extent.world[0, -2] > lowest and layer.units == films[0].units for layer in panels)
+    for top, middle, bottom in zip(*rows, strict=True):
+        assert top.data.shape == middle.data.shape == bottom.data.shape
+        film, row, column = re.match(r"input, (\w) .* (\d+),(\d+)$", top.name).groups()
+        window = np.s_[int(row) : int(row) + top.data.shape[0], int(column) : int(column) + top.data.shape[1]]
+        np.testing.assert_array_equal(top.data, viewer.layers[film].data[window])
+        np.testing.assert_array_equal(bottom.data > 0, viewer.layers[f"{film} truth"].data[window] > 0)
+        assert middle.data.dtype == np.float32 and 0 <= middle.data.min() <= middle.data.max() <= 1
+    lefts = [layer.extent.world[:, -1] for layer in rows[0]]
+    assert all(one[1] < other[0] for one, other in itertools.pairwise(lefts))
+
+
+def test_comparison_is_brought_up_to_date_in_place(viewer, evaluating, press, welds) -> None:
+    for name, weld in zip("ab", welds, strict=False):
+        add(viewer, weld, name)
+    press()
+    evaluating.panel.compare.click()
+    before = grid(viewer)
+    evaluating.panel.compare.click()
+    assert grid(viewer) == before
+    evaluating.inputs.films.tick(viewer.layers["b"], False)
+    press()
+    evaluating.panel.compare.click()
+    after = grid(viewer)
+    assert len(after) < len(before) and set(after) <= set(before)
+    assert all(", a " in layer.name for layer in after)
+
+
+def test_comparison_of_labels_shows_marks_and_no_heatmap(viewer, evaluating, press, welds) -> None:
+    _, truth = add(viewer, welds[0], "weld")
+    evaluating.inputs.scored.value = INDICATIONS
+    evaluating.inputs.films.choose(viewer.layers["weld"], "Marks", truth)
+    press()
+    evaluating.panel.compare.click()
+    assert {layer.name.split(",")[0] for layer in grid(viewer)} == {"input", "marks", "truth"}
+
+
+def test_nothing_to_compare_is_told(viewer, evaluating, press, film, messages) -> None:
+    viewer.add_image(film, name="weld")
+    viewer.add_labels(np.zeros(film.shape, np.uint8), name="weld truth")
+    evaluating.inputs.form.widgets["threshold"].value = 0.99
+    press()
+    evaluating.panel.compare.click()
+    assert "nothing to compare" in messages[-1] and not grid(viewer)

@@ -215,7 +215,7 @@ def evaluate(
     should_stop
         Asked before each tile, each layer and each threshold.
     on_marks
-        Is handed each `Case` with its indications, ``(rows, columns)`` integers, as they are scored.
+        Is handed each film or crop with its indications, as a `MarkedFilm`, as it is scored.
 
     Returns
     -------

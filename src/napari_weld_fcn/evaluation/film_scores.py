@@ -32,12 +32,34 @@ from napari_weld_fcn.prediction.indications import label, lengths, measure
 TOLERANCES = (1, 2)
 
 
-#: Is handed a case and its indications, ``(rows, columns)`` integers.
-OnMarks = Callable[[Case, NDArray[Any]], None]
+@dataclass(frozen=True)
+class MarkedFilm:
+    """One film or crop as it was scored, before its pixels are let go.
+
+    Attributes
+    ----------
+    case
+        The film and its truth.
+    labels
+        ``(rows, columns)`` integers, its indications.
+    probability
+        ``(rows, columns)`` float32 in [0, 1]; 1 on indications that came without probabilities.
+    matches
+        Flaws beside indications.
+    """
+
+    case: Case
+    labels: NDArray[Any]
+    probability: NDArray[np.float32]
+    matches: FlawMatches
 
 
-def keep_nothing(case: Case, labels: NDArray[Any]) -> None:
-    """Let the indications go: the default `on_marks`."""
+#: Is handed each film or crop as it is scored.
+OnMarks = Callable[[MarkedFilm], None]
+
+
+def keep_nothing(marked: MarkedFilm) -> None:
+    """Let it go: the default `on_marks`."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +223,7 @@ def score_film(
     should_stop
         Asked before each threshold that is tried.
     on_marks
-        Is handed the case and its indications.
+        Is handed the film with its indications.
 
     Raises
     ------
@@ -221,8 +243,8 @@ def score_film(
         should_stop=should_stop,
     )
     labels = label(probability, threshold, min_size_px)
-    on_marks(case, labels)
     matches = match_flaws(labels, case.instances, min_iou, min_size_px)
+    on_marks(MarkedFilm(case, labels, probability, matches))
     above = threshold_counts(probability, case.instances)
     return _scores(case, labels, matches, threshold, min_size_px, above, objects, pixel_size_mm)
 
@@ -257,9 +279,10 @@ def score_labels(
     if case.ignored is not None:
         labels = np.where(case.ignored, labels.dtype.type(0), labels)
     labels = _large(labels, min_size_px)
-    on_marks(case, labels)
+    probability = (labels != 0).astype(np.float32)
     matches = match_flaws(labels, case.instances, min_iou, min_size_px)
-    above = threshold_counts((labels != 0).astype(np.float32), case.instances)
+    on_marks(MarkedFilm(case, labels, probability, matches))
+    above = threshold_counts(probability, case.instances)
     found, false_calls = np.array([[matches.found], [matches.false_calls]], np.int64)
     objects = ObjectCounts((0.0,), found, false_calls, int(matches.flaws.size))
     return _scores(case, labels, matches, 0.0, min_size_px, above, objects, pixel_size_mm)

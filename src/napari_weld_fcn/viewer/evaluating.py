@@ -57,11 +57,14 @@ class Evaluated:
         The agreement on each entry, of its shape; None where nothing of it could be scored.
     places
         Entry and plane of each image, by name.
+    examples
+        Crops around what was missed, called in vain and found, film by film.
     """
 
     evaluation: Any
     pictures: list[np.ndarray | None]
     places: dict[str, tuple[int, int]]
+    examples: list[Any]
 
 
 @dataclass(frozen=True)
@@ -149,11 +152,11 @@ def evaluate_all(
     sources = [pictures.noted(source) for entry in entries for source in entry.sources]
     run: Callable[..., Any] = compare if model is None else partial(evaluate, model)
     found = run(sources, settings, on_event=on_event, should_stop=should_stop, on_marks=pictures.add)
-    return Evaluated(found, pictures.made, pictures.places)
+    return Evaluated(found, pictures.made, pictures.places, pictures.examples)
 
 
 class _Pictures:
-    """The agreement on each entry, drawn film by film."""
+    """The agreement on each entry, drawn film by film, and crops worth a look."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self._entries = entries
@@ -164,6 +167,7 @@ class _Pictures:
         }
         self.made: list[np.ndarray | None] = [None] * len(entries)
         self.places: dict[str, tuple[int, int]] = {}
+        self.examples: list[Any] = []
 
     def noted(self, source: Source) -> Source:
         """The same source, whose name is known once it has been read."""
@@ -177,14 +181,17 @@ class _Pictures:
 
         return Source(source.name, read)
 
-    def add(self, case: Case, labels: np.ndarray) -> None:
-        """Draw one film."""
-        index, plane = self.places[case.radiograph.name]
+    def add(self, marked: Any) -> None:
+        """Draw one film, a `MarkedFilm`."""
+        from napari_weld_fcn.evaluation.examples import examples
+
+        self.examples += examples(marked)
+        index, plane = self.places[marked.case.radiograph.name]
         shape = self._entries[index].shape
         made = self.made[index]
         if made is None:
             made = self.made[index] = np.zeros(shape, np.uint8)
-        picture = agreement(labels, case.instances)
+        picture = agreement(marked.labels, marked.case.instances)
         rows, columns = picture.shape
         (made if len(shape) == 2 else made[plane])[:rows, :columns] = picture
 

@@ -14,7 +14,7 @@ from napari import Viewer
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QImage, QPixmap, QResizeEvent
-from qtpy.QtWidgets import QLabel, QSizePolicy
+from qtpy.QtWidgets import QLabel, QScrollArea, QSizePolicy
 
 from napari_weld_fcn.dataset.variants import counts, summary
 from napari_weld_fcn.errors import SettingsError
@@ -160,7 +160,11 @@ class AugmentWidget(JobWidget):
 
 
 class Gallery(QLabel):
-    """A picture as wide as the form."""
+    """A picture as wide as the form is beside its scroll bar, whether that is shown or not.
+
+    If it grew when the scroll bar goes, the form would be too long again and the scroll bar would come back,
+    without end.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -189,6 +193,17 @@ class Gallery(QLabel):
             self.setFixedHeight(0)
             return
         smooth = Qt.TransformationMode.SmoothTransformation
-        scaled = self._picture.scaledToWidth(max(self.width(), 1), smooth)
+        scaled = self._picture.scaledToWidth(max(self._room(), 1), smooth)
         self.setFixedHeight(scaled.height())
         self.setPixmap(scaled)
+
+    def _room(self) -> int:
+        """Pixels across that are there with a scroll bar and without."""
+        area = self.parent()
+        while area is not None and not isinstance(area, QScrollArea):
+            area = area.parent()
+        if area is None:
+            return int(self.width())
+        margins = area.widget().width() - self.width()
+        bar = area.verticalScrollBar().sizeHint().width()
+        return int(area.maximumViewportSize().width() - bar - margins)

@@ -27,7 +27,13 @@ HEIGHT = 150
 AXIS_WIDTH = 44
 
 #: Colours of Okabe and Ito, which all eyes tell apart, on dark and on light.
-COLOURS = {"loss": "#999999", "F1": "#56b4e9", "precision": "#e69f00", "recall": "#009e73"}
+COLOURS = {
+    "loss": "#999999",
+    "loss before": "#5c5c5c",
+    "F1": "#56b4e9",
+    "precision": "#e69f00",
+    "recall": "#009e73",
+}
 SCORES = ("F1", "precision", "recall")
 
 
@@ -116,10 +122,11 @@ class Curves(QWidget):
         self.draw()
 
     def add_loss(self, step: float, loss: float) -> None:
-        """Take up the loss of a step; `draw` shows it. Where steps are counted anew, so is the line."""
+        """Take up the loss of a step; `draw` shows it. Where steps are counted anew, a new line begins."""
         trace = self.traces["loss"]
         if trace.x and step < trace.x[-1]:
-            trace.clear()
+            self.traces["loss before"], trace = trace, Trace()
+            self.traces["loss"] = trace
         trace.add(step, loss)
         self.loss_text.setText(_coloured("loss", f"loss {loss:.4f} in step {step:.0f}"))
 

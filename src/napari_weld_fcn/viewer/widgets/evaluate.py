@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_weld_fcn.evaluation.agreement import FALSE, HIT, MISSED
 from napari_weld_fcn.events import OnEvent, ShouldStop
+from napari_weld_fcn.viewer.comparing import show_comparison
 from napari_weld_fcn.viewer.evaluating import Evaluated, entry_of, evaluate_all
 from napari_weld_fcn.viewer.layers import AGREEMENT_COLORS, show_agreement
 from napari_weld_fcn.viewer.preferences import preferences
@@ -28,6 +29,8 @@ LEGEND = " &nbsp; ".join(
     f"<span style='color: {AGREEMENT_COLORS[value]}'>■</span> {word}"
     for value, word in ((HIT, "hit"), (FALSE, "marked in vain"), (MISSED, "missed"))
 )
+
+NOTHING_TO_COMPARE = "There is nothing to compare: the films have neither flaws nor indications, or are gone."
 
 
 class EvaluateWidget(JobWidget):
@@ -49,7 +52,7 @@ class EvaluateWidget(JobWidget):
         self.evaluated: Evaluated | None = None
         self._films: list[Image] = []
         self.inputs = EvaluateInputs(napari_viewer, preferences())
-        self.panel = EvaluationPanel(self.look_at, self.ask_and_save)
+        self.panel = EvaluationPanel(self.look_at, self.compare, self.ask_and_save)
         self.lay_out(self.inputs, self.jobs, self.panel)
 
     def reset_choices(self, _: Any = None) -> None:
@@ -71,6 +74,21 @@ class EvaluateWidget(JobWidget):
         if film in self.viewer.layers:
             place = (flaw.row, flaw.column) if film.ndim == 2 else (plane, flaw.row, flaw.column)
             look_at(self.viewer, film, place, flaw.length_px)
+
+    def compare(self) -> None:
+        """Lay crops of the scored films side by side, as a grid of layers that the camera looks at."""
+        if self.evaluated is None:
+            return
+        present = [film for film in self._films if film in self.viewer.layers]
+        if not (present and self.evaluated.examples):
+            self.refuse(NOTHING_TO_COMPARE)
+            return
+        from napari_weld_fcn.evaluation.examples import side_by_side
+
+        marks = "heatmap" if self.evaluated.evaluation.has_curves else "marks"
+        figure = side_by_side(self.evaluated.examples, marks=marks)
+        grid = show_comparison(self.viewer, present[0], figure, preferences().colormap)
+        self.viewer.fit_to_view(layers=grid)
 
     def ask_and_save(self) -> None:
         """Ask for a folder and save the tables and curves there."""

@@ -21,11 +21,15 @@ class EvaluationPanel(QWidget):
     ----------
     look_at
         Called with a flaw's row when it is picked.
+    compare
+        Called when crops are to be laid side by side.
     save
         Called when the files are asked for.
     """
 
-    def __init__(self, look_at: Callable[[int], object], save: Callable[[], object]) -> None:
+    def __init__(
+        self, look_at: Callable[[int], object], compare: Callable[[], object], save: Callable[[], object]
+    ) -> None:
         super().__init__()
         self.summary = QLabel()
         self.summary.setWordWrap(True)
@@ -48,18 +52,24 @@ class EvaluationPanel(QWidget):
         ):
             self.tabs.addTab(table, title)
         self.tabs.setMinimumHeight(HEIGHT)
+        self.compare = QPushButton("Comparison")
+        self.compare.setToolTip(
+            "Crops around what was missed, marked in vain and found, as a grid of layers below the films: "
+            "input, heatmap, truth"
+        )
+        self.compare.clicked.connect(lambda: compare())
         self.save = QPushButton("Save tables and curves...")
         self.save.setToolTip("The files that `weld-fcn evaluate` writes")
         self.save.clicked.connect(lambda: save())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for part in (self.summary, self.legend, self.notes, self.tabs, self.save):
+        for part in (self.summary, self.legend, self.notes, self.tabs, self.compare, self.save):
             layout.addWidget(part)
         self.show_nothing()
 
     def show_nothing(self) -> None:
         """There is no evaluation."""
-        for part in (self.summary, self.legend, self.notes, self.tabs, self.save):
+        for part in (self.summary, self.legend, self.notes, self.tabs, self.compare, self.save):
             part.setVisible(False)
 
     def show_evaluation(self, evaluation: Any, legend: str) -> None:
@@ -72,7 +82,7 @@ class EvaluationPanel(QWidget):
         self.flaws.show_rows(score_rows.flaw_rows(evaluation.flaws))
         self._show_notes(evaluation)
         self._show_curves(evaluation)
-        for part in (self.summary, self.legend, self.tabs, self.save):
+        for part in (self.summary, self.legend, self.tabs, self.compare, self.save):
             part.setVisible(True)
 
     def _show_notes(self, evaluation: Any) -> None:
