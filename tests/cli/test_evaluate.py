@@ -130,3 +130,19 @@ def test_what_is_neither_series_nor_dataset_is_exit_code_2(weld_fcn, tiny, tmp_p
     result = weld_fcn("evaluate", tiny, tmp_path / place)
     assert result.exit_code == 2
     assert str(tmp_path) in result.stderr and "Traceback" not in result.stderr
+
+
+def test_the_folder_of_the_films_is_no_output(weld_fcn, tiny, series):
+    before = {path.name: path.read_bytes() for path in series.iterdir()}
+    result = weld_fcn("evaluate", tiny, series, "--output", series)
+    assert result.exit_code == 2 and "holds the films" in result.stderr
+    assert {path.name: path.read_bytes() for path in series.iterdir()} == before
+
+
+def test_where_there_is_no_flaw_nothing_is_said_of_flaws_found(weld_fcn, tiny, tmp_path):
+    with SeriesWriter(tmp_path / "gdx") as writer:
+        for seed in range(2):
+            pixels, instances = film(seed)
+            writer.add(np.full_like(pixels, 140), np.zeros_like(instances), pixel_size_mm=0.05)
+    result = weld_fcn("evaluate", tiny, tmp_path / "gdx" / "Welds" / "W0001")
+    assert result.exit_code == 0 and "flaws found" not in result.stdout and "Best F1" not in result.stdout

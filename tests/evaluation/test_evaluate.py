@@ -310,3 +310,29 @@ def test_an_interval_of_two_films_is_that_of_their_three_resamples(model):
     films = films_of(model, 0, 6).films
     low, high = intervals(films, 2000, 0.95)["f1"]
     assert (low, high) == pytest.approx((films[1].pixels.f1, films[0].pixels.f1))
+
+
+def test_films_without_flaw_and_mark_do_not_count_as_perfect_in_an_interval(model):
+    flawed, clean = film([PORE, LONG]), film([])
+    pairs = [(Radiograph(flawed[0], name="flawed"), np.roll(flawed[1], 6, axis=1))]
+    pairs += [(Radiograph(clean[0], name=f"clean {number}"), clean[1]) for number in range(3)]
+    found = evaluate(model, pairs)
+    assert found.pixels.f1 < 1
+    assert all(high < 1 for name, (_, high) in found.intervals.items() if name in ("f1", "iou", "recall"))
+    assert intervals(found.films[1:], 300, 0.9).keys() == {"false_calls_per_film"}
+
+
+@pytest.mark.parametrize("values", [(0, 0.5, 1), (0, -1), (0, np.nan)])
+def test_a_mask_that_holds_no_flaw_numbers_is_refused(model, values):
+    pixels, instances = film([PORE])
+    mask = np.resize(np.array(values, np.float32), instances.shape)
+    with pytest.raises(RadiographError, match="whole numbers from 0 on"):
+        evaluate(model, [(pixels, mask)])
+    whole = evaluate(model, [(pixels, instances.astype(np.float32))])
+    assert whole.as_dict()["flaws"] == evaluate(model, [(pixels, instances)]).as_dict()["flaws"]
+
+
+def test_what_is_no_pair_is_refused(model):
+    pixels, instances = film([PORE])
+    with pytest.raises(DatasetError, match="one by one"):
+        evaluate(model, (pixels, instances))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from sklearn.metrics import f1_score, jaccard_score, precision_score, recall_score
 
 from napari_weld_fcn.evaluation.scores import (
     PixelScores,
@@ -46,6 +47,18 @@ def test_scores_are_those_of_the_definition(masks):
         assert scores.recall == both / truth.sum()
         assert scores.iou == pytest.approx(both / either)
         assert scores.f1 == pytest.approx(2 * both / (prediction.sum() + truth.sum()))
+
+
+@given(two_masks)
+def test_scores_are_those_of_scikit_learn(masks):
+    prediction, truth = (mask.ravel() for mask in masks)
+    scores = pixel_scores(*masks)
+    if truth.any() or prediction.any():  # both empty is 1 here and undefined there
+        asked = {"y_true": truth, "y_pred": prediction, "zero_division": 0}
+        assert scores.precision == pytest.approx(precision_score(**asked))
+        assert scores.recall == pytest.approx(recall_score(**asked))
+        assert scores.f1 == pytest.approx(f1_score(**asked))
+        assert scores.iou == pytest.approx(jaccard_score(**asked))
 
 
 @pytest.mark.parametrize(("marked", "flaw", "expected"), [(0, 0, 1.0), (1, 0, 0.0), (0, 1, 0.0)])

@@ -363,3 +363,28 @@ def test_nothing_to_compare_is_told(viewer, evaluating, press, film, messages) -
     press()
     evaluating.panel.compare.click()
     assert "nothing to compare" in messages[-1] and not grid(viewer)
+
+
+def test_comparison_lies_below_the_films_whatever_empty_layers_there_are(
+    viewer, evaluating, press, welds
+) -> None:
+    film_layer, _ = add(viewer, welds[0], "weld")
+    press()
+    viewer.add_shapes()
+    viewer.layers.move(len(viewer.layers) - 1, 0)
+    evaluating.panel.compare.click()
+    panels = grid(viewer)
+    bottom = film_layer.extent.world[1, -2]
+    assert panels and all(np.isfinite(layer.translate).all() for layer in panels)
+    assert all(layer.extent.world[0, -2] > bottom for layer in panels)
+
+
+def test_what_was_found_waits_while_a_job_runs(viewer, evaluating, press, finish, welds) -> None:
+    add(viewer, welds[0], "weld")
+    press()
+    evaluating.run()
+    assert not evaluating.panel.compare.isEnabled() and not evaluating.panel.save.isEnabled()
+    evaluating.compare()
+    assert evaluating.job is not None and not grid(viewer)
+    finish(evaluating)
+    assert evaluating.panel.compare.isEnabled() and evaluating.panel.save.isEnabled()

@@ -30,6 +30,8 @@ def run_evaluate(
     loaded = Model.load(model)
     films = _films(terminal, truth)
     if output is not None:
+        if output.exists() and truth.is_dir() and output.samefile(truth):
+            raise SettingsError(f"{output}: holds the films that are scored; give another folder.")
         make_folder(output)
     with terminal.progress("evaluate", 1) as progress:
         found = evaluate(loaded, films, settings, on_event=progress.film("evaluate"))
@@ -88,6 +90,15 @@ def _calls(row: dict[str, Any], found: int) -> tuple[str, str]:
     return f"{found} of {row['flaws']}", str(row["false_calls"])
 
 
+def _at_false_calls(point: dict[str, Any]) -> str:
+    calls = "call" if point["asked"] == 1 else "calls"
+    kept = "" if point["kept"] else " (no threshold keeps to it)"
+    return (
+        f"For {point['asked']:g} false {calls} a film{kept}: threshold {point['threshold']:g}, "
+        f"{point['found']:.1%} of flaws found, {point['false_calls_per_film']:.2g} false calls a film."
+    )
+
+
 def _sentences(found: Evaluation, values: dict[str, Any]) -> list[str]:
     flaws, best, point = values["flaws"], values["best_f1"], values["at_false_calls"]
     bounds = values["pooled"]["intervals"].get("f1")
@@ -102,17 +113,17 @@ def _sentences(found: Evaluation, values: dict[str, Any]) -> list[str]:
         f"False calls: {', '.join(rates)}; {flaws['merged']} indications merge flaws, "
         f"{flaws['split']} flaws are split.",
         f"Films without flaws: {flaws['clean_films']}, of which {flaws['clean_films_called']} were called.",
-        f"Best F1 on these films: {best['f1']:.3f} at threshold {best['threshold']:g}.",
     ]
-    kept = "" if point["kept"] else " (no threshold keeps to it)"
-    lines.append(
-        f"For {point['asked']:g} false calls a film{kept}: threshold {point['threshold']:g}, "
-        f"{point['found']:.1%} of flaws found, {point['false_calls_per_film']:.2g} false calls a film."
-    )
+    if flaws["flaws"]:
+        lines += [
+            f"Best F1 on these films, without a minimum size: {best['f1']:.3f} at threshold "
+            f"{best['threshold']:g}.",
+            _at_false_calls(point),
+        ]
     error = flaws["length_error"]
     if error["flaws"]:
         lines.append(
-            f"Lengths of found flaws are {error['mean_px']:+.1f} pixels off on average, "
+            f"Lengths of found flaws are off by {error['mean_px']:+.1f} pixels on average, "
             f"{error['median_absolute_px']:.1f} in the median."
         )
     return lines

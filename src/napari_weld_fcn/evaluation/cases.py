@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.store import Dataset
-from napari_weld_fcn.errors import RadiographError
+from napari_weld_fcn.errors import DatasetError, RadiographError
 from napari_weld_fcn.evaluation.flaw_classes import FlawClass, classes_of, read_classes
 from napari_weld_fcn.prediction.indications import label
 from napari_weld_fcn.radiograph.gdxray import GDXrayFilm, GDXraySeries
@@ -138,6 +138,8 @@ def _name(film: Film, position: int) -> str:
         return film.name
     if isinstance(film, Source):
         return film.name
+    if not isinstance(film, SimulatedFilm) and not (isinstance(film, tuple) and len(film) == 2):
+        raise DatasetError("Give films one by one, each as a pair of its pixels and its mask.")
     radiograph = film.radiograph if isinstance(film, SimulatedFilm) else film[0]
     return radiograph.name if isinstance(radiograph, Radiograph) else f"film {position + 1}"
 
@@ -159,7 +161,17 @@ def _of(film: Film, position: int) -> Case | None:
     radiograph, mask = film
     if not isinstance(radiograph, Radiograph):
         radiograph = Radiograph(radiograph, name=_name(film, position))
-    return Case(radiograph, numbered(np.asarray(mask)))
+    return Case(radiograph, numbered(_checked(np.asarray(mask), radiograph.name)))
+
+
+def _checked(mask: NDArray[Any], name: str) -> NDArray[Any]:
+    """Return a mask as it is if it holds flaw numbers, from 0 on."""
+    whole = mask.dtype.kind in "bu" or (
+        mask.dtype.kind in "if" and bool(np.all((mask >= 0) & (mask == np.floor(mask))))
+    )
+    if not whole:
+        raise RadiographError(f"{name}: its mask has other values than whole numbers from 0 on.")
+    return mask if mask.dtype.kind in "bui" else mask.astype(np.int64)
 
 
 def _of_pair(pair: Pair) -> Case | None:

@@ -49,7 +49,8 @@ def intervals(
     -------
     dict
         Lower and upper bound by name: pixel ``precision``, ``recall``, ``f1``, ``iou``, the share of flaws
-        ``found`` (over the resamples that have a flaw), and ``false_calls_per_film``.
+        ``found``, and ``false_calls_per_film``. Each over the resamples in which it says something: films
+        without flaw and mark would count as perfect. What says something in none is not there.
     """
     if len(films) < 2 or not resamples:
         return {}
@@ -82,6 +83,7 @@ def _resampled(counts: np.ndarray, resamples: int, seed: int) -> Iterator[np.nda
 def _figures(sums: list[int], films: int) -> dict[str, float]:
     tp, fp, fn, found, flaws, false_calls = sums
     scores = PixelScores(tp=tp, fp=fp, fn=fn, found=tp)
-    figures = {name: float(getattr(scores, name)) for name in ("precision", "recall", "f1", "iou")}
+    told = {"precision": tp + fp, "recall": tp + fn, "f1": tp + fp + fn, "iou": tp + fp + fn}
+    figures = {name: float(getattr(scores, name)) for name, pixels in told.items() if pixels}
     share = {"found": found / flaws} if flaws else {}
     return figures | share | {"false_calls_per_film": false_calls / films}

@@ -67,7 +67,7 @@ def show_comparison(viewer: Viewer, film: Image, figure: Figure, colormap: str) 
 def _below(film: Image, others: list[Layer]) -> np.ndarray:
     """The first corner of the grid in the world: a tenth of the film below all that there is."""
     extents = [layer.extent.world[:, -2:] for layer in others if layer.extent.world.shape[1] >= 2]
-    bottom = max(float(extent[1, 0]) for extent in extents)
+    bottom = np.nanmax([extent[1, 0] for extent in extents])  # an empty layer has no extent
     rows = film.extent.world[:, -2]
     return np.array([bottom + (rows[1] - rows[0]) / 10, film.extent.world[0, -1]])
 

@@ -93,6 +93,14 @@ class _Around:
         return classes_of(instances, known) if known else {}
 
 
+def _copied(marks: Layer | None) -> Any:
+    """What is marked, as it is now: labels may be painted on while they are scored."""
+    if marks is None:
+        return None
+    painted = isinstance(marks, Labels) and isinstance(marks.data, np.ndarray)
+    return marks.data.copy() if painted else marks.data
+
+
 def entry_of(film: Image, truth: Labels | None, marks: Layer | None = None) -> Entry:
     """Take what a job needs from a film's layer, its truth and, if a model is not to make them, its marks."""
     read = source_of(film, truth, None)
@@ -100,7 +108,7 @@ def entry_of(film: Image, truth: Labels | None, marks: Layer | None = None) -> E
     around = _Around(
         tuple(film.metadata.get(SERIES_KEY, (source,) if source else ())),
         _classes_in(truth),
-        None if marks is None else marks.data,
+        _copied(marks),
         {} if marks is None else marks.metadata.get(MARKED, {}),
     )
     shape = plane_shape(film)

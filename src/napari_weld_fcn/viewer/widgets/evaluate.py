@@ -62,7 +62,11 @@ class EvaluateWidget(JobWidget):
 
     def run(self) -> None:
         """Score the films that are ticked."""
-        self.begin(self._task)
+        self.panel.free(not self.begin(self._task) and self.job is None)
+
+    def ended(self) -> None:
+        """The job has ended, so what was found can be compared and saved."""
+        self.panel.free(True)
 
     def look_at(self, row: int) -> None:
         """Centre the camera on a flaw of the table, if its film is still there."""
@@ -77,7 +81,7 @@ class EvaluateWidget(JobWidget):
 
     def compare(self) -> None:
         """Lay crops of the scored films side by side, as a grid of layers that the camera looks at."""
-        if self.evaluated is None:
+        if self.evaluated is None or self.job is not None:
             return
         present = [film for film in self._films if film in self.viewer.layers]
         if not (present and self.evaluated.examples):
@@ -107,7 +111,8 @@ class EvaluateWidget(JobWidget):
 
             return write_evaluation(folder, evaluation)
 
-        self.begin(lambda: Task(work, self._show_saved, "Save evaluation", "saving...", "file"))
+        started = self.begin(lambda: Task(work, self._show_saved, "Save evaluation", "saving...", "file"))
+        self.panel.free(not started and self.job is None)
 
     def _task(self) -> Task:
         """Everything that the job needs, read off the form and the layers now."""

@@ -67,6 +67,11 @@ class EvaluationPanel(QWidget):
             layout.addWidget(part)
         self.show_nothing()
 
+    def free(self, is_free: bool) -> None:
+        """Let the buttons work, or not while a job runs."""
+        for button in (self.compare, self.save):
+            button.setEnabled(is_free)
+
     def show_nothing(self) -> None:
         """There is no evaluation."""
         for part in (self.summary, self.legend, self.notes, self.tabs, self.compare, self.save):
