@@ -288,7 +288,8 @@ def features(
         str,
         typer.Option(
             metavar="ROW,COLUMN",
-            help="Show instead what drew the indication on this pixel (Seg-Grad-CAM), as NAME_STAGE_drew.tif",
+            help="Show instead what drew the indication on this pixel, counted from 0 (Seg-Grad-CAM), "
+            "as NAME_STAGE_drew.tif",
         ),
     ] = "",
     *,
