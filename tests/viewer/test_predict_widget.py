@@ -23,6 +23,7 @@ from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.radiograph import Radiograph, to_luminance
 from napari_weld_fcn.viewer.session import Predicted
+from napari_weld_fcn.viewer.widgets.results import TABLE_DELAY
 
 
 def outputs(viewer: Any, name: str) -> tuple[Image, Labels]:
@@ -363,3 +364,56 @@ def test_activity_dock_counts_the_tiles_and_the_time_left(
     qtbot.waitUntil(lambda: "Predict weld" in shown() and "/200" in shown(), timeout=10_000)
     form.stop()
     finish(form)
+
+
+def test_another_models_threshold_marks_no_film_that_is_predicted(
+    viewer, form, finish, film, one_model, tiny
+) -> None:
+    card = Card(name="other", network=tiny.card.network, threshold=0.9, min_size_px=3)
+    Model.create(card).save(one_model / "other.safetensors")
+    form.reset_choices()
+    viewer.add_image(film, name="weld")
+    form.run()
+    finish(form)
+    own = form.results.chosen.threshold
+    form.inputs.model.value = "other"
+    assert form.inputs.exact_threshold() == 0.9
+    form.inputs.form.widgets["min_size"].value = 6
+    form.results.settle()
+    session = form.results.chosen
+    assert session.prediction.record["min_size_px"] == 6
+    assert session.threshold == session.prediction.record["threshold"] == own
+    form.inputs.threshold.value = 0.8
+    form.results.settle()
+    assert session.threshold == 0.8
+
+
+def test_film_that_is_chosen_shows_its_minimum_size_and_unit(viewer, form, finish, film) -> None:
+    first, second = two_films(viewer, form, finish, film)
+    size, unit = (form.inputs.form.widgets[name] for name in ("min_size", "min_size_unit"))
+    size.value = 7
+    form.inputs.image.value = second
+    assert (size.value, unit.value) == (2, "px")
+    size.value = 0
+    form.inputs.image.value = first
+    assert size.value == 7 and not unit.native.isHidden()
+    form.inputs.image.value = second
+    assert size.value == 0 and unit.native.isHidden()
+    assert form.results.sessions[first].prediction.record["min_size_px"] == 7
+
+
+def test_refused_change_is_told_until_it_is_taken_back(viewer, form, finish, film, qtbot) -> None:
+    viewer.add_image(film, name="weld")
+    form.run()
+    finish(form)
+    size, unit = (form.inputs.form.widgets[name] for name in ("min_size", "min_size_unit"))
+    size.value = 1
+    qtbot.waitUntil(lambda: form.results.chosen.stale)
+    unit.value = "mm"
+    qtbot.waitUntil(lambda: "pixel size" in form.results.panel.warnings.text())
+    qtbot.waitUntil(lambda: not form.results.chosen.stale)
+    qtbot.wait(2 * TABLE_DELAY)
+    assert "pixel size" in form.results.panel.warnings.text()
+    unit.value = "px"
+    qtbot.waitUntil(lambda: "pixel size" not in form.results.panel.warnings.text())
+    assert form.results.chosen.prediction.record["min_size_px"] == 1

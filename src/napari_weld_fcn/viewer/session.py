@@ -79,6 +79,11 @@ class Session:
         self._note_marks()
 
     @property
+    def settings(self) -> PredictionSettings:
+        """What the labels are marked with; the threshold is never left to the model."""
+        return self._settings.model_copy(update={"threshold": self.threshold})
+
+    @property
     def warnings(self) -> list[str]:
         """What the user ought to know of this prediction."""
         return list(self.prediction.warnings)
@@ -109,6 +114,7 @@ class Session:
             "threshold": resolved.threshold,
             "min_size_px": resolved.min_size_px,
         }
+        self._settings = changed
         self.prediction = replace(self.prediction, labels=found.labels, record=record)
         self.threshold, self.count, self.at = resolved.threshold, int(found.labels.max()), 0
         self._found, self.stale = found, True

@@ -126,6 +126,15 @@ class PredictInputs(QWidget):
         with self.threshold.changed.blocked():
             self.threshold.value = self._shown(exact)
 
+    def show_marked(self, settings: PredictionSettings) -> None:
+        """Show the threshold and the minimum size that a film is marked with, without marking anew."""
+        self.show_threshold(settings.threshold)
+        for name in ("min_size", "min_size_unit"):
+            widget = self.form.widgets[name]
+            with widget.changed.blocked():
+                widget.value = getattr(settings, name)
+        self._show_unit()
+
     def refresh(self) -> None:
         """Bring films, models and Shapes layers up to date, keeping what is chosen."""
         for box in (self.image, self.model, self.region):
