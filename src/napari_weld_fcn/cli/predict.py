@@ -130,7 +130,7 @@ def _predict_one(
 
 
 def _found(inputs: Iterable[Path]) -> tuple[list[Path], list[dict[str, str]]]:
-    """The images of `inputs`, and the folders that hold none; where there is no image at all, that is raised."""
+    """The images of `inputs`, and the folders that hold none; where all hold none, that is raised."""
     given: list[Path] = []
     faults: list[dict[str, str]] = []
     errors: list[RadiographError] = []

@@ -60,7 +60,7 @@ def _label_image(path: Path) -> NDArray[Any]:
 
 
 def _is_film(pixels: NDArray[Any]) -> bool:
-    """Whether whole numbers are grey levels: hardly any background, and neighbours that are not of one flaw."""
+    """Whether numbers are grey levels: hardly any background, and neighbours that are not of one flaw."""
     if np.count_nonzero(pixels) <= pixels.size / 2:
         return False
     left, right = pixels[..., :-1], pixels[..., 1:]

@@ -60,7 +60,9 @@ def _images_in(folder: Path) -> list[Path]:
         and path.is_file()
     ]
     if not images:
-        raise RadiographError(f"{folder}: there is no PNG, TIFF, JPEG or BMP image in this folder{_hint(folder)}.")
+        raise RadiographError(
+            f"{folder}: there is no PNG, TIFF, JPEG or BMP image in this folder{_hint(folder)}."
+        )
     return images
 
 
