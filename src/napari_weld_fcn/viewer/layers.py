@@ -84,8 +84,15 @@ def show_heatmap(viewer: Viewer, film: Image, probability: NDArray[np.float32], 
         metadata={MARK: _mark(film, "heatmap")},
         **placement(film),
     )
-    heatmap.colorbar.visible = True
+    show_color_bar(viewer, heatmap)
     return heatmap
+
+
+def show_color_bar(viewer: Viewer, heatmap: Image) -> None:
+    """Show the colour bar of one heatmap and of no other, for the bars of several hide the films."""
+    for layer in viewer.layers:
+        if isinstance(layer, Image) and layer.metadata.get(MARK, {}).get("output") == "heatmap":
+            layer.colorbar.visible = layer == heatmap
 
 
 def show_indications(viewer: Viewer, film: Image, labels: NDArray[Any], table: Mapping[str, Any]) -> Labels:

@@ -25,7 +25,7 @@ from napari_weld_fcn.viewer.settings import ViewerSettings
 
 FORM = "predict"
 SHOWN = ("min_size", "min_size_unit", "polarity", "quality")
-FOLDED = ("device", "pixel_size_mm", "tile", "precision")
+FOLDED = ("device", "pixel_size_mm", "tile", "precision", "oversampled")
 
 #: What Preferences hold, and the form therefore does not remember.
 PREFERRED = ("device", "pixel_size_mm")

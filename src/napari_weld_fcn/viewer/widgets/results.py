@@ -13,13 +13,14 @@ from typing import Any
 
 from napari import Viewer
 from napari.layers import Image, Layer
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QMainWindow, QVBoxLayout, QWidget
 from superqt.utils import QSignalDebouncer, QSignalThrottler
 
 from napari_weld_fcn.errors import WeldFcnError
 from napari_weld_fcn.events import OnEvent, ShouldStop
+from napari_weld_fcn.viewer.layers import show_color_bar
 from napari_weld_fcn.viewer.saving import save
 from napari_weld_fcn.viewer.session import Predicted, Session
 from napari_weld_fcn.viewer.stepping import centre, neighbour, row
@@ -33,6 +34,8 @@ TABLE_DELAY = 350
 
 #: A minimum size means nothing without its unit, so both change together.
 SIZE = ("min_size", "min_size_unit")
+
+PAINTED = "{}: marked anew; what was painted on it is gone. Save, or duplicate the layer, first."
 
 #: Pixels of the table below the canvas.
 TABLE_HEIGHT = 220
@@ -88,7 +91,7 @@ class Results(QWidget):
             self.show_chosen()
 
     def show_chosen(self, _: Any = None) -> None:
-        """Show the prediction of the chosen film, with the threshold and the minimum size it is marked with."""
+        """Show the prediction of the chosen film, with the threshold and the minimum size it has."""
         self.settle()
         self._changed, self._fault = set(), ""
         session = self.chosen
@@ -96,14 +99,17 @@ class Results(QWidget):
         if session is None:
             self.panel.show_nothing()
             return
+        if session.heatmap in self.viewer.layers:
+            show_color_bar(self.viewer, session.heatmap)
         self.inputs.show_marked(session.settings)
         self.panel.show_summary(session.summary(), session.count)
 
     def relabel(self) -> None:
-        """Mark the film whose slider was moved anew with what was changed in the form; a refusal stays to read."""
+        """Mark the film whose slider was moved anew with what was changed; a refusal stays to read."""
         session, self._pending = self._pending, None
         if session is None or session not in self.sessions.values():
             return
+        painted = session.painted
         try:
             asked = self.inputs.settings()
             changed = {name: getattr(asked, name) for name in self._changed}
@@ -112,6 +118,8 @@ class Results(QWidget):
             self._fault = str(error)
             self._show_warnings()
             return
+        if painted:
+            show_warning(PAINTED.format(session.film.name))
         self._changed = set()
         if self._fault:
             self._fault = ""
@@ -163,11 +171,12 @@ class Results(QWidget):
             self.save(folder)
 
     def save(self, folder: str) -> None:
-        """Save the chosen film's heatmap, labels, table, overlay and record to `folder`."""
+        """Save the chosen film's heatmap, labels as painted, table, overlay and record to `folder`."""
         session = self.chosen
         if session is None or self.saving is not None:
             return
         self.settle()
+        self._take_corrections(session)
         radiograph, prediction = session.radiograph, session.prediction
 
         def work(_on_event: OnEvent, _should_stop: ShouldStop) -> list[Path]:
@@ -176,6 +185,13 @@ class Results(QWidget):
         self.panel.save.setEnabled(False)
         self.saving = Job(work, self, f"Save {session.film.name}", lambda _: None, self._on_saved)
         self.saving.start()
+
+    def _take_corrections(self, session: Session) -> None:
+        before = session.prediction
+        session.correct()
+        if session.prediction is not before:
+            self.panel.show_summary(session.summary(), session.count)
+            self._show_warnings()
 
     def _on_saved(self, outcome: Outcome) -> None:
         self.saving = None
