@@ -320,7 +320,8 @@ def test_threshold_beyond_the_slider_is_shown_at_its_end_and_kept(form, one_mode
 def test_minimum_size_of_0_is_shown_as_the_models_own(form, tiny) -> None:
     size, unit = (form.inputs.form.widgets[name] for name in ("min_size", "min_size_unit"))
     size.value = 0
-    assert size.native.text() == f"the model's own ({tiny.card.min_size_px:g} px)"
+    assert size.native.text() == f"the model's ({tiny.card.min_size_px:g} px)"
+    assert form.inputs.form.widgets["tile"].native.text() == "to suit the memory"
     assert unit.native.isHidden()
     size.value = 2
     assert not unit.native.isHidden()
@@ -479,7 +480,7 @@ def test_only_the_film_that_is_chosen_has_a_colour_bar_and_a_status(viewer, form
 
 
 def test_caution_of_an_oversampled_film_names_a_setting_that_the_form_has(viewer, form, finish, film) -> None:
-    viewer.add_image(ndimage.zoom(film, 4, order=3), name="coarse")
+    viewer.add_image(ndimage.zoom(film.astype(np.float32), 4, order=3), name="coarse")
     form.run()
     finish(form)
     assert "More settings" in form.results.panel.warnings.text()

@@ -36,7 +36,7 @@ LABELS = {
     "pixel_size_mm": "Pixel size",
     "tile": "Tile edge",
 }
-ZERO = {"min_size": "the model's own", "pixel_size_mm": "from the film"}
+ZERO = {"min_size": "the model's own", "pixel_size_mm": "from the film", "tile": "to suit the memory"}
 
 
 class PredictInputs(QWidget):
@@ -117,7 +117,7 @@ class PredictInputs(QWidget):
     def show_model(self, _: Any = None) -> None:
         """Show the model's own threshold and minimum size; what is marked already stays as it is."""
         self.show_threshold(self.model_threshold())
-        own = f"{ZERO['min_size']} ({self._of_model('min_size_px'):g} px)"
+        own = f"the model's ({self._of_model('min_size_px'):g} px)"
         self.form.widgets["min_size"].native.setSpecialValueText(own)
 
     def show_threshold(self, exact: float) -> None:
