@@ -2,6 +2,9 @@
 
 import pytest
 
+from napari_weld_fcn.network.card import Card
+from napari_weld_fcn.network.model import Model
+
 
 def test_own_models_are_listed_with_their_cards(weld_fcn, tiny):
     entries = weld_fcn("models", "--json").json["models"]
@@ -26,6 +29,16 @@ def test_a_models_card_is_shown(weld_fcn, tiny, own_models):
     shown = weld_fcn("models", "show", own_models / "tiny.safetensors").stdout
     assert "threshold" in shown
     assert "0.02" in shown
+
+
+def test_tables_in_a_card_are_shown_row_by_row(weld_fcn, own_models):
+    rows = [{"name": "crack", "found": 0.5}, {"name": "pore", "found": 0.75}]
+    card = Card(name="scored", scores={"flaws": {"by_class": rows, "films": 4}})
+    Model.create(card).save(own_models / "scored.safetensors")
+    shown = weld_fcn("models", "show", "scored").stdout
+    assert "    crack: found 0.5 " in shown and "    pore: found 0.75 " in shown
+    assert "  films: 4" in shown
+    assert "{" not in shown and "[" not in shown
 
 
 def test_a_model_is_imported_under_a_name_listed_and_deleted(weld_fcn, tiny, own_models, tmp_path):

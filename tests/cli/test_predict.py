@@ -85,6 +85,28 @@ def test_a_bad_file_is_reported_and_the_others_are_done(weld_fcn, films, tiny, t
     assert "Traceback" not in result.stderr
 
 
+def test_a_folder_without_an_image_is_reported_and_the_others_are_done(weld_fcn, films, tiny, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    out = tmp_path / "out"
+    result = weld_fcn("predict", films / "a.png", empty, "--output", out, "--model", tiny, "--json")
+    assert result.exit_code == 2
+    assert [output["input"] for output in result.json["outputs"]] == [str(films / "a.png")]
+    assert result.json["errors"][0]["input"] == str(empty)
+    assert f"{empty}: there is no PNG" in result.stderr
+    alone = weld_fcn("predict", empty, "--output", tmp_path / "none", "--model", tiny)
+    assert alone.exit_code == 2 and not (tmp_path / "none").exists()
+
+
+def test_the_root_that_simulate_wrote_is_refused_with_the_series_below_it(weld_fcn, films, tiny, tmp_path):
+    series = tmp_path / "root" / "Welds" / "W0001"
+    series.mkdir(parents=True)
+    (films / "a.png").rename(series / "W0001_0001.png")
+    result = weld_fcn("predict", tmp_path / "root", "--output", tmp_path / "out", "--model", tiny)
+    assert result.exit_code == 2
+    assert f"give a series below it, such as {series}" in result.stderr
+
+
 def test_a_fault_of_one_film_names_its_file(weld_fcn, films, tiny, tmp_path):
     write_png(films / "c.png", np.zeros((40, 50), np.uint8))
     result = weld_fcn(

@@ -90,6 +90,7 @@ def test_tables_are_for_people(weld_fcn, tmp_path, truth):
     shown = weld_fcn("score", tmp_path / "p.tif", tmp_path / "p.tif").stdout
     assert "1.000" in shown
     assert "2 of 2 flaws found, 0 of 2 indications are false calls." in shown
+    assert "an IoU of at least 0.1" in shown
 
 
 def test_a_label_of_two_billion_is_a_label(weld_fcn, tmp_path, truth):
@@ -99,3 +100,17 @@ def test_a_label_of_two_billion_is_a_label(weld_fcn, tmp_path, truth):
     result = weld_fcn("score", tmp_path / "p.tif", tmp_path / "p.tif", "--json")
     assert result.exit_code == 0, result.stderr
     assert (result.json["flaws"]["flaws"], result.json["flaws"]["found"]) == (2, 2)
+
+
+def test_a_radiograph_is_no_truth_but_touching_flaws_of_many_numbers_are(weld_fcn, tmp_path, truth):
+    write_png(tmp_path / "p.png", truth > 0)
+    grey = np.random.default_rng(1).normal(120, 4, truth.shape).astype(np.uint8)
+    write_png(tmp_path / "film.png", grey)
+    for order in (("p.png", "film.png"), ("film.png", "p.png")):
+        result = weld_fcn("score", *(tmp_path / name for name in order))
+        assert result.exit_code == 2
+        assert "film.png: looks like a radiograph" in result.stderr
+    rows, columns = np.indices(truth.shape)
+    write_tiff(tmp_path / "dense.tif", (1 + rows // 5 * 8 + columns // 5).astype(np.int32))
+    result = weld_fcn("score", tmp_path / "p.png", tmp_path / "dense.tif", "--json")
+    assert (result.exit_code, result.json["flaws"]["flaws"]) == (0, 48)

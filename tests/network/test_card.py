@@ -63,6 +63,12 @@ def test_a_card_of_another_version_is_refused(version: object) -> None:
         ({"network": {"dilations": [1] * 1000}}, "network.dilations"),
         ({"run": "import os"}, "run"),
         ({"name": None}, "name"),
+        ({"qualities": {"fast": {"scales": []}}}, "qualities.fast.scales"),
+        ({"qualities": {"fast": {"scales": [0.0]}}}, "qualities.fast.scales.0"),
+        ({"qualities": {"fast": {"scales": [1e-9]}}}, "qualities.fast.scales.0"),
+        ({"qualities": {"careful": {"scales": [1.0, 100.0]}}}, "qualities.careful.scales.1"),
+        ({"qualities": {"fast": {"scales": [1.0] * 9}}}, "qualities.fast.scales"),
+        ({"qualities": {"fast": {"scales": [0.07]}}}, "qualities: Value error, fast: a scale"),
     ],
 )
 def test_a_card_that_is_not_valid_is_refused_with_the_place(change: dict[str, Any], reason: str) -> None:

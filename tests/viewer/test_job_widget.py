@@ -160,3 +160,9 @@ def test_closed_dock_takes_the_widget_with_it(viewer, counting, qtbot) -> None:
     qtbot.waitUntil(lambda: "3 of 3" in text(counting))
     viewer.window.remove_dock_widget(counting)
     qtbot.waitUntil(lambda: bool(gone))
+
+
+def test_error_that_begins_with_the_subject_names_it_once() -> None:
+    task = Task(lambda *_: None, lambda _: None, "Predict", "preparing...", "tile", subject="bad")
+    assert task.tells(SettingsError("bad: The radiograph is empty.")) == "bad: The radiograph is empty."
+    assert task.tells(SettingsError("badly: The radiograph is empty.")).startswith("bad: badly: ")

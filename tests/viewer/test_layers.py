@@ -164,3 +164,29 @@ def test_outputs_of_another_run_follow_a_film_that_was_moved(viewer) -> None:
     for output in before:
         np.testing.assert_allclose(output.extent.world, film.extent.world)
         assert (output.units, output.axis_labels) == (film.units, film.axis_labels)
+
+
+def outputs_of(viewer, film) -> list:
+    heat = show_heatmap(viewer, film, PLANE.astype(np.float32), "turbo")
+    return [heat, show_indications(viewer, film, PLANE // 40, {"label": np.arange(1, 2)})]
+
+
+def test_films_that_bore_one_name_have_outputs_of_their_own(viewer) -> None:
+    first = viewer.add_image(PLANE, name="weld")
+    before = outputs_of(viewer, first)
+    first.name = "before repair"
+    second = viewer.add_image(PLANE, name="weld")
+    after = outputs_of(viewer, second)
+    assert len({layer.unique_id for layer in (*before, *after)}) == 4
+    assert outputs_of(viewer, first) == before
+    assert outputs_of(viewer, second) == after
+
+
+def test_film_opened_again_takes_the_outputs_that_it_left(viewer) -> None:
+    first = viewer.add_image(PLANE, name="weld")
+    before = outputs_of(viewer, first)
+    viewer.layers.remove(first)
+    again = viewer.add_image(PLANE, name="weld")
+    assert outputs_of(viewer, again) == before
+    again.name = "renamed"
+    assert outputs_of(viewer, again) == before

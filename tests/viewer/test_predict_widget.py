@@ -13,6 +13,7 @@ from napari._qt.widgets.qt_progress_bar import QtLabeledProgressBar
 from napari.layers import Image, Labels
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QTableView, QTextBrowser
+from scipy import ndimage
 
 from napari_weld_fcn.errors import Stopped
 from napari_weld_fcn.events import TileDone
@@ -21,8 +22,11 @@ from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.outputs import records_of
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.radiograph.radiograph import Radiograph, to_luminance
+from napari_weld_fcn.viewer.card import card_html
 from napari_weld_fcn.viewer.session import Predicted
+from napari_weld_fcn.viewer.widgets.results import TABLE_DELAY
 
 
 def outputs(viewer: Any, name: str) -> tuple[Image, Labels]:
@@ -229,6 +233,13 @@ def test_card_is_shown_to_read(viewer, form, tiny) -> None:
     assert "tiny" in text and "BSD-3-Clause" in text
 
 
+def test_rows_of_scores_in_a_card_are_a_table() -> None:
+    rows = [{"name": "crack", "found": 0.5}, {"name": "pore", "found": None}]
+    shown = card_html("x", "own", {"scores": {"by_class": rows}, "dilations": [1, 2], "empty": []})
+    assert "{" not in shown and "<td>crack</td><td>0.5</td>" in shown and "<td>pore</td><td>-</td>" in shown
+    assert shown.count(">found</th>") == 1 and "<td>1, 2</td>" in shown
+
+
 def two_films(viewer: Any, form: Any, finish: Any, film: np.ndarray) -> tuple[Any, Any]:
     first, second = viewer.add_image(film, name="one"), viewer.add_image(film[::-1], name="two")
     form.run_all()
@@ -309,7 +320,8 @@ def test_threshold_beyond_the_slider_is_shown_at_its_end_and_kept(form, one_mode
 def test_minimum_size_of_0_is_shown_as_the_models_own(form, tiny) -> None:
     size, unit = (form.inputs.form.widgets[name] for name in ("min_size", "min_size_unit"))
     size.value = 0
-    assert size.native.text() == f"the model's own ({tiny.card.min_size_px:g} px)"
+    assert size.native.text() == f"the model's ({tiny.card.min_size_px:g} px)"
+    assert form.inputs.form.widgets["tile"].native.text() == "to suit the memory"
     assert unit.native.isHidden()
     size.value = 2
     assert not unit.native.isHidden()
@@ -363,3 +375,116 @@ def test_activity_dock_counts_the_tiles_and_the_time_left(
     qtbot.waitUntil(lambda: "Predict weld" in shown() and "/200" in shown(), timeout=10_000)
     form.stop()
     finish(form)
+
+
+def test_another_models_threshold_marks_no_film_that_is_predicted(
+    viewer, form, finish, film, one_model, tiny
+) -> None:
+    card = Card(name="other", network=tiny.card.network, threshold=0.9, min_size_px=3)
+    Model.create(card).save(one_model / "other.safetensors")
+    form.reset_choices()
+    viewer.add_image(film, name="weld")
+    form.run()
+    finish(form)
+    own = form.results.chosen.threshold
+    form.inputs.model.value = "other"
+    assert form.inputs.exact_threshold() == 0.9
+    form.inputs.form.widgets["min_size"].value = 6
+    form.results.settle()
+    session = form.results.chosen
+    assert session.prediction.record["min_size_px"] == 6
+    assert session.threshold == session.prediction.record["threshold"] == own
+    form.inputs.threshold.value = 0.8
+    form.results.settle()
+    assert session.threshold == 0.8
+
+
+def test_film_that_is_chosen_shows_its_minimum_size_and_unit(viewer, form, finish, film) -> None:
+    first, second = two_films(viewer, form, finish, film)
+    size, unit = (form.inputs.form.widgets[name] for name in ("min_size", "min_size_unit"))
+    size.value = 7
+    form.inputs.image.value = second
+    assert (size.value, unit.value) == (2, "px")
+    size.value = 0
+    form.inputs.image.value = first
+    assert size.value == 7 and not unit.native.isHidden()
+    form.inputs.image.value = second
+    assert size.value == 0 and unit.native.isHidden()
+    assert form.results.sessions[first].prediction.record["min_size_px"] == 7
+
+
+def test_refused_change_is_told_until_it_is_taken_back(viewer, form, finish, film, qtbot) -> None:
+    viewer.add_image(film, name="weld")
+    form.run()
+    finish(form)
+    size, unit = (form.inputs.form.widgets[name] for name in ("min_size", "min_size_unit"))
+    size.value = 1
+    qtbot.waitUntil(lambda: form.results.chosen.stale)
+    unit.value = "mm"
+    qtbot.waitUntil(lambda: "pixel size" in form.results.panel.warnings.text())
+    qtbot.waitUntil(lambda: not form.results.chosen.stale)
+    qtbot.wait(2 * TABLE_DELAY)
+    assert "pixel size" in form.results.panel.warnings.text()
+    unit.value = "px"
+    qtbot.waitUntil(lambda: "pixel size" not in form.results.panel.warnings.text())
+    assert form.results.chosen.prediction.record["min_size_px"] == 1
+
+
+def test_save_keeps_what_was_painted_and_measures_it(viewer, form, finish, film, tmp_path, qtbot) -> None:
+    viewer.add_image(film, name="weld")
+    form.run()
+    finish(form)
+    _, indications = outputs(viewer, "weld")
+    count = form.results.chosen.count
+    indications.data_setitem(np.nonzero(indications.data == 1), 0)  # a false call is erased
+    free = tuple(np.argwhere(indications.data == 0)[-1])
+    indications.data_setitem(tuple(np.array([place]) for place in free), count + 7)
+    painted = np.array(indications.data)
+    form.results.save(str(tmp_path))
+    qtbot.waitUntil(lambda: form.results.saving is None, timeout=10_000)
+    saved = read(tmp_path / "weld_labels.tif").pixels
+    np.testing.assert_array_equal(saved > 0, painted > 0)
+    assert saved.max() == count == len(indications.features) - 1
+    assert len((tmp_path / "weld_indications.csv").read_text().splitlines()) == count + 1
+    (record,) = records_of((tmp_path / "record.json").read_text())
+    assert record["corrected_by_hand"] is True
+
+
+def test_marking_anew_says_that_it_replaces_what_was_painted(viewer, form, finish, film, messages) -> None:
+    viewer.add_image(film, name="weld")
+    form.run()
+    finish(form)
+    form.inputs.threshold.value = 0.9
+    form.results.settle()
+    assert not any("painted" in text for text in messages)
+    outputs(viewer, "weld")[1].paint((5, 5), 1)
+    form.inputs.threshold.value = 0.8
+    form.results.settle()
+    assert sum("weld: marked anew; what was painted" in text for text in messages) == 1
+    form.inputs.threshold.value = 0.7
+    form.results.settle()
+    assert sum("painted" in text for text in messages) == 1
+    assert "corrected_by_hand" not in form.results.chosen.prediction.record
+
+
+def test_only_the_film_that_is_chosen_has_a_colour_bar_and_a_status(viewer, form, finish, film) -> None:
+    first, second = two_films(viewer, form, finish, film)
+    assert [outputs(viewer, name)[0].colorbar.visible for name in ("one", "two")] == [True, False]
+    form.inputs.image.value = second
+    assert [outputs(viewer, name)[0].colorbar.visible for name in ("one", "two")] == [False, True]
+    form.run()
+    finish(form)
+    assert form.jobs.status.text().startswith("two: done in ")
+    form.inputs.image.value = first
+    assert form.jobs.status.text() == ""
+
+
+def test_caution_of_an_oversampled_film_names_a_setting_that_the_form_has(viewer, form, finish, film) -> None:
+    viewer.add_image(ndimage.zoom(film.astype(np.float32), 4, order=3), name="coarse")
+    form.run()
+    finish(form)
+    assert "More settings" in form.results.panel.warnings.text()
+    form.inputs.form.widgets["oversampled"].value = "keep"
+    form.run()
+    finish(form)
+    assert "More settings" not in form.results.panel.warnings.text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,22 @@ def _show(console: Console, entries: list[ModelEntry]) -> None:
 
 
 def _lines(value: Any) -> str:
+    """A value of a card in lines; what is nested stands below its name, a row of a table in one line."""
     if isinstance(value, dict):
-        return "\n".join(f"{key}: {item}" for key, item in value.items())
+        return "\n".join(f"{key}:{_below(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return str(value)
+
+
+def _below(value: Any) -> str:
+    if isinstance(value, dict):
+        return textwrap.indent("\n" + _lines(value), "  ") if value else " -"
+    if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+        return textwrap.indent("\n" + "\n".join(map(_row, value)), "  ")
+    return f" {_lines(value)}"
+
+
+def _row(row: dict[str, Any]) -> str:
+    told = ", ".join(f"{key} {item}" for key, item in row.items() if key != "name")
+    return f"{row['name']}: {told}" if "name" in row else told

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_weld_fcn.cli.terminal import DONE, WRONG_INPUT, Progress, Terminal, log
-from napari_weld_fcn.errors import SettingsError, WeldFcnError
+from napari_weld_fcn.errors import RadiographError, SettingsError, WeldFcnError
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.outputs import OutputFiles, write_outputs, write_record
 from napari_weld_fcn.prediction.predict import Prediction, predict
@@ -30,13 +30,14 @@ def run_predict(
     terminal: Terminal, inputs: list[Path], folder: Path, model: str, settings: PredictionSettings
 ) -> int:
     """Predict every image that `inputs` stand for and write its files into `folder`."""
-    paths = image_paths(inputs)
+    paths, faults = _found(inputs)
     _refuse_equal_names(paths)
     loaded = Model.load(model)
     log.info("model %s, SHA-256 %s", loaded.card.name, loaded.sha256)
     make_folder(folder)
     done: list[Done] = []
-    faults: list[dict[str, str]] = []
+    for fault in faults:
+        terminal.say(fault["error"])
     try:
         with terminal.progress("predict", len(paths)) as progress:
             for path in paths:
@@ -44,8 +45,8 @@ def run_predict(
                     done.append(_predict_one(path, folder, loaded, settings, progress))
                     for warning in done[-1].prediction.warnings:
                         terminal.say(f"Warning: {warning}")
-                except (WeldFcnError, MemoryError) as fault:
-                    faults.append({"input": str(path), "error": _sentence(path, fault)})
+                except (WeldFcnError, MemoryError) as error:
+                    faults.append({"input": str(path), "error": _sentence(path, error)})
                     terminal.say(faults[-1]["error"])
                 progress.film_done()
     finally:
@@ -126,6 +127,22 @@ def _predict_one(
     done = finish(str(path), write_outputs(folder, radiograph, prediction), prediction)
     log.info("%s: %s in %.2f s", path, done.summary, prediction.seconds)
     return done
+
+
+def _found(inputs: Iterable[Path]) -> tuple[list[Path], list[dict[str, str]]]:
+    """The images of `inputs`, and the folders that hold none; where all hold none, that is raised."""
+    given: list[Path] = []
+    faults: list[dict[str, str]] = []
+    errors: list[RadiographError] = []
+    for path in inputs:
+        try:
+            given += image_paths(path)
+        except RadiographError as error:
+            errors.append(error)
+            faults.append({"input": str(path), "error": str(error)})
+    if errors and not given:
+        raise errors[0]
+    return image_paths(given), faults
 
 
 def _refuse_equal_names(paths: Iterable[Path]) -> None:

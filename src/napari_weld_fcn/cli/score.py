@@ -17,12 +17,15 @@ from rich.table import Table
 from napari_weld_fcn.cli.terminal import DONE, Terminal
 from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.evaluation.cases import numbered
-from napari_weld_fcn.evaluation.matches import match_flaws
+from napari_weld_fcn.evaluation.matches import MIN_IOU, match_flaws
 from napari_weld_fcn.evaluation.scores import pixel_scores
 from napari_weld_fcn.radiograph.files import read
 
 #: Outlines by two people differ by about so much.
 TOLERANCE_PX = 1
+
+#: Share of marked neighbours in a row that may be of two flaws; in a film's noise most differ.
+MOST_BORDERS = 0.25
 
 
 def run_score(terminal: Terminal, prediction: Path, truth: Path) -> int:
@@ -48,7 +51,21 @@ def _label_image(path: Path) -> NDArray[Any]:
         raise RadiographError(
             f"{path}: holds {pixels.dtype} numbers; give a label image or a mask, not a heatmap."
         )
+    if _is_film(pixels):
+        raise RadiographError(
+            f"{path}: looks like a radiograph, for its grey levels differ from pixel to pixel; give a label "
+            "image or a mask."
+        )
     return pixels
+
+
+def _is_film(pixels: NDArray[Any]) -> bool:
+    """Whether numbers are grey levels: hardly any background, and neighbours that are not of one flaw."""
+    if np.count_nonzero(pixels) <= pixels.size / 2:
+        return False
+    left, right = pixels[..., :-1], pixels[..., 1:]
+    both = (left != 0) & (right != 0)
+    return bool(np.count_nonzero(both & (left != right)) > MOST_BORDERS * np.count_nonzero(both))
 
 
 def _flaw_figures(labels: NDArray[Any], instances: NDArray[Any]) -> dict[str, int]:
@@ -80,4 +97,7 @@ def _show(console: Console, values: dict[str, Any]) -> None:
         console.print(
             f"{figures['found']} of {figures['flaws']} flaws found, "
             f"{figures['false_calls']} of {figures['indications']} indications are false calls."
+        )
+        console.print(
+            f"Found is a flaw that an indication of its own overlaps with an IoU of at least {MIN_IOU:g}."
         )

@@ -8,9 +8,9 @@ included (`radiograph/normalisation.py`); a card of another version is refused r
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from napari_weld_fcn.errors import ModelError
 from napari_weld_fcn.network.settings import NetworkSettings
@@ -18,13 +18,21 @@ from napari_weld_fcn.settings import Settings, setting
 
 FORMAT_VERSION = 1
 
+#: A film enlarged more takes memory that nobody has; one shrunk more shows no flaw. The lower end leaves a
+#: card's smallest scale room to be halved for an oversampled film.
+Scale = Annotated[float, Field(ge=0.0625, le=4)]
+MOST_SCALES = 8
+SMALLEST_IN_CARD = 0.125
+
 
 class Quality(Settings):
     """One way of applying a model, with what it costs and gains."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
-    scales: tuple[float, ...] = setting((1.0,), "Enlargements of the film that are predicted")
+    scales: Annotated[tuple[Scale, ...], Field(min_length=1, max_length=MOST_SCALES)] = setting(
+        (1.0,), "Enlargements of the film that are predicted"
+    )
     merge: Literal["mean", "max"] = setting("mean", "How the scales become one probability")
     seconds: float | None = setting(None, "Time for 4000 x 1500 pixels, 2 processor cores", unit="s", ge=0)
     scores: dict[str, Any] = setting({}, "Scores reached this way")
@@ -54,6 +62,14 @@ class Card(Settings):
     seed: int = setting(0, "Seed of the training")
     version: str = setting("", "Version of the program that made the model")
     licence: str = setting("BSD-3-Clause", "Licence of the weights, as SPDX writes it")
+
+    @field_validator("qualities")
+    @classmethod
+    def _can_be_halved(cls, qualities: dict[str, Quality]) -> dict[str, Quality]:
+        for name, quality in qualities.items():
+            if min(quality.scales) < SMALLEST_IN_CARD:
+                raise ValueError(f"{name}: a scale is at least {SMALLEST_IN_CARD}")
+        return qualities
 
     def to_json(self) -> str:
         """Return the card as JSON, the same for the same values.

@@ -79,8 +79,8 @@ def oversampled(scales: Sequence[tuple[float, ...]], asked: tuple[float, ...], n
         return []
     what = "its grain is" if len(scales) == 1 else f"the grain of {shrunk} of {len(scales)} planes is"
     return [
-        f"{name}: {what} several pixels wide, so it was predicted at half its pixels; oversampled keep "
-        "predicts all of them."
+        f"{name}: {what} several pixels wide, so it was predicted at half its pixels; the setting "
+        "oversampled (More settings, or --oversampled) at keep predicts all of them."
     ]
 
 

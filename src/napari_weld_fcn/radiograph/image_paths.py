@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from napari_weld_fcn.errors import RadiographError
+from napari_weld_fcn.radiograph.gdxray.folders import list_series
 
 #: What counts as an image in a folder.
 SUFFIXES = frozenset({".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp"})
@@ -35,7 +36,7 @@ def image_paths(inputs: str | Path | Iterable[str | Path]) -> list[Path]:
     Raises
     ------
     RadiographError
-        If a folder holds no image or cannot be listed.
+        If a folder holds no image, in which case a series below it is named, or cannot be listed.
     """
     given = [inputs] if isinstance(inputs, str | Path) else inputs
     found: dict[Path, Path] = {}
@@ -59,5 +60,16 @@ def _images_in(folder: Path) -> list[Path]:
         and path.is_file()
     ]
     if not images:
-        raise RadiographError(f"{folder}: there is no PNG, TIFF, JPEG or BMP image in this folder.")
+        raise RadiographError(
+            f"{folder}: there is no PNG, TIFF, JPEG or BMP image in this folder{_hint(folder)}."
+        )
     return images
+
+
+def _hint(folder: Path) -> str:
+    """Which folder below may be meant, where `folder` is the root or a group of GDXray."""
+    try:
+        below = list_series(folder)
+    except RadiographError:
+        return ""
+    return f"; give a series below it, such as {below[0].path}" if below else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qtpy.QtCore import Qt
@@ -49,12 +49,24 @@ def _table(values: Mapping[str, Any]) -> str:
     return f"<table cellspacing='2'>{''.join(rows)}</table>"
 
 
+def _columns(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of the same names as one table with those names on top."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    head = "".join(f"<th align='left'>{html.escape(name.replace('_', ' '))}</th>" for name in names)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{_cell(row.get(name))}</td>" for name in names) + "</tr>" for row in rows
+    )
+    return f"<table cellspacing='2' cellpadding='2'><tr>{head}</tr>{body}</table>"
+
+
 def _cell(value: Any) -> str:
     match value:
         case Mapping():
             return _table(value) if value else "-"
         case float():
             return f"{value:.4g}"
+        case list() | tuple() if value and all(isinstance(row, Mapping) for row in value):
+            return _columns(value)
         case list() | tuple():
             return html.escape(", ".join(map(str, value))) or "-"
         case None | "":

@@ -81,11 +81,18 @@ def show_heatmap(viewer: Viewer, film: Image, probability: NDArray[np.float32], 
         contrast_limits=(0, 1),
         opacity=HEATMAP_OPACITY,
         blending="translucent",
-        metadata={MARK: {"film": film.name, "output": "heatmap"}},
+        metadata={MARK: _mark(film, "heatmap")},
         **placement(film),
     )
-    heatmap.colorbar.visible = True
+    show_color_bar(viewer, heatmap)
     return heatmap
+
+
+def show_color_bar(viewer: Viewer, heatmap: Image) -> None:
+    """Show the colour bar of one heatmap and of no other, for the bars of several hide the films."""
+    for layer in viewer.layers:
+        if isinstance(layer, Image) and layer.metadata.get(MARK, {}).get("output") == "heatmap":
+            layer.colorbar.visible = layer == heatmap
 
 
 def show_indications(viewer: Viewer, film: Image, labels: NDArray[Any], table: Mapping[str, Any]) -> Labels:
@@ -113,7 +120,7 @@ def show_indications(viewer: Viewer, film: Image, labels: NDArray[Any], table: M
         name=f"{film.name} indications",
         features=features(table),
         opacity=INDICATIONS_OPACITY,
-        metadata={MARK: {"film": film.name, "output": "indications"}},
+        metadata={MARK: _mark(film, "indications")},
         **placement(film),
     )
 
@@ -161,7 +168,7 @@ def show_map(
         opacity=MAP_OPACITY,
         blending="translucent",
         visible=visible,
-        metadata={MARK: {"film": film.name, "output": output}},
+        metadata={MARK: _mark(film, output)},
         **placement(film, values.ndim),
     )
 
@@ -188,7 +195,7 @@ def show_agreement(viewer: Viewer, film: Image, picture: NDArray[np.uint8]) -> L
         name=f"{film.name} agreement",
         colormap=_agreement_colors(),
         opacity=AGREEMENT_OPACITY,
-        metadata={MARK: {"film": film.name, "output": "agreement"}},
+        metadata={MARK: _mark(film, "agreement")},
         **placement(film),
     )
 
@@ -258,11 +265,29 @@ def features(table: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def _mark(film: Image, output: str) -> dict[str, Any]:
+    """Of which film an output is; two films may have borne one name, so the layer itself is noted."""
+    return {"film": film.name, "layer": film.unique_id, "output": output}
+
+
 def _output(viewer: Viewer, film: Image, output: str, shape: tuple[int, ...]) -> Layer | None:
-    """The layer that an earlier prediction of `film` left, if it still fits."""
-    mark = {"film": film.name, "output": output}
-    for layer in viewer.layers:
-        if layer.metadata.get(MARK) == mark and layer.data.shape == shape:
+    """The layer that an earlier prediction of `film` left, if it still fits.
+
+    An output whose film is gone belongs to the film of the same name that was opened since.
+    """
+    present = {layer.unique_id for layer in viewer.layers}
+    fitting = [
+        layer
+        for layer in viewer.layers
+        if layer.metadata.get(MARK, {}).get("output") == output and layer.data.shape == shape
+    ]
+    for layer in fitting:
+        if layer.metadata[MARK].get("layer") == film.unique_id:
+            return layer
+    for layer in fitting:
+        mark = layer.metadata[MARK]
+        if mark.get("film") == film.name and mark.get("layer") not in present:
+            layer.metadata[MARK] = _mark(film, output)
             return layer
     return None
 

@@ -25,7 +25,7 @@ from napari_weld_fcn.viewer.settings import ViewerSettings
 
 FORM = "predict"
 SHOWN = ("min_size", "min_size_unit", "polarity", "quality")
-FOLDED = ("device", "pixel_size_mm", "tile", "precision")
+FOLDED = ("device", "pixel_size_mm", "tile", "precision", "oversampled")
 
 #: What Preferences hold, and the form therefore does not remember.
 PREFERRED = ("device", "pixel_size_mm")
@@ -36,7 +36,7 @@ LABELS = {
     "pixel_size_mm": "Pixel size",
     "tile": "Tile edge",
 }
-ZERO = {"min_size": "the model's own", "pixel_size_mm": "from the film"}
+ZERO = {"min_size": "the model's own", "pixel_size_mm": "from the film", "tile": "to suit the memory"}
 
 
 class PredictInputs(QWidget):
@@ -117,7 +117,7 @@ class PredictInputs(QWidget):
     def show_model(self, _: Any = None) -> None:
         """Show the model's own threshold and minimum size; what is marked already stays as it is."""
         self.show_threshold(self.model_threshold())
-        own = f"{ZERO['min_size']} ({self._of_model('min_size_px'):g} px)"
+        own = f"the model's ({self._of_model('min_size_px'):g} px)"
         self.form.widgets["min_size"].native.setSpecialValueText(own)
 
     def show_threshold(self, exact: float) -> None:
@@ -125,6 +125,15 @@ class PredictInputs(QWidget):
         self._exact = exact
         with self.threshold.changed.blocked():
             self.threshold.value = self._shown(exact)
+
+    def show_marked(self, settings: PredictionSettings) -> None:
+        """Show the threshold and the minimum size that a film is marked with, without marking anew."""
+        self.show_threshold(settings.threshold)
+        for name in ("min_size", "min_size_unit"):
+            widget = self.form.widgets[name]
+            with widget.changed.blocked():
+                widget.value = getattr(settings, name)
+        self._show_unit()
 
     def refresh(self) -> None:
         """Bring films, models and Shapes layers up to date, keeping what is chosen."""

@@ -69,9 +69,10 @@ class Task:
         return f"{self.subject}: {text}" if self.subject else text[:1].upper() + text[1:]
 
     def tells(self, error: Exception) -> str:
-        """The sentence of an error, which may begin with the name of a film, as it is spelt."""
+        """The sentence of an error, after the subject unless it begins with that itself."""
         told = sentence(error)
-        return f"{self.subject}: {told}" if self.subject else told
+        named = not self.subject or told.startswith(f"{self.subject}: ")
+        return told if named else f"{self.subject}: {told}"
 
 
 class JobWidget(QWidget):

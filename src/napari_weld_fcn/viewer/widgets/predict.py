@@ -52,6 +52,7 @@ class PredictWidget(JobWidget):
         self.lay_out(self.inputs, self.jobs, self.results, width=320)
         self.inputs.card.clicked.connect(self.show_card)
         self.inputs.model.changed.connect(self.show_model_state)
+        self.inputs.image.changed.connect(self._show_state)
         napari_viewer.layers.events.inserted.connect(self._on_inserted)
         napari_viewer.layers.events.removed.connect(self._forget)
         self.show_model_state()
@@ -67,6 +68,11 @@ class PredictWidget(JobWidget):
         self._model_fault = NO_MODEL if entry is None else entry.error or ""
         self.inputs.card.setEnabled(not self._model_fault)
         if self.job is None and self._model_fault != before:
+            self.jobs.show_idle(self._model_fault)
+
+    def _show_state(self, _: Any = None) -> None:
+        """Say nothing of the film that was chosen before."""
+        if self.job is None:
             self.jobs.show_idle(self._model_fault)
 
     def show_card(self) -> None:

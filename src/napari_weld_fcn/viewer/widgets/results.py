@@ -1,6 +1,7 @@
 """The predicted films of one viewer: marking anew, stepping, table and files.
 
-The form's threshold and minimum size speak of the film that is chosen in it. While the slider moves the
+The form's threshold and minimum size speak of the film that is chosen in it; what is not changed there stays
+as that film is marked, whatever another model would take. While the slider moves the
 labels follow ten times a second at most; the table follows once it rests. Whatever would use the table before
 that, or leaves the film, first settles what is pending.
 """
@@ -12,13 +13,14 @@ from typing import Any
 
 from napari import Viewer
 from napari.layers import Image, Layer
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QMainWindow, QVBoxLayout, QWidget
 from superqt.utils import QSignalDebouncer, QSignalThrottler
 
 from napari_weld_fcn.errors import WeldFcnError
 from napari_weld_fcn.events import OnEvent, ShouldStop
+from napari_weld_fcn.viewer.layers import show_color_bar
 from napari_weld_fcn.viewer.saving import save
 from napari_weld_fcn.viewer.session import Predicted, Session
 from napari_weld_fcn.viewer.stepping import centre, neighbour, row
@@ -29,6 +31,11 @@ from napari_weld_fcn.viewer.worker import Job, Outcome, sentence
 #: Milliseconds between two relabellings of a moving slider, and of rest before the table follows.
 RELABEL_INTERVAL = 100
 TABLE_DELAY = 350
+
+#: A minimum size means nothing without its unit, so both change together.
+SIZE = ("min_size", "min_size_unit")
+
+PAINTED = "{}: marked anew; what was painted on it is gone. Save, or duplicate the layer, first."
 
 #: Pixels of the table below the canvas.
 TABLE_HEIGHT = 220
@@ -44,6 +51,8 @@ class Results(QWidget):
         self.sessions: dict[Layer, Session] = {}
         self.saving: Job | None = None
         self._pending: Session | None = None
+        self._changed: set[str] = set()
+        self._fault = ""
         self.panel = ResultPanel(self.step, self.open_table, self.ask_and_save)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -54,9 +63,9 @@ class Results(QWidget):
         self._measure_soon = QSignalDebouncer(parent=self)
         self._measure_soon.setTimeout(TABLE_DELAY)
         self._measure_soon.triggered.connect(self.measure)
-        inputs.threshold.changed.connect(self._mark_anew)
-        for name in ("min_size", "min_size_unit"):
-            inputs.form.widgets[name].changed.connect(self._mark_anew)
+        inputs.threshold.changed.connect(lambda _: self._mark_anew("threshold"))
+        for name in SIZE:
+            inputs.form.widgets[name].changed.connect(lambda _: self._mark_anew(*SIZE))
         inputs.image.changed.connect(self.show_chosen)
 
     @property
@@ -82,26 +91,39 @@ class Results(QWidget):
             self.show_chosen()
 
     def show_chosen(self, _: Any = None) -> None:
-        """Show the prediction of the chosen film, with the threshold it is marked at."""
+        """Show the prediction of the chosen film, with the threshold and the minimum size it has."""
         self.settle()
+        self._changed, self._fault = set(), ""
         session = self.chosen
-        self.panel.show_warnings(session.warnings if session else [])
+        self._show_warnings()
         if session is None:
             self.panel.show_nothing()
             return
-        self.inputs.show_threshold(session.threshold)
+        if session.heatmap in self.viewer.layers:
+            show_color_bar(self.viewer, session.heatmap)
+        self.inputs.show_marked(session.settings)
         self.panel.show_summary(session.summary(), session.count)
 
     def relabel(self) -> None:
-        """Mark the film whose slider was moved anew with the form's threshold and minimum size."""
+        """Mark the film whose slider was moved anew with what was changed; a refusal stays to read."""
         session, self._pending = self._pending, None
         if session is None or session not in self.sessions.values():
             return
+        painted = session.painted
         try:
-            session.relabel(self.inputs.settings())
+            asked = self.inputs.settings()
+            changed = {name: getattr(asked, name) for name in self._changed}
+            session.relabel(session.settings.model_copy(update=changed))
         except WeldFcnError as error:
-            self.panel.show_warnings([str(error)])
+            self._fault = str(error)
+            self._show_warnings()
             return
+        if painted:
+            show_warning(PAINTED.format(session.film.name))
+        self._changed = set()
+        if self._fault:
+            self._fault = ""
+            self._show_warnings()
         if session is self.chosen:
             self.panel.show_summary(session.summary(), session.count)
         self._measure_soon.throttle()
@@ -112,7 +134,7 @@ class Results(QWidget):
         for session in stale:
             session.measure()
         if self.chosen in stale:
-            self.panel.show_warnings(self.chosen.warnings)
+            self._show_warnings()
 
     def settle(self) -> None:
         """Do now what waits for the slider to rest."""
@@ -149,11 +171,12 @@ class Results(QWidget):
             self.save(folder)
 
     def save(self, folder: str) -> None:
-        """Save the chosen film's heatmap, labels, table, overlay and record to `folder`."""
+        """Save the chosen film's heatmap, labels as painted, table, overlay and record to `folder`."""
         session = self.chosen
         if session is None or self.saving is not None:
             return
         self.settle()
+        self._take_corrections(session)
         radiograph, prediction = session.radiograph, session.prediction
 
         def work(_on_event: OnEvent, _should_stop: ShouldStop) -> list[Path]:
@@ -162,6 +185,13 @@ class Results(QWidget):
         self.panel.save.setEnabled(False)
         self.saving = Job(work, self, f"Save {session.film.name}", lambda _: None, self._on_saved)
         self.saving.start()
+
+    def _take_corrections(self, session: Session) -> None:
+        before = session.prediction
+        session.correct()
+        if session.prediction is not before:
+            self.panel.show_summary(session.summary(), session.count)
+            self._show_warnings()
 
     def _on_saved(self, outcome: Outcome) -> None:
         self.saving = None
@@ -172,8 +202,13 @@ class Results(QWidget):
             first = outcome.value[0]
             show_info(f"Saved {len(outcome.value)} files to {first.parent}, beginning with {first.name}.")
 
-    def _mark_anew(self, _: Any) -> None:
+    def _show_warnings(self) -> None:
+        warnings = self.chosen.warnings if self.chosen else []
+        self.panel.show_warnings([self._fault, *warnings] if self._fault else warnings)
+
+    def _mark_anew(self, *changed: str) -> None:
         self._pending = self.chosen
+        self._changed.update(changed)
         self._relabel_soon.throttle()
 
     def _follow(self, event: Any) -> None:
