@@ -15,8 +15,8 @@ from napari_weld_fcn import Model, predict
 from napari_weld_fcn.dataset.films import LabelledFilm, split_films
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.settings import SplitSettings
-from napari_weld_fcn.errors import DatasetError, SettingsError
-from napari_weld_fcn.events import Event, Message, StepDone, Validated
+from napari_weld_fcn.errors import DatasetError, SettingsError, Stopped
+from napari_weld_fcn.events import Event, Message, StepDone, TileDone, Validated
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.radiograph.normalisation import measure
@@ -260,6 +260,31 @@ def test_a_resumed_run_ends_as_an_unbroken_one(
         first, second = (each / f"{name}.safetensors" for each in (unbroken.run, resumed.run))
         assert first.read_bytes() == second.read_bytes()
     assert unbroken.best == resumed.best
+
+
+@pytest.mark.parametrize("mixed_in", [False, True])
+def test_stop_is_heard_while_films_are_made_ready(
+    films: list[Radiograph], pairs: list[Pair], shipped: Model, tmp_path: Path, mixed_in: bool
+) -> None:
+    seen: list[Event] = []
+    ready = lambda: any(isinstance(event, TileDone) for event in seen)  # noqa: E731
+    said = {"on_event": seen.append, "should_stop": ready, "start_from": shipped}
+    clean = CleanFilms.of(apart(films))
+    data, more = (pairs, {"clean": clean}) if mixed_in else (clean, {})
+    with pytest.raises(Stopped):
+        train(data, tmp_path / "run", SETTINGS, **said, **more)
+    assert sum(isinstance(event, TileDone) for event in seen) == 1
+    assert isinstance(seen[-1], Message) and "can be resumed" in seen[-1].text
+    asked = iter([False])
+    with pytest.raises(Stopped):
+        resume(tmp_path / "run", should_stop=lambda: next(asked, True))
+
+
+def test_stop_is_heard_while_the_model_that_is_tuned_is_scored(model: Model, teacher: Teacher) -> None:
+    for times in (0, 5, 20):
+        stop = iter([*[False] * times, True]).__next__
+        with pytest.raises(Stopped):
+            CleanValidation([teacher], InsertionSettings(), model, size=SIZE, should_stop=stop)
 
 
 def test_clean_films_alone_make_no_model(films: list[Radiograph], tmp_path: Path) -> None:

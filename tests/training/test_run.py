@@ -18,6 +18,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 
 from napari_weld_fcn import Model, predict
@@ -655,6 +656,17 @@ def test_crops_without_a_flaw_are_refused(pairs: list[Pair], tmp_path: Path) -> 
 def test_another_dataset_is_refused(unbroken: Path, pairs: list[Pair]) -> None:
     with pytest.raises(DatasetError, match="is not the dataset that"):
         resume(unbroken, pairs[:-1])
+
+
+@pytest.mark.parametrize("side", ["images", "masks"])
+def test_a_dataset_that_was_changed_is_refused(dataset: Path, tmp_path: Path, side: str) -> None:
+    shutil.copytree(dataset, tmp_path / "crops")
+    short(tmp_path / "crops", tmp_path / "run", **stop_after(1, []))
+    first = min((tmp_path / "crops" / side).iterdir())
+    with Image.open(first) as image:
+        image.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(first)
+    with pytest.raises(DatasetError, match="not the dataset"):
+        resume(tmp_path / "run")
 
 
 def test_crops_in_memory_are_copied_so_that_the_run_resumes_without_them(

@@ -49,7 +49,7 @@ def saved_material(folder: Path, kind: Kind) -> Material:
     """Open what `Material.save` wrote."""
     pairs = read_dataset(folder)
     if kind == "crops":
-        return Crops(pairs)
+        return Crops(pairs, by_pixels=True)
     films = tuple(film_of(pair) for pair in pairs)
     return Films(films) if kind == "films" else Unlabelled(films, kind=kind)
 

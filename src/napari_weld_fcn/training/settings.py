@@ -218,7 +218,7 @@ class RunSettings(Settings):
     dataset: str = setting("", "Dataset folder or GDXray series; empty where a copy lies in the run's folder")
     pairs: int = setting(..., "Crops of the dataset, or films", ge=1)
     pairs_sha256: str = setting(
-        ..., "SHA-256 of what is listed of the crops (names, films, places, variants), or of films and masks"
+        ..., "SHA-256 of what is listed of the crops and of their files, or of films and masks"
     )
     mixed_in: Literal["", "clean", "unlabelled"] = setting(
         "", "Films without labels that are mixed in, of which a copy lies in the run's folder"
