@@ -230,6 +230,7 @@ def test_a_run_tunes_a_model_and_tells_its_score_before(
     assert result.best.f1 == max(each.f1 for each in scores)
     made = Model.load(result.model)
     assert made.card.threshold == shipped.card.threshold
+    assert made.card.data == "2 clean films from memory"
     assert made.card.recipe["train"]["learning_rate"] == RATE_CLEAN
     assert any(isinstance(event, Message) and "validates" in event.text for event in seen)
 
@@ -302,6 +303,7 @@ def test_windows_of_clean_films_are_mixed_into_a_training(
         for name, mixed_in in (("with", others), ("without", None))
     ]
     assert Model.load(results[0].model).sha256 != Model.load(results[1].model).sha256
+    assert [Model.load(each.model).card.recipe["mixed_in"] for each in results] == ["clean", ""]
     again = resume(results[0].run)
     assert again.best == results[0].best
 

@@ -44,6 +44,7 @@ from napari_weld_fcn.training.film_material import Films
 from napari_weld_fcn.training.keeping import Keeping
 from napari_weld_fcn.training.record import TrainResult
 from napari_weld_fcn.training.run import resume, train
+from napari_weld_fcn.training.run_card import BEFORE_ALL
 from napari_weld_fcn.training.settings import (
     PRESETS,
     RunSettings,
@@ -525,6 +526,14 @@ def test_a_model_tuned_on_a_film_alone_learns_what_was_held_back_in_the_end(
     assert kept.best == result.best
     one, other = (Model.load(each.model).network.state_dict() for each in (result, kept))
     assert any(not torch.equal(one[name], other[name]) for name in one)
+    assert result.learned_all and not kept.learned_all
+    cards = [Model.load(each.model).card for each in (result, kept)]
+    assert [card.recipe["learned_all"] for card in cards] == [True, False]
+    assert [card.scores["validation"].get("of") for card in cards] == [BEFORE_ALL, None]
+    assert {card.threshold_purpose for card in cards} == {"that of the model that was tuned"}
+    assert {(card.data, card.recipe["kind"], card.recipe["mixed_in"]) for card in cards} == {
+        ("1 film from memory", "films", "")
+    }
 
 
 def test_a_run_stopped_while_it_learns_all_labels_ends_as_if_unbroken(

@@ -120,9 +120,11 @@ def _shown(terminal: Terminal, job: _Job) -> int:
         "model": str(result.model),
         "best": {"epoch": best.epoch, "f1": best.f1, "threshold": best.threshold},
         "stopped": result.stopped,
+        "learned_all": result.learned_all,
         "memory_bytes": result.memory_bytes,
     }
     line = f"{result.model}: F1 {best.f1:.3f} at threshold {best.threshold:.3f}, after epoch {best.epoch}"
+    line += ", before the held-back part was learned too" if result.learned_all else ""
     more = f"\nStopped; go on with: weld-fcn resume {result.run}" if result.stopped else ""
     terminal.result(values, lambda console: console.print(line + more))
     return DONE

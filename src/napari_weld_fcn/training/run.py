@@ -175,6 +175,8 @@ def resume(
         what = f"{material.folder}:" if material.folder else "What was given"
         raise DatasetError(f"{what} is not the dataset that {run} began with; train anew.")
     prepared = _prepared(folder, material, on_event, should_stop)
+    if prepared.split.note:
+        on_event(Message(prepared.split.note))
     return Going(prepared, on_event, should_stop, should_pause, should_show).go_on()
 
 

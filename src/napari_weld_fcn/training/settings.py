@@ -205,6 +205,10 @@ PRESETS = {
 }
 
 
+#: How the sentence begins that is told when a run learns what was held back too.
+LEARNING_ALL = "Learning all labels"
+
+
 class RunSettings(Settings):
     """All that a run folder must know to go on; its `settings.json`."""
 
