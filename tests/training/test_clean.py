@@ -150,6 +150,11 @@ def test_a_film_alone_is_cut_with_a_gap_inside_what_is_known() -> None:
     assert "alone" in split.note
 
 
+def test_a_film_alone_cannot_be_named_to_validate() -> None:
+    with pytest.raises(DatasetError, match="film_1 is the only film"):
+        CleanFilms.of([film(1)]).split(SplitSettings(kind="films", films=("film_1",)))
+
+
 def test_a_named_film_validates() -> None:
     films = CleanFilms.of([film(1), film(2), film(3)])
     split = films.split(SplitSettings(kind="films", films=("film_2",)))

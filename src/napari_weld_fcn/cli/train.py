@@ -84,6 +84,8 @@ def run_train(
     clean: CleanFilms | None = None,
 ) -> int:
     """Train on `data` in the folder `run`, with films without labels mixed in."""
+    if start_from == NOTHING and settings.keep != TrainSettings().keep:
+        terminal.say("--keep is for a model that is trained further; without --from nothing is kept.")
 
     def job(on_event: OnEvent, should_stop: ShouldStop) -> TrainResult:
         return train(
@@ -137,8 +139,9 @@ def _listener(terminal: Terminal, progress: Progress) -> OnEvent:
         if isinstance(event, StepDone):
             bar(TileDone(event.done, event.total, event.seconds_left))
         elif isinstance(event, Validated):
+            loss = "" if event.loss is None else f"loss {event.loss:.4f}  "
             terminal.say(
-                f"step {event.step}: loss {event.loss or 0:.4f}  F1 {event.f1:.3f}  precision "
+                f"step {event.step}: {loss}F1 {event.f1:.3f}  precision "
                 f"{event.precision:.3f}  recall {event.recall:.3f}  threshold {event.threshold:.3f}"
             )
         else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import field_validator
+
 from napari_weld_fcn.dataset.settings import AugmentationSettings, SplitSettings
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.settings import Settings, setting
@@ -66,6 +68,10 @@ class Optimisation(Settings):
         advanced=True,
     )
     seed: int = setting(0, "Seed of the weights and of everything that is drawn", step=1, ge=0)
+
+
+#: The smallest window that can be asked for, pixels.
+LEAST_WINDOW = 32
 
 
 class FitSettings(Optimisation):
@@ -164,6 +170,13 @@ class TrainSettings(Optimisation):
         le=64,
         advanced=True,
     )
+
+    @field_validator("window")
+    @classmethod
+    def _no_tiny_window(cls, window: int) -> int:
+        if 0 < window < LEAST_WINDOW:
+            raise ValueError(f"input should be 0, or {LEAST_WINDOW} or more")
+        return window
 
     def chosen(self, from_model: bool, labels: bool = True) -> TrainSettings:
         """Return the same with everything chosen that was left open."""
