@@ -49,7 +49,8 @@ class Validated:
     Attributes
     ----------
     f1
-        What the best step is chosen by: the mean over films with flaws.
+        What the best step is chosen by: pooled over all crops or films of a run; in the training on
+        simulation the mean over films with flaws, without labels that over windows.
     precision, recall
         Of the pixels of all films together, at `threshold`.
     flaw_share

@@ -48,7 +48,7 @@ def test_what_is_trained_is_what_the_python_call_trains(weld_fcn, dataset, tmp_p
     options = [*SMALL, "--epochs", "2", "--seed", "3", "--validate", "film_1", "--json"]
     result = weld_fcn("train", dataset, run, *options)
     assert result.exit_code == 0, result.stderr
-    assert set(result.json) == {"run", "model", "best", "stopped", "memory_bytes"}
+    assert set(result.json) == {"run", "model", "best", "stopped", "learned_all", "memory_bytes"}
     assert set(result.json["best"]) == {"epoch", "f1", "threshold"}
     assert (result.json["run"], result.json["stopped"]) == (str(run), False)
     model = Model.load(result.json["model"])
@@ -116,6 +116,7 @@ def test_ctrl_c_stops_keeps_the_best_and_can_be_resumed(weld_fcn, dataset, tmp_p
     [
         (["--epochs", "0"], "--epochs 0: input should be greater than or equal to 1."),
         (["--validation-share", "2"], "--validation-share 2.0: input should be less than 1."),
+        (["--window", "7"], "--window 7: input should be 0, or 32 or more."),
         (["--width", "-3"], "--width -3: input should be greater than or equal to 4."),
         (["--validate", "film_9"], "There is no film film_9"),
         (["--from", "nobody"], "nobody: neither a model's name nor a file"),
@@ -157,7 +158,7 @@ def test_a_model_is_tuned_on_clean_films_alone(weld_fcn, clean, tmp_path):
     result = weld_fcn("train", tmp_path / "run", "--clean", clean, *options)
     assert result.exit_code == 0, result.stderr
     assert Model.load(result.json["model"]).card.threshold == Model.load("default").card.threshold
-    assert "step 0" in result.stderr and "step 8" in result.stderr
+    assert "step 0: F1" in result.stderr and "step 8: loss" in result.stderr
 
 
 def test_clean_films_are_mixed_into_a_training(weld_fcn, dataset, clean, tmp_path):
@@ -187,8 +188,18 @@ def test_clean_films_given_wrongly_are_a_sentence(weld_fcn, clean, tmp_path, mon
     assert not (tmp_path / "run").exists()
 
 
+def test_keep_without_a_model_is_said_to_do_nothing(weld_fcn, dataset, tmp_path):
+    options = [*SMALL, "--epochs", "1", "--keep", "0.5"]
+    result = weld_fcn("train", dataset, tmp_path / "run", *options)
+    assert result.exit_code == 0 and "nothing is kept" in result.stderr
+
+
 def test_a_folder_that_is_no_run_or_no_dataset_is_a_sentence(weld_fcn, tmp_path):
-    assert weld_fcn("resume", tmp_path).exit_code == 2
+    resumed = weld_fcn("resume", tmp_path)
+    assert resumed.exit_code == 2 and "is no run; give the folder" in resumed.stderr
+    (tmp_path / "empty").mkdir()
+    empty = weld_fcn("train", tmp_path / "empty", tmp_path / "run")
+    assert empty.exit_code == 2 and "nor is it a dataset folder" in empty.stderr
     missing = weld_fcn("train", tmp_path / "nothing", tmp_path / "run")
     assert missing.exit_code == 2 and "nothing" in missing.stderr
 

@@ -15,8 +15,8 @@ from napari_weld_fcn import Model, predict
 from napari_weld_fcn.dataset.films import LabelledFilm, split_films
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.settings import SplitSettings
-from napari_weld_fcn.errors import DatasetError, SettingsError
-from napari_weld_fcn.events import Event, Message, StepDone, Validated
+from napari_weld_fcn.errors import DatasetError, SettingsError, Stopped
+from napari_weld_fcn.events import Event, Message, StepDone, TileDone, Validated
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.radiograph.normalisation import measure
@@ -150,6 +150,11 @@ def test_a_film_alone_is_cut_with_a_gap_inside_what_is_known() -> None:
     assert "alone" in split.note
 
 
+def test_a_film_alone_cannot_be_named_to_validate() -> None:
+    with pytest.raises(DatasetError, match="film_1 is the only film"):
+        CleanFilms.of([film(1)]).split(SplitSettings(kind="films", films=("film_1",)))
+
+
 def test_a_named_film_validates() -> None:
     films = CleanFilms.of([film(1), film(2), film(3)])
     split = films.split(SplitSettings(kind="films", films=("film_2",)))
@@ -230,6 +235,7 @@ def test_a_run_tunes_a_model_and_tells_its_score_before(
     assert result.best.f1 == max(each.f1 for each in scores)
     made = Model.load(result.model)
     assert made.card.threshold == shipped.card.threshold
+    assert made.card.data == "2 clean films from memory"
     assert made.card.recipe["train"]["learning_rate"] == RATE_CLEAN
     assert any(isinstance(event, Message) and "validates" in event.text for event in seen)
 
@@ -262,6 +268,31 @@ def test_a_resumed_run_ends_as_an_unbroken_one(
     assert unbroken.best == resumed.best
 
 
+@pytest.mark.parametrize("mixed_in", [False, True])
+def test_stop_is_heard_while_films_are_made_ready(
+    films: list[Radiograph], pairs: list[Pair], shipped: Model, tmp_path: Path, mixed_in: bool
+) -> None:
+    seen: list[Event] = []
+    ready = lambda: any(isinstance(event, TileDone) for event in seen)  # noqa: E731
+    said = {"on_event": seen.append, "should_stop": ready, "start_from": shipped}
+    clean = CleanFilms.of(apart(films))
+    data, more = (pairs, {"clean": clean}) if mixed_in else (clean, {})
+    with pytest.raises(Stopped):
+        train(data, tmp_path / "run", SETTINGS, **said, **more)
+    assert sum(isinstance(event, TileDone) for event in seen) == 1
+    assert isinstance(seen[-1], Message) and "can be resumed" in seen[-1].text
+    asked = iter([False])
+    with pytest.raises(Stopped):
+        resume(tmp_path / "run", should_stop=lambda: next(asked, True))
+
+
+def test_stop_is_heard_while_the_model_that_is_tuned_is_scored(model: Model, teacher: Teacher) -> None:
+    for times in (0, 5, 20):
+        stop = iter([*[False] * times, True]).__next__
+        with pytest.raises(Stopped):
+            CleanValidation([teacher], InsertionSettings(), model, size=SIZE, should_stop=stop)
+
+
 def test_clean_films_alone_make_no_model(films: list[Radiograph], tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="such as default"):
         train(CleanFilms.of(films), tmp_path / "run", SETTINGS)
@@ -277,6 +308,7 @@ def test_windows_of_clean_films_are_mixed_into_a_training(
         for name, mixed_in in (("with", others), ("without", None))
     ]
     assert Model.load(results[0].model).sha256 != Model.load(results[1].model).sha256
+    assert [Model.load(each.model).card.recipe["mixed_in"] for each in results] == ["clean", ""]
     again = resume(results[0].run)
     assert again.best == results[0].best
 

@@ -22,6 +22,7 @@ from napari_weld_fcn.training.film_source import (
     ONE_FLAWED_OF,
     FilmSource,
 )
+from napari_weld_fcn.training.halving import halved_mask
 from napari_weld_fcn.training.settings import SEEN_AS
 
 STILL = AugmentationSettings(
@@ -189,6 +190,40 @@ def test_a_film_that_a_prediction_shrinks_is_shrunk_here_too() -> None:
         means = ndimage.uniform_filter(coarse.astype(float), 2, origin=-1)[place]
         np.testing.assert_allclose(pair.pixels, means, atol=0.5)
         np.testing.assert_array_equal(pair.mask, mask[place])
+
+
+def coarse_film(labels: np.ndarray, convention: str) -> LabelledFilm:
+    rng = np.random.default_rng(0)
+    pixels = np.clip(ndimage.zoom(rng.normal(130, 30, (20, 30)), 8, order=3), 0, 255).astype(np.uint8)
+    assert oversampling(pixels) == 2
+    return LabelledFilm(Radiograph(pixels, name="coarse"), mask_of(labels, convention))
+
+
+def test_strokes_one_pixel_wide_teach_on_a_film_that_is_shrunk() -> None:
+    labels = np.zeros((160, 240), int)
+    labels[41, 20:200], labels[61:90, 101] = 1, 2
+    shown = source(coarse_film(labels, "sparse"), augmentation=STILL)
+    for step in range(4):
+        assert (shown.drawn(step, 0).mask == FLAW).any()
+        assert (shown.drawn(step, 1).mask != IGNORED).any()
+
+
+def test_flaws_of_one_pixel_teach_on_a_film_that_is_shrunk() -> None:
+    labels = np.zeros((160, 240), int)
+    labels[61, 101] = labels[100, 40] = 1
+    shown = source(coarse_film(labels, "dense"), augmentation=STILL)
+    assert {int((shown.drawn(step, 0).mask == FLAW).sum()) for step in range(8)} == {1}
+
+
+@given(seed=st.integers(0, 200), flaw=st.floats(0.01, 0.9), ignored=st.floats(0, 0.9))
+def test_no_flaw_and_no_label_is_lost_by_halving(seed: int, flaw: float, ignored: float) -> None:
+    rng = np.random.default_rng(seed)
+    mask = np.where(rng.random((11, 14)) < flaw, FLAW, 0).astype(np.uint8)
+    mask[rng.random(mask.shape) < ignored] = IGNORED
+    large = halved_mask(mask).repeat(2, axis=0).repeat(2, axis=1)[:11, :14]
+    numbers, count = ndimage.label(mask == FLAW, np.ones((3, 3)))
+    assert set(numbers[large == FLAW]) >= set(range(1, count + 1))
+    assert not (large[mask != IGNORED] == IGNORED).any()
 
 
 def test_windows_for_a_model_that_is_tuned_are_mirrored_and_jittered_as_a_function_of_the_step() -> None:

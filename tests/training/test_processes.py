@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,18 @@ def test_with_statistics_of_the_batch_the_score_is_the_same_within_noise(
     assert one.best.f1 == pytest.approx(two.best.f1, abs=0.1)
     assert torch.get_num_threads() == threads and dict(os.environ) == environment
     assert not torch.distributed.is_initialized()
+
+
+def test_processes_wait_for_each_other_through_a_pause_of_days(dataset: Path, tmp_path: Path) -> None:
+    waits = []
+
+    def seen(event: Event) -> None:
+        if isinstance(event, StepDone) and not waits:
+            backend = torch.distributed.group.WORLD._get_backend(torch.device("cpu"))
+            waits.append(backend.options._timeout)
+
+    train(dataset, tmp_path / "run", SETTINGS.model_copy(update={"devices": 2}), network=EACH, on_event=seen)
+    assert waits and waits[0] > timedelta(days=7)
 
 
 def test_there_is_one_folder_and_one_history_and_it_resumes(dataset: Path, tmp_path: Path) -> None:

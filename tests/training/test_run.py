@@ -18,6 +18,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 
 from napari_weld_fcn import Model, predict
@@ -43,6 +44,7 @@ from napari_weld_fcn.training.film_material import Films
 from napari_weld_fcn.training.keeping import Keeping
 from napari_weld_fcn.training.record import TrainResult
 from napari_weld_fcn.training.run import resume, train
+from napari_weld_fcn.training.run_card import BEFORE_ALL
 from napari_weld_fcn.training.settings import (
     PRESETS,
     RunSettings,
@@ -524,6 +526,14 @@ def test_a_model_tuned_on_a_film_alone_learns_what_was_held_back_in_the_end(
     assert kept.best == result.best
     one, other = (Model.load(each.model).network.state_dict() for each in (result, kept))
     assert any(not torch.equal(one[name], other[name]) for name in one)
+    assert result.learned_all and not kept.learned_all
+    cards = [Model.load(each.model).card for each in (result, kept)]
+    assert [card.recipe["learned_all"] for card in cards] == [True, False]
+    assert [card.scores["validation"].get("of") for card in cards] == [BEFORE_ALL, None]
+    assert {card.threshold_purpose for card in cards} == {"that of the model that was tuned"}
+    assert {(card.data, card.recipe["kind"], card.recipe["mixed_in"]) for card in cards} == {
+        ("1 film from memory", "films", "")
+    }
 
 
 def test_a_run_stopped_while_it_learns_all_labels_ends_as_if_unbroken(
@@ -655,6 +665,17 @@ def test_crops_without_a_flaw_are_refused(pairs: list[Pair], tmp_path: Path) -> 
 def test_another_dataset_is_refused(unbroken: Path, pairs: list[Pair]) -> None:
     with pytest.raises(DatasetError, match="is not the dataset that"):
         resume(unbroken, pairs[:-1])
+
+
+@pytest.mark.parametrize("side", ["images", "masks"])
+def test_a_dataset_that_was_changed_is_refused(dataset: Path, tmp_path: Path, side: str) -> None:
+    shutil.copytree(dataset, tmp_path / "crops")
+    short(tmp_path / "crops", tmp_path / "run", **stop_after(1, []))
+    first = min((tmp_path / "crops" / side).iterdir())
+    with Image.open(first) as image:
+        image.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(first)
+    with pytest.raises(DatasetError, match="not the dataset"):
+        resume(tmp_path / "run")
 
 
 def test_crops_in_memory_are_copied_so_that_the_run_resumes_without_them(

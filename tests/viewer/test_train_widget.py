@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QMessageBox
+from napari.layers import Labels
+from qtpy.QtWidgets import QDockWidget, QMessageBox
 
 from napari_weld_fcn.dataset.pair import FLAW, Pair
 from napari_weld_fcn.dataset.store import read_dataset, write_dataset
-from napari_weld_fcn.events import Message
+from napari_weld_fcn.events import Message, StepDone
 from napari_weld_fcn.network import library
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import predict
@@ -19,7 +20,10 @@ from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.radiograph import to_luminance
 from napari_weld_fcn.training.run_folder import RunFolder
+from napari_weld_fcn.training.settings import TrainSettings
+from napari_weld_fcn.viewer.training import Begun, FilmOfRun
 from napari_weld_fcn.viewer.widgets.closed_dock import GO_ON, STOP
+from napari_weld_fcn.viewer.widgets.predict import PredictWidget
 from napari_weld_fcn.viewer.widgets.train import TrainWidget
 
 #: As the fixture `train` is set.
@@ -81,6 +85,20 @@ def test_two_labelled_layers_become_a_model_that_predict_marks_with(
     np.testing.assert_array_equal(viewer.layers["weld 0 heatmap"].data, expected.probability)
     assert Model.load("my pores").card.name == "my pores"
     assert len(RunFolder(runs / "my pores").history()) == EPOCHS
+
+
+def test_predict_with_it_opens_predict_as_a_tab_beside(viewer, train, finish, film) -> None:
+    add_films(viewer, film)
+    add_rows(train)
+    train.inputs.form.widgets["epochs"].value = 1
+    press(train, "Train")
+    finish(train)
+    train.predict.click()
+    docks = {dock.windowTitle(): dock for dock in train.window().findChildren(QDockWidget)}
+    own = next(dock for dock in docks.values() if dock.isAncestorOf(train))
+    opened = next(dock for title, dock in docks.items() if title.startswith("Predict"))
+    assert opened in train.window().tabifiedDockWidgets(own)
+    finish(next(iter(opened.findChildren(PredictWidget))))
 
 
 def test_curves_and_the_prediction_of_the_film_that_validates_follow_the_epochs(
@@ -161,7 +179,9 @@ def test_a_resumed_run_shows_what_it_predicts_over_the_film(
     else:
         viewer.add_image(film[:50], name="weld 1")  # another film of this name
     train.resume(train.trained.result.run)
+    assert train.summary.isHidden()  # it is about the form
     finish(train)
+    assert "weld 1 validates" in train.progress.notes.text()
     assert "Trained" in train.jobs.status.text()
     name = "weld 1" if present else "weld 1 [1]"  # as napari calls a second one
     np.testing.assert_array_equal(viewer.layers[name].data, expected)
@@ -486,6 +506,41 @@ def test_what_the_run_says_meanwhile_stays_in_sight(train) -> None:
     ]
 
 
+def test_where_a_run_is_while_it_learns_all_labels_is_a_step(train) -> None:
+    train.heard(Begun(TrainSettings(epochs=4)))
+    train.heard(StepDone(9, 32, 0.5))
+    assert train.progress.place.startswith("epoch 2 of 4")
+    train.heard(Message("Learning all labels, those held back too, for 8 steps."))
+    train.heard(StepDone(3, 8, 0.5))
+    assert train.progress.place.startswith("learning all labels, step 3 of 8")
+
+
+@pytest.mark.parametrize("in_pixels", [True, False])
+def test_a_film_of_a_resumed_run_opens_as_large_as_what_is_open(viewer, train, film, in_pixels) -> None:
+    if in_pixels:
+        viewer.add_image(film, name="another")
+    train.progress.watched.set()
+    train.heard(FilmOfRun("W0001_0001", film, 0.04))
+    size = 1.0 if in_pixels else 0.04
+    assert viewer.layers["W0001_0001"].scale.tolist() == [size, size]
+
+
+def test_what_was_refused_is_said_no_more_when_it_is_mended(viewer, train, film, qtbot) -> None:
+    add_films(viewer, film)
+    add_rows(train)
+    labels = [layer for layer in viewer.layers if isinstance(layer, Labels)]
+    kept = [layer.data.copy() for layer in labels]
+    for layer in labels:
+        layer.data = np.zeros_like(layer.data)
+    settled(train, qtbot)
+    press(train, "Train")
+    qtbot.waitUntil(lambda: train.job is None, timeout=60_000)
+    assert "No flaw" in train.jobs.status.text()
+    for layer, data in zip(labels, kept, strict=True):
+        layer.data = data
+    qtbot.waitUntil(lambda: not train.jobs.status.text(), timeout=60_000)
+
+
 def test_rows_come_and_go_with_their_films(viewer, train, film) -> None:
     add_films(viewer, film, count=3)
     add_rows(train, 3)
@@ -533,7 +588,9 @@ def test_closed_dock_asks_and_stops(viewer, train, film, qtbot) -> None:
     train.inputs.name.value = "kept"
     press(train, "Train")
     at_work(train, qtbot)
-    answer(dialog(train, viewer, qtbot), STOP)
+    box = dialog(train, viewer, qtbot)
+    assert box.text().endswith("?")
+    answer(box, STOP)
     qtbot.waitUntil(lambda: "kept" in library.own(), timeout=30_000)
     qtbot.wait(300)
 

@@ -260,6 +260,22 @@ def test_the_fold_is_closed_until_films_without_labels_are_used(viewer, train, f
     assert known.isVisibleTo(train)
 
 
+def test_rows_without_labels_are_as_wide_as_those_with(make_napari_viewer, qtbot, film) -> None:
+    viewer = make_napari_viewer(show=True)
+    add_labelled(viewer, film)
+    _, train = viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Train")
+    train.inputs.fold.open(True)
+    train.inputs.known.films.add()
+    with_labels, without = train.inputs.films.rows[0], train.inputs.known.films.rows[0]
+
+    def aligned() -> bool:
+        boxes = [row.film.native for row in (with_labels, without)]
+        spans = [(box.mapTo(train, box.rect().topLeft()).x(), box.width()) for box in boxes]
+        return without.isVisible() and all(abs(a - b) <= 4 for a, b in zip(*spans, strict=True))
+
+    qtbot.waitUntil(aligned, timeout=10_000)
+
+
 def test_kind_and_source_are_remembered(viewer, train, finish) -> None:
     add_clean(viewer, 2)
     alone(train, 2)

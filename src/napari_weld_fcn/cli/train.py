@@ -84,6 +84,8 @@ def run_train(
     clean: CleanFilms | None = None,
 ) -> int:
     """Train on `data` in the folder `run`, with films without labels mixed in."""
+    if start_from == NOTHING and settings.keep != TrainSettings().keep:
+        terminal.say("--keep is for a model that is trained further; without --from nothing is kept.")
 
     def job(on_event: OnEvent, should_stop: ShouldStop) -> TrainResult:
         return train(
@@ -120,9 +122,11 @@ def _shown(terminal: Terminal, job: _Job) -> int:
         "model": str(result.model),
         "best": {"epoch": best.epoch, "f1": best.f1, "threshold": best.threshold},
         "stopped": result.stopped,
+        "learned_all": result.learned_all,
         "memory_bytes": result.memory_bytes,
     }
     line = f"{result.model}: F1 {best.f1:.3f} at threshold {best.threshold:.3f}, after epoch {best.epoch}"
+    line += ", before the held-back part was learned too" if result.learned_all else ""
     more = f"\nStopped; go on with: weld-fcn resume {result.run}" if result.stopped else ""
     terminal.result(values, lambda console: console.print(line + more))
     return DONE
@@ -135,8 +139,9 @@ def _listener(terminal: Terminal, progress: Progress) -> OnEvent:
         if isinstance(event, StepDone):
             bar(TileDone(event.done, event.total, event.seconds_left))
         elif isinstance(event, Validated):
+            loss = "" if event.loss is None else f"loss {event.loss:.4f}  "
             terminal.say(
-                f"step {event.step}: loss {event.loss or 0:.4f}  F1 {event.f1:.3f}  precision "
+                f"step {event.step}: {loss}F1 {event.f1:.3f}  precision "
                 f"{event.precision:.3f}  recall {event.recall:.3f}  threshold {event.threshold:.3f}"
             )
         else:

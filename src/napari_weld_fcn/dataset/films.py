@@ -125,18 +125,6 @@ class FilmSplit:
             raise DatasetError(f"{source}: is no split of films ({fault}).") from fault
 
 
-def check(films: Sequence[LabelledFilm], settings: SplitSettings = SplitSettings()) -> list[str]:
-    """Say, before a training, what will be done with these films that a user ought to know.
-
-    Raises
-    ------
-    DatasetError, SettingsError
-        If they cannot be trained with, and why; as `split_films`.
-    """
-    note = split_films(films, settings).note
-    return [note] if note else []
-
-
 def split_films(films: Sequence[LabelledFilm], settings: SplitSettings = SplitSettings()) -> FilmSplit:
     """Split films into training and validation.
 

@@ -13,7 +13,7 @@ import torch
 
 from napari_weld_fcn.dataset.films import FilmSplit, Part
 from napari_weld_fcn.dataset.pair import BACKGROUND
-from napari_weld_fcn.events import OnEvent, ShouldStop, Validated
+from napari_weld_fcn.events import OnEvent, ShouldStop, TileDone, Validated, ignore, never
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings
 from napari_weld_fcn.training.clean_films import CleanFilms
@@ -34,12 +34,20 @@ _MULTIPLE = 8
 class CleanLesson:
     """Windows of films with flaws put in; held-out films are scored with flaws put in."""
 
-    def __init__(self, films: CleanFilms, about: RunSettings, split: FilmSplit, start: Model) -> None:
+    def __init__(
+        self,
+        films: CleanFilms,
+        about: RunSettings,
+        split: FilmSplit,
+        start: Model,
+        on_event: OnEvent = ignore,
+        should_stop: ShouldStop = never,
+    ) -> None:
         insertion = InsertionSettings()
         self._held_bytes = held_bytes(films)
-        taught, held_out = (
-            teachers_of(films, parts, start, insertion.margin) for parts in (split.training, split.validation)
-        )
+        parts = (*split.training, *split.validation)
+        teachers = teachers_of(films, parts, start, insertion.margin, on_event, should_stop)
+        taught, held_out = teachers[: len(split.training)], teachers[len(split.training) :]
         size = patch_size([*taught, *held_out], about.train.window)
         self.source = TeacherSource(
             taught,
@@ -49,7 +57,9 @@ class CleanLesson:
             simulated_share=SIMULATED_SHARE,
             seed=about.train.seed,
         )
-        self.validation = CleanValidation(held_out, insertion, start, size=size, seed=about.train.seed)
+        self.validation = CleanValidation(
+            held_out, insertion, start, size=size, seed=about.train.seed, should_stop=should_stop
+        )
 
     @property
     def steps_per_epoch(self) -> int:
@@ -88,18 +98,28 @@ class CleanLesson:
         return self.validation.validate(model.network, step, should_stop)
 
 
-def teachers_of(films: CleanFilms, parts: Sequence[Part], model: Model | None, margin: int) -> list[Teacher]:
-    """Prepare parts of films; as `teachers.teacher_of`."""
-    return [
-        teacher_of(
+def teachers_of(
+    films: CleanFilms,
+    parts: Sequence[Part],
+    model: Model | None,
+    margin: int,
+    on_event: OnEvent = ignore,
+    should_stop: ShouldStop = never,
+) -> list[Teacher]:
+    """Prepare parts of films, as `teachers.teacher_of`; `on_event` is told of each."""
+    teachers: list[Teacher] = []
+    for part in parts:
+        taught = teacher_of(
             films.films[part.position].radiograph,
             model,
             clean=films.kind == "clean",
             known=part.of(films.films).mask == BACKGROUND,
             margin=margin,
+            should_stop=should_stop,
         )
-        for part in parts
-    ]
+        teachers.append(taught)
+        on_event(TileDone(len(teachers), len(parts)))
+    return teachers
 
 
 def held_bytes(films: CleanFilms) -> int:

@@ -99,6 +99,11 @@ class CleanFilms:
             check_size(film.film, film.mask == BACKGROUND)
         names = list(dict.fromkeys(film.film for film in self.films))
         if len(names) == 1:
+            if settings.kind == "films":
+                raise DatasetError(
+                    f"{names[0]} is the only film without labels, so none can validate whole; name no film, "
+                    "and it is cut in two, or give more films."
+                )
             return self._cut(settings)
         held_out = set(settings.films) if settings.kind == "films" else self._drawn(names, settings)
         if missing := sorted(held_out - set(names)):

@@ -75,6 +75,13 @@ class CleanValidation:
         Rows and columns of a window.
     seed
         Of the windows.
+    should_stop
+        Asked at each simulated film, and at each that is scored.
+
+    Raises
+    ------
+    Stopped
+        If it said so.
     """
 
     def __init__(
@@ -85,6 +92,7 @@ class CleanValidation:
         *,
         size: tuple[int, int],
         seed: int = 0,
+        should_stop: ShouldStop = never,
     ) -> None:
         insertion = insertion.model_copy(update={"flawless_share": FLAWLESS})
         self._threshold, self._min_size_px = start.card.threshold, start.card.min_size_px
@@ -94,10 +102,10 @@ class CleanValidation:
         ]
         self._simulated = [
             Patch(measure(pixels).apply(pixels), film.mask, np.zeros(pixels.shape, bool))
-            for film in validation_films(FILMS)
+            for film in validation_films(FILMS, should_stop)
             for pixels in (film.radiograph.pixels,)
         ]
-        self.start = self.score(start.network)
+        self.start = self.score(start.network, should_stop)
 
     def score(self, network: torch.nn.Module, should_stop: ShouldStop = never) -> CleanScores:
         """Score a network, on any device; left in its mode.

@@ -15,7 +15,7 @@ from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.dataset.splits import split as split_of
 from napari_weld_fcn.dataset.store import Dataset, write_dataset
 from napari_weld_fcn.errors import DatasetError
-from napari_weld_fcn.events import OnEvent, ShouldStop, Validated
+from napari_weld_fcn.events import OnEvent, ShouldStop, Validated, ignore, never
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.training.crop_validation import validate_crops
 from napari_weld_fcn.training.material import Kind, Lesson
@@ -32,10 +32,17 @@ from napari_weld_fcn.training.sources import (
 
 @dataclass(frozen=True)
 class Crops:
-    """Crops, and perhaps variants of them, of a dataset folder or in memory."""
+    """Crops, and perhaps variants of them, of a dataset folder or in memory.
+
+    Attributes
+    ----------
+    by_pixels
+        Whether those of a folder came from memory, and are told from others as those in memory are.
+    """
 
     pairs: Sequence[Pair]
     kind: Kind = "crops"
+    by_pixels: bool = False
 
     @property
     def folder(self) -> str:
@@ -47,8 +54,8 @@ class Crops:
 
     @property
     def sha256(self) -> str:
-        """Of what is listed of them."""
-        return fingerprint(self.pairs)
+        """Of what is listed of them and what their files hold; in memory, of pixels and masks."""
+        return fingerprint(self.pairs, by_pixels=self.by_pixels)
 
     @property
     def pixel_sizes_mm(self) -> list[float]:
@@ -68,7 +75,14 @@ class Crops:
         """Read what `to_json` of its split wrote."""
         return Split.from_json(text, source)
 
-    def lesson(self, about: RunSettings, split: Split | FilmSplit, start: Model | None) -> Lesson:
+    def lesson(
+        self,
+        about: RunSettings,
+        split: Split | FilmSplit,
+        start: Model | None,
+        on_event: OnEvent = ignore,
+        should_stop: ShouldStop = never,
+    ) -> Lesson:
         """Begin the run that `about` describes."""
         assert isinstance(split, Split)
         return CropLesson(self.pairs, about, split)

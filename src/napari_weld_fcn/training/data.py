@@ -49,7 +49,7 @@ def saved_material(folder: Path, kind: Kind) -> Material:
     """Open what `Material.save` wrote."""
     pairs = read_dataset(folder)
     if kind == "crops":
-        return Crops(pairs)
+        return Crops(pairs, by_pixels=True)
     films = tuple(film_of(pair) for pair in pairs)
     return Films(films) if kind == "films" else Unlabelled(films, kind=kind)
 
@@ -76,7 +76,9 @@ def _series(path: Path, on_event: OnEvent) -> Films:
             if mask is not None:
                 found.append(LabelledFilm(film.radiograph(), mask_of(mask)))
     except RadiographError as fault:
-        raise DatasetError(str(fault)) from fault
+        text = str(fault).rstrip(".")
+        more = "" if path.is_file() else "; nor is it a dataset folder, which has images/ and masks/"
+        raise DatasetError(f"{text}{more}.") from fault
     if not found:
         raise DatasetError(f"{path}: none of its films has a mask.")
     return Films(tuple(found), str(path.absolute()))

@@ -18,7 +18,7 @@ from napari_weld_fcn.dataset.pair import Pair
 from napari_weld_fcn.dataset.places import Split
 from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.dataset.store import write_dataset
-from napari_weld_fcn.events import OnEvent, ShouldStop, Validated
+from napari_weld_fcn.events import OnEvent, ShouldStop, Validated, ignore, never
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.radiograph.normalisation import full_scale, measure
@@ -68,7 +68,14 @@ class Films:
         """Read what `to_json` of its split wrote."""
         return FilmSplit.from_json(text, source)
 
-    def lesson(self, about: RunSettings, split: Split | FilmSplit, start: Model | None) -> Lesson:
+    def lesson(
+        self,
+        about: RunSettings,
+        split: Split | FilmSplit,
+        start: Model | None,
+        on_event: OnEvent = ignore,
+        should_stop: ShouldStop = never,
+    ) -> Lesson:
         """Begin the run that `about` describes."""
         assert isinstance(split, FilmSplit)
         return FilmLesson(self.films, about, split)
@@ -153,10 +160,17 @@ class Unlabelled(Films):
         """Hold out some films, or a part of one that is alone; DatasetError where nothing could be."""
         return self.clean.split(settings)
 
-    def lesson(self, about: RunSettings, split: Split | FilmSplit, start: Model | None) -> Lesson:
+    def lesson(
+        self,
+        about: RunSettings,
+        split: Split | FilmSplit,
+        start: Model | None,
+        on_event: OnEvent = ignore,
+        should_stop: ShouldStop = never,
+    ) -> Lesson:
         """Begin the run that `about` describes."""
         assert isinstance(split, FilmSplit) and start is not None
-        return CleanLesson(self.clean, about, split, start)
+        return CleanLesson(self.clean, about, split, start, on_event, should_stop)
 
 
 def _pair_of(film: LabelledFilm, number: int) -> Pair:

@@ -20,10 +20,11 @@ from scipy import ndimage
 
 from napari_weld_fcn.dataset.augmentation import variant
 from napari_weld_fcn.dataset.films import LabelledFilm
-from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
+from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.settings import AugmentationSettings
 from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.radiograph.normalisation import full_scale, measure
+from napari_weld_fcn.training.halving import halved, halved_mask
 from napari_weld_fcn.training.patches import Batch
 from napari_weld_fcn.training.settings import PatchSettings
 from napari_weld_fcn.training.sources import batch_of_windows
@@ -158,7 +159,7 @@ class _Drawn:
         self.pixels = np.asarray(film.radiograph.pixels)
         self.normalisation = measure(self.pixels)
         if oversampling(self.pixels) == 2:  # a prediction shows it like this
-            self.pixels, self.mask = _halved(self.pixels), _halved_mask(self.mask)
+            self.pixels, self.mask = halved(self.pixels), halved_mask(self.mask)
         self.full_scale = full_scale(self.pixels.dtype, float(self.pixels.max()))
         labelled = self.mask != IGNORED
         self._in_rows = np.cumsum(np.count_nonzero(labelled, axis=1))
@@ -225,26 +226,6 @@ class _Drawn:
         mask[(rows < 0) | (rows >= shape[0])] = IGNORED
         mask[:, (columns < 0) | (columns >= shape[1])] = IGNORED
         return self.pixels[mirrored], mask
-
-
-def _halved(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Means of 2 x 2 pixels, in the same dtype; a last row or column that is alone counts twice."""
-    means = _cells(pixels).astype(np.float64).mean(axis=(1, 3))
-    return np.asarray((np.rint(means) if pixels.dtype.kind in "bui" else means).astype(pixels.dtype))
-
-
-def _halved_mask(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Flaw where half of 2 x 2 pixels are, ignored where any is."""
-    cells = _cells(mask)
-    flaw = np.count_nonzero(cells == FLAW, axis=(1, 3)) >= 2
-    ignored = (cells == IGNORED).any(axis=(1, 3))
-    return np.select([ignored, flaw], [np.uint8(IGNORED), np.uint8(FLAW)], np.uint8(BACKGROUND))
-
-
-def _cells(plane: NDArray[Any]) -> NDArray[Any]:
-    rows, columns = plane.shape
-    even = np.pad(plane, ((0, rows % 2), (0, columns % 2)), mode="edge")
-    return even.reshape(even.shape[0] // 2, 2, even.shape[1] // 2, 2)
 
 
 def _span(labelled: NDArray[np.bool_], edge: int) -> tuple[int, int]:

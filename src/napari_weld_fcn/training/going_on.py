@@ -14,6 +14,7 @@ from napari_weld_fcn.training.chief import BlindError
 from napari_weld_fcn.training.fit import begin, fit
 from napari_weld_fcn.training.prepared import Prepared
 from napari_weld_fcn.training.record import Record, TrainResult
+from napari_weld_fcn.training.settings import LEARNING_ALL
 
 _NOT_EXACT = (
     "A run by minutes depends on how fast the computer is: repeated or resumed, it ends with other weights."
@@ -85,6 +86,7 @@ class Going:
                     self._learn_all()
                 except Stopped:
                     return self._stopped()
+                return self.record.result(stopped=False, learned_all=True)
         if self.record.best() == self.record.before:
             self.on_event(Message("No step was better than the model that it began with, which is kept."))
         return self.record.result(stopped=False)
@@ -92,7 +94,7 @@ class Going:
     def _learn_all(self) -> None:
         """Fit anew, on all labels, for as many steps as the best network had; that is the model."""
         chosen, settings = self.record.best(), self.run.fit_settings
-        self.on_event(Message(f"Learning all labels, those held back too, for {chosen.step} steps."))
+        self.on_event(Message(f"{LEARNING_ALL}, those held back too, for {chosen.step} steps."))
         share = chosen.step / max(row.step for row in self.run.folder.history())
         again = settings.model_copy(
             update={
@@ -116,7 +118,7 @@ class Going:
             should_stop=self.should_stop,
             should_pause=self.should_pause,
         ).network
-        Model.create(self.record.card(chosen), network).save(self.run.folder.best)
+        Model.create(self.record.card(chosen, learned_all=True), network).save(self.run.folder.best)
 
     def _validate(self, averaged: torch.nn.Module, step: int, should_stop: ShouldStop = never) -> Validated:
         model = Model.create(Card(name="validated", network=self.run.about.network), averaged)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 Precision = Literal["float32", "bfloat16"]
 
 _NAMES: dict[Precision, Literal["32-true", "bf16-mixed"]] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
+
+
+#: How long processes wait for each other: while one of them validates, and while the run is paused.
+_PATIENCE = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ def fabric_for(device: str, precision: Precision, place: Place | None = None) ->
         If the machine has no such device, or not so many.
     """
     from lightning_fabric import Fabric
+    from lightning_fabric.strategies.ddp import DDPStrategy
 
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells its own settings otherwise
     kind = choose_device(device).type
@@ -50,7 +56,7 @@ def fabric_for(device: str, precision: Precision, place: Place | None = None) ->
     fabric = Fabric(
         accelerator=kind,
         devices=place.count,
-        strategy="ddp",
+        strategy=DDPStrategy(timeout=_PATIENCE),
         precision=_NAMES[precision],
         plugins=[_cluster(place)],
     )

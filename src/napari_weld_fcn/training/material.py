@@ -11,7 +11,7 @@ import torch
 from napari_weld_fcn.dataset.films import FilmSplit
 from napari_weld_fcn.dataset.places import Split
 from napari_weld_fcn.dataset.settings import SplitSettings
-from napari_weld_fcn.events import OnEvent, ShouldStop, Validated
+from napari_weld_fcn.events import OnEvent, ShouldStop, Validated, ignore, never
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.training.patches import Batch
 from napari_weld_fcn.training.settings import RunSettings
@@ -77,8 +77,15 @@ class Material(Protocol):
     def read_split(self, text: str, source: str) -> Split | FilmSplit:
         """Read what `to_json` of its split wrote."""
 
-    def lesson(self, about: RunSettings, split: Split | FilmSplit, start: Model | None) -> Lesson:
-        """Begin the run that `about` describes, from the model `start` or from nothing."""
+    def lesson(
+        self,
+        about: RunSettings,
+        split: Split | FilmSplit,
+        start: Model | None,
+        on_event: OnEvent = ignore,
+        should_stop: ShouldStop = never,
+    ) -> Lesson:
+        """Begin the run that `about` describes, from the model `start` or from nothing; may be `Stopped`."""
 
     def save(self, folder: Path) -> None:
         """Write it as a dataset folder."""

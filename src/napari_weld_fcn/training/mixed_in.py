@@ -15,7 +15,7 @@ import torch
 from napari_weld_fcn.dataset.films import FilmSplit, LabelledFilm
 from napari_weld_fcn.dataset.pair import BACKGROUND
 from napari_weld_fcn.dataset.places import Split
-from napari_weld_fcn.events import OnEvent, ShouldStop, Validated
+from napari_weld_fcn.events import OnEvent, ShouldStop, Validated, ignore, never
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings
 from napari_weld_fcn.training.clean import held_bytes, teachers_of
@@ -85,12 +85,20 @@ def _check_taught(film: LabelledFilm) -> None:
 class WithClean:
     """A lesson into which windows of films without labels are mixed."""
 
-    def __init__(self, lesson: Lesson, films: CleanFilms, about: RunSettings, start: Model | None) -> None:
+    def __init__(
+        self,
+        lesson: Lesson,
+        films: CleanFilms,
+        about: RunSettings,
+        start: Model | None,
+        on_event: OnEvent = ignore,
+        should_stop: ShouldStop = never,
+    ) -> None:
         self.lesson = lesson
         self._held_bytes = held_bytes(films)
         insertion = InsertionSettings()
         parts = [whole(films.films, position) for position in range(len(films.films))]
-        taught = teachers_of(films, parts, start, insertion.margin)
+        taught = teachers_of(films, parts, start, insertion.margin, on_event, should_stop)
 
         @cache
         def source(size: tuple[int, int]) -> TeacherSource:

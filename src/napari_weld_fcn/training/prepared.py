@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_weld_fcn.dataset.films import FilmSplit
+from napari_weld_fcn.events import OnEvent, ShouldStop, ignore, never
 from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.prediction.device import choose_device
 from napari_weld_fcn.training.data import clean_films
@@ -38,6 +39,15 @@ class Prepared:
         That `train` began.
     material
         What it learns from.
+    on_event
+        Told of each film without labels that is made ready.
+    should_stop
+        Asked meanwhile.
+
+    Raises
+    ------
+    Stopped
+        If `should_stop` said so.
 
     Attributes
     ----------
@@ -53,8 +63,15 @@ class Prepared:
         Of the loop of steps.
     """
 
-    def __init__(self, folder: RunFolder, material: Material) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        material: Material,
+        on_event: OnEvent = ignore,
+        should_stop: ShouldStop = never,
+    ) -> None:
         self.folder, self.material = folder, material
+        self._on_event, self._should_stop = on_event, should_stop
         self.about = folder.read_settings()
         self.split = material.read_split(folder.split_text(), str(folder.splits_file))
         self.start = Model.load(folder.start) if self.about.start_sha256 else None
@@ -125,11 +142,12 @@ class Prepared:
         if whole:
             assert isinstance(split, FilmSplit) and isinstance(self.material, Films)
             split = split.whole(self.material.films)
-        lesson = self.material.lesson(self.about, split, self.start)
+        more = (self._on_event, self._should_stop)
+        lesson = self.material.lesson(self.about, split, self.start, *more)
         if not self.about.mixed_in:
             return lesson
         mixed_in = clean_films(self.folder.clean, self.about.mixed_in)
-        return WithClean(lesson, mixed_in, self.about, self.start)
+        return WithClean(lesson, mixed_in, self.about, self.start, *more)
 
     def _keeping(self) -> Keeping | None:
         train = self.about.train

@@ -50,11 +50,6 @@ class Ranks:
         """Processes in all."""
         return int(self.fabric.world_size)
 
-    @property
-    def first(self) -> bool:
-        """Whether this one decides, validates and writes."""
-        return self.rank == 0
-
     def told(self, order: Order, rate: float) -> tuple[Order, float]:
         """Hand on the order and the learning rate of rank 0; what the others give is not looked at."""
         if self.count == 1:

@@ -35,6 +35,8 @@ class TrainResult:
         Whether the run was stopped and can be resumed.
     memory_bytes
         What the run was estimated to need, in all its processes; of GPUs their own memory.
+    learned_all
+        Whether the model learned all labels in the end, so that `best` is of the network before.
     """
 
     run: Path
@@ -42,6 +44,7 @@ class TrainResult:
     best: Row
     stopped: bool
     memory_bytes: int
+    learned_all: bool = False
 
 
 class Record:
@@ -97,17 +100,19 @@ class Record:
         best = best_of([each.f1 for each in history], self.run.about.train.margin)
         return len(history) - 1 - best >= patience
 
-    def result(self, *, stopped: bool) -> TrainResult:
+    def result(self, *, stopped: bool, learned_all: bool = False) -> TrainResult:
         """Return what the run has come to."""
-        return TrainResult(self.folder.path, self.folder.best, self.best(), stopped, self.run.memory_bytes())
+        folder, memory = self.folder, self.run.memory_bytes()
+        return TrainResult(folder.path, folder.best, self.best(), stopped, memory, learned_all)
 
     def row(self, scores: Validated) -> Row:
         """Name the epoch of a validation."""
         return Row.of(scores, scores.step // self.run.lesson.steps_per_epoch)
 
-    def card(self, row: Row) -> Card:
-        """Describe the network of a validation."""
+    def card(self, row: Row, *, learned_all: bool = False) -> Card:
+        """Describe the network of a validation, or the one that learned what it was taken on too."""
         start = self.run.start.card if self.run.start else None
+        sizes = self.run.material.pixel_sizes_mm
         return card_of(
-            self.folder.path, self.run.about, self.run.split, row, start, self.run.material.pixel_sizes_mm
+            self.folder.path, self.run.about, self.run.split, row, start, sizes, learned_all=learned_all
         )

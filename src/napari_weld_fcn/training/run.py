@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from napari_weld_fcn.dataset.settings import AugmentationSettings, SplitSettings
-from napari_weld_fcn.errors import DatasetError, SettingsError
+from napari_weld_fcn.errors import DatasetError, SettingsError, Stopped
 from napari_weld_fcn.events import Message, OnEvent, ShouldStop, ignore, never
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.settings import NetworkSettings
@@ -20,6 +20,7 @@ from napari_weld_fcn.training.data import Data, material_of, saved_material
 from napari_weld_fcn.training.fit import follow
 from napari_weld_fcn.training.going_on import Going
 from napari_weld_fcn.training.hardware import Place, check_devices, fabric_for, resolve_precision
+from napari_weld_fcn.training.material import Material
 from napari_weld_fcn.training.mixed_in import check_clean
 from napari_weld_fcn.training.prepared import Prepared
 from napari_weld_fcn.training.record import TrainResult
@@ -74,7 +75,8 @@ def train(
     on_event
         Told of each step and each validation.
     should_stop
-        Asked after each step; the best model so far is kept and the run can be resumed.
+        Asked after each step, and while films without labels are made ready; the best model so far is kept
+        and the run can be resumed.
     should_pause
         Asked after each step; while it says so the run waits.
     should_show
@@ -96,6 +98,8 @@ def train(
         such model.
     SettingsError
         If `network` is not that of the model, or there is no such device.
+    Stopped
+        If `should_stop` said so before there was a model; the run can be resumed.
     """
     material = material_of(data, on_event)
     divided = material.split(split)
@@ -129,7 +133,7 @@ def train(
     folder.begin(about, divided.to_json(), start, copied, mixed_in)
     if divided.note:
         on_event(Message(divided.note))
-    prepared = Prepared(folder, material)
+    prepared = _prepared(folder, material, on_event, should_stop)
     return Going(prepared, on_event, should_stop, should_pause, should_show).go_on()
 
 
@@ -170,8 +174,18 @@ def resume(
     if material.kind != about.kind or material.sha256 != about.pairs_sha256:
         what = f"{material.folder}:" if material.folder else "What was given"
         raise DatasetError(f"{what} is not the dataset that {run} began with; train anew.")
-    prepared = Prepared(folder, material)
+    prepared = _prepared(folder, material, on_event, should_stop)
+    if prepared.split.note:
+        on_event(Message(prepared.split.note))
     return Going(prepared, on_event, should_stop, should_pause, should_show).go_on()
+
+
+def _prepared(folder: RunFolder, material: Material, on_event: OnEvent, should_stop: ShouldStop) -> Prepared:
+    try:
+        return Prepared(folder, material, on_event, should_stop)
+    except Stopped:
+        on_event(Message(f"Stopped before the first step; the run in {folder.path} can be resumed."))
+        raise
 
 
 def follow_run(run: Path, data: str, place: Place, say_ready: Callable[[], None]) -> None:

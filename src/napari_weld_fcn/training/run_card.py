@@ -18,9 +18,11 @@ from napari_weld_fcn.training.settings import RunSettings
 _PURPOSE = {
     "crops": "largest pixel F1 on the crops of held-out films",
     "films": "largest pixel F1 on held-out films",
-    "clean": "that of the model that was tuned",
-    "unlabelled": "that of the model that was tuned",
 }
+_KEPT = "that of the model that was tuned"
+#: What the scores of a network belong to that has learned what they were taken on.
+BEFORE_ALL = "the network that chose the length, before the part that was held back was learned too"
+_NOUNS = {"crops": "crop", "films": "film", "clean": "clean film", "unlabelled": "unlabelled film"}
 
 
 def card_of(
@@ -30,6 +32,8 @@ def card_of(
     row: Row,
     start: Card | None,
     pixel_sizes_mm: Sequence[float],
+    *,
+    learned_all: bool = False,
 ) -> Card:
     """Describe the network of one validation.
 
@@ -45,6 +49,8 @@ def card_of(
         Card of the model that it was trained on from; how that is applied holds for this one too.
     pixel_sizes_mm
         Of the crops or films, where known; the median is what the model is fitted for.
+    learned_all
+        Whether the network learned in the end what the validation was taken on.
 
     Returns
     -------
@@ -52,7 +58,10 @@ def card_of(
         It names folders and no paths, and gives no licence: that is for whoever owns the films.
     """
     names = ("train", "network", "augmentation", "split", "start_from", "start_sha256", "pairs_sha256")
-    recipe = about.model_dump(mode="json", include=set(names))
+    recipe = about.model_dump(mode="json", include={*names, "kind", "mixed_in"})
+    scores = {**asdict(row), about.kind: len(split.validation)}
+    if learned_all:
+        scores["of"] = BEFORE_ALL
     values: dict[str, Any] = (
         {} if start is None else {"min_size_px": start.min_size_px, "qualities": _applied_as(start)}
     )
@@ -62,15 +71,20 @@ def card_of(
         name=run.absolute().name or "run",
         network=about.network,
         threshold=row.threshold,
-        threshold_purpose=_PURPOSE[about.kind],
-        scores={"validation": {**asdict(row), about.kind: len(split.validation)}},
-        recipe={**recipe, "run": run.absolute().name},
-        data=f"{len(split.training)} {about.kind} of {Path(about.dataset).name or 'memory'}",
+        threshold_purpose=_KEPT if about.threshold else _PURPOSE[about.kind],
+        scores={"validation": scores},
+        recipe={**recipe, "run": run.absolute().name, "learned_all": learned_all},
+        data=_data(about, len(split.training)),
         seed=about.train.seed,
         version=__version__,
         licence="",
         **values,
     )
+
+
+def _data(about: RunSettings, count: int) -> str:
+    source = f"of {Path(about.dataset).name}" if about.dataset else "from memory"
+    return f"{count} {_NOUNS[about.kind]}{'s' * (count != 1)} {source}"
 
 
 def _applied_as(start: Card) -> dict[str, Quality]:

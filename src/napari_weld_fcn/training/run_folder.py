@@ -156,6 +156,11 @@ class RunFolder:
         ModelError
             If the folder holds no run, or the file is damaged.
         """
+        if not self.settings_file.exists():
+            raise ModelError(
+                f"{self.path}: has no {self.settings_file.name}, so it is no run; give the folder that a "
+                "training wrote."
+            )
         text = self._text(self.settings_file)
         try:
             return RunSettings.model_validate_json(text)

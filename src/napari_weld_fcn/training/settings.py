@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import field_validator
+
 from napari_weld_fcn.dataset.settings import AugmentationSettings, SplitSettings
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.settings import Settings, setting
@@ -66,6 +68,10 @@ class Optimisation(Settings):
         advanced=True,
     )
     seed: int = setting(0, "Seed of the weights and of everything that is drawn", step=1, ge=0)
+
+
+#: The smallest window that can be asked for, pixels.
+LEAST_WINDOW = 32
 
 
 class FitSettings(Optimisation):
@@ -165,6 +171,13 @@ class TrainSettings(Optimisation):
         advanced=True,
     )
 
+    @field_validator("window")
+    @classmethod
+    def _no_tiny_window(cls, window: int) -> int:
+        if 0 < window < LEAST_WINDOW:
+            raise ValueError(f"input should be 0, or {LEAST_WINDOW} or more")
+        return window
+
     def chosen(self, from_model: bool, labels: bool = True) -> TrainSettings:
         """Return the same with everything chosen that was left open."""
         if not labels:
@@ -205,6 +218,10 @@ PRESETS = {
 }
 
 
+#: How the sentence begins that is told when a run learns what was held back too.
+LEARNING_ALL = "Learning all labels"
+
+
 class RunSettings(Settings):
     """All that a run folder must know to go on; its `settings.json`."""
 
@@ -218,7 +235,7 @@ class RunSettings(Settings):
     dataset: str = setting("", "Dataset folder or GDXray series; empty where a copy lies in the run's folder")
     pairs: int = setting(..., "Crops of the dataset, or films", ge=1)
     pairs_sha256: str = setting(
-        ..., "SHA-256 of what is listed of the crops (names, films, places, variants), or of films and masks"
+        ..., "SHA-256 of what is listed of the crops and of their files, or of films and masks"
     )
     mixed_in: Literal["", "clean", "unlabelled"] = setting(
         "", "Films without labels that are mixed in, of which a copy lies in the run's folder"

@@ -22,6 +22,7 @@ from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.settings import AugmentationSettings
 from napari_weld_fcn.dataset.splits import Place
 from napari_weld_fcn.dataset.store import Dataset, read_dataset
+from napari_weld_fcn.dataset.table import TABLE
 from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.training.patches import Batch
 
@@ -70,11 +71,47 @@ def pixel_sizes_of(pairs: Sequence[Pair]) -> list[float]:
     return [x.pixel_size_mm for x in listed if x.pixel_size_mm is not None]
 
 
-def fingerprint(pairs: Sequence[Pair]) -> str:
-    """SHA-256 of what is listed of the pairs, pixels left out."""
+def fingerprint(pairs: Sequence[Pair], *, by_pixels: bool = False) -> str:
+    """Return what tells pairs from any others: the SHA-256 of what is listed of them, and of what they show.
+
+    Parameters
+    ----------
+    pairs
+        Of a folder, or in memory.
+    by_pixels
+        Whether the files of a folder are decoded, which takes ten times as long: so it has the fingerprint
+        of the same pairs in memory. Otherwise the bytes of its files and its table count.
+
+    Raises
+    ------
+    DatasetError
+        If a file cannot be read.
+    """
     listed = pairs.rows if isinstance(pairs, Dataset) else pairs
     lines = (f"{x.name}\t{x.film}\t{x.row}\t{x.column}\t{x.variant}\n" for x in listed)
-    return hashlib.sha256("".join(lines).encode(errors="surrogatepass")).hexdigest()
+    digest = hashlib.sha256("".join(lines).encode(errors="surrogatepass"))
+    shown = _bytes_of(pairs) if isinstance(pairs, Dataset) and not by_pixels else _pixels_of(pairs)
+    for part in shown:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _bytes_of(dataset: Dataset) -> Iterator[bytes]:
+    files = [name for row in dataset.rows for name in (row.image, row.mask)]
+    if (dataset.folder / TABLE).exists():
+        files.append(TABLE)
+    for name in files:
+        try:
+            yield hashlib.sha256((dataset.folder / name).read_bytes()).digest()
+        except OSError as fault:
+            raise DatasetError(f"{dataset.folder / name}: cannot be read ({fault.strerror}).") from fault
+
+
+def _pixels_of(pairs: Sequence[Pair]) -> Iterator[bytes]:
+    for pair in pairs:
+        yield f"{pair.pixels.dtype.str}\t{pair.pixels.shape}\n".encode()
+        yield pair.pixels.tobytes()
+        yield pair.mask.tobytes()
 
 
 def batch_of_windows(windows: Sequence[tuple[np.ndarray, np.ndarray]], size: tuple[int, int]) -> Batch:

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from napari_weld_fcn.dataset.bead import find_bead
 from napari_weld_fcn.dataset.rois import Band
+from napari_weld_fcn.errors import Stopped
+from napari_weld_fcn.events import ShouldStop, never
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.prediction.predict import probability
@@ -73,6 +75,7 @@ def teacher_of(
     clean: bool,
     known: NDArray[np.bool_] | None = None,
     margin: int = 0,
+    should_stop: ShouldStop = never,
 ) -> Teacher:
     """Prepare a film.
 
@@ -88,9 +91,13 @@ def teacher_of(
         ``(rows, columns)`` bool: the part that was looked at; elsewhere no flaw is put and nothing is told.
     margin
         By how much the places where no flaw may be put are grown, pixels.
+    should_stop
+        Asked while the model predicts.
 
     Raises
     ------
+    Stopped
+        If `should_stop` said so.
     DatasetError
         If the part that is known is too small.
     RadiographError
@@ -104,7 +111,7 @@ def teacher_of(
         pixels,
         area=np.ones(pixels.shape, bool) if band is None else _area(band, pixels.shape),
         unknown=np.zeros(pixels.shape, bool) if known is None else ~known,
-        doubtful=_doubtful(film, model),
+        doubtful=_doubtful(film, model, should_stop),
     )
     if oversampling(pixels) > 1:
         planes, size = planes.shrunk(), size and 2 * size
@@ -149,11 +156,13 @@ def check_taught(film: Radiograph, known: NDArray[np.bool_]) -> None:
     check_size(film.name, ~unknown)
 
 
-def _doubtful(film: Radiograph, model: Model | None) -> NDArray[np.bool_]:
+def _doubtful(film: Radiograph, model: Model | None, should_stop: ShouldStop) -> NDArray[np.bool_]:
     """Where a model marks, or nearly does."""
+    if should_stop():
+        raise Stopped
     if model is None:
         return np.zeros(film.pixels.shape, bool)
-    return np.asarray(probability(film, model) > DOUBTFUL * model.card.threshold)
+    return np.asarray(probability(film, model, should_stop=should_stop) > DOUBTFUL * model.card.threshold)
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from napari_weld_fcn.errors import SettingsError
+from napari_weld_fcn.errors import SettingsError, Stopped
 from napari_weld_fcn.evaluation.operating_point import ObjectCounts, OperatingPoint, object_counts
 from napari_weld_fcn.evaluation.scores import BestThreshold, best_mean_threshold
-from napari_weld_fcn.events import Validated
+from napari_weld_fcn.events import ShouldStop, Validated, never
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.simulation import SimulatedFilm, SimulationSettings, simulate
 from napari_weld_fcn.training.patches import WINDOWS
@@ -33,13 +33,16 @@ _WELDS = SimulationSettings(
 _WINDOWS = WINDOWS.model_copy(update={"rows": 288, "columns": 288})
 
 
-def validation_films(count: int) -> list[SimulatedFilm]:
-    """Simulate the first `count` validation films, welds and windows in turn."""
+def validation_films(count: int, should_stop: ShouldStop = never) -> list[SimulatedFilm]:
+    """Simulate the first `count` validation films, welds and windows in turn; may be `Stopped`."""
     if count < 2:
         raise SettingsError(f"{count} validation films were asked for, but at least 2 are needed.")
-    return [
-        simulate(_WELDS if index % 2 == 0 else _WINDOWS, FIRST_VALIDATION + index) for index in range(count)
-    ]
+    films = []
+    for index in range(count):
+        if should_stop():
+            raise Stopped
+        films.append(simulate(_WELDS if index % 2 == 0 else _WINDOWS, FIRST_VALIDATION + index))
+    return films
 
 
 @torch.inference_mode()

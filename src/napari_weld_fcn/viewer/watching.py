@@ -12,6 +12,7 @@ import numpy as np
 from napari import Viewer
 from napari.layers import Image
 
+from napari_weld_fcn.viewer.film import pixel_edge_mm
 from napari_weld_fcn.viewer.layers import HEATMAP_OPACITY, MARK, over_film, placement
 from napari_weld_fcn.viewer.training import FilmOfRun, Glimpse
 
@@ -37,8 +38,9 @@ class Watching:
         self._layers: dict[int, Image] = {}
 
     def add_film(self, film: FilmOfRun) -> Image:
-        """Open a film that no layer shows, as the next row."""
-        size = film.pixel_size_mm
+        """Open a film that no layer shows, as the next row; in pixels where all that is open is."""
+        in_pixels = [pixel_edge_mm(layer.scale, layer.units) is None for layer in self._viewer.layers]
+        size = None if in_pixels and all(in_pixels) else film.pixel_size_mm
         place: dict[str, Any] = {"scale": (size, size), "units": ("mm", "mm")} if size else {}
         layer = self._viewer.add_image(film.pixels, name=film.name, rgb=False, **place)
         self._films.append(layer)

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QDockWidget, QMessageBox
 
 from napari_weld_fcn.viewer.widgets.job_widget import JobWidget
 
-QUESTION = "The form was closed while it trains."
+QUESTION = "The form was closed while it trains. Shall the training stop?"
 STOP, GO_ON = "Stop and keep the best", "Go on training"
 
 

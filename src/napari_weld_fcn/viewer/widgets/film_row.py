@@ -10,6 +10,7 @@ from magicgui.widgets import ComboBox
 from napari import Viewer
 from napari.layers import Image, Labels, Shapes
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QFrame,
@@ -23,6 +24,7 @@ from napari_weld_fcn.viewer.labelled import Row
 from napari_weld_fcn.viewer.layers import films, is_output, placement
 from napari_weld_fcn.viewer.sources import labels_for, plane_shape, truth_of
 
+CAPTIONS = ("Film", "Labels", "Looked at")
 FAULT_COLOUR = "#e6a23c"
 NO_LABELS, EVERYTHING = "no labels", "all of the film"
 #: Name of labels that are made for a film; `sources.TRUTH_NAMES` has it.
@@ -67,6 +69,8 @@ class FilmRow(QFrame):
         )
         self.new = button("New labels", self.add_labels, "An empty Labels layer on this film, to paint on")
         self.away = button("✕", lambda: remove(self), "Take this film out of the list")
+        self._widest = QLabel(max(CAPTIONS, key=len), self)
+        self._widest.hide()
         self.said = QLabel()
         self.said.setWordWrap(True)
         self._lay_out()
@@ -114,6 +118,16 @@ class FilmRow(QFrame):
         self.refresh()
         self.labels.value = layer
         layer.mode = "paint"
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  (Qt's name)
+        """Have boxes as wide as those of a film with labels, in the font that they have by now."""
+        super().showEvent(event)
+        layout = self.layout()
+        assert isinstance(layout, QGridLayout)
+        self._widest.ensurePolished()
+        layout.setColumnMinimumWidth(0, self._widest.sizeHint().width())
+        beside = max(each.sizeHint().width() for each in (self.new, self.validates))
+        layout.setColumnMinimumWidth(2, beside)
 
     def leave(self) -> None:
         """Hear no more of the layers; the row is about to go."""
@@ -172,9 +186,11 @@ class FilmRow(QFrame):
         layout = QGridLayout(self)
         layout.setContentsMargins(6, 4, 4, 4)
         layout.setSpacing(4)
-        captions = {"Film": self.film, "Labels": self.labels, "Looked at": self.looked_at}
-        beside = {"Film": self.away, "Labels": self.new, "Looked at": self.validates}
+        captions = dict(zip(CAPTIONS, (self.film, self.labels, self.looked_at), strict=True))
+        beside = dict(zip(CAPTIONS, (self.away, self.new, self.validates), strict=True))
         if not self._labelled:
+            self.new.setParent(self)
+            self.new.hide()
             del captions["Labels"]
             captions["Known"] = captions.pop("Looked at")
             beside["Known"] = beside.pop("Looked at")

@@ -18,7 +18,7 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QLabel, QPushButton, QWidget
 
-from napari_weld_fcn.events import OnEvent, ShouldStop, StepDone
+from napari_weld_fcn.events import OnEvent, ShouldStop, StepDone, TileDone
 from napari_weld_fcn.viewer.label_survey import Surveyed
 from napari_weld_fcn.viewer.layers import films
 from napari_weld_fcn.viewer.own_runs import runs_folder
@@ -63,6 +63,7 @@ class TrainWidget(JobWidget):
         self.trained: Trained | None = None
         self._dock: QObject | None = None
         self._paused = Flag()
+        self._refused, self._hindered = "", False
         self.following = self.follow(
             "Survey", SURVEY_DELAY, lambda: survey_of(self.inputs), self._on_surveyed
         )
@@ -104,7 +105,8 @@ class TrainWidget(JobWidget):
                 run, known, on_event, should_stop, self._paused.is_set, self.progress.watched.is_set
             )
 
-        self.begin(lambda: self._begun([], work, run.name, present))
+        if self.begin(lambda: self._begun([], work, run.name, present)):
+            self.summary.hide()  # it is about the form
 
     def pause(self) -> None:
         """Wait after this step, or go on."""
@@ -116,7 +118,8 @@ class TrainWidget(JobWidget):
     def predict_with_it(self) -> None:
         """Open Predict with the model that was trained last, and mark the first film with it."""
         assert self.trained is not None
-        _, form = self.viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Predict")
+        dock, form = self.viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Predict", tabify=True)
+        dock.raise_()
         assert isinstance(form, PredictWidget)
         form.reset_choices()
         form.inputs.model.value = self.trained.name
@@ -138,8 +141,8 @@ class TrainWidget(JobWidget):
 
     def heard(self, event: Any) -> None:
         """Show what the run says."""
-        self.progress.hear(event, known=self.summary.text())
-        if isinstance(event, StepDone) and self._trains():
+        self.progress.hear(event, known="" if self.summary.isHidden() else self.summary.text())
+        if isinstance(event, StepDone | TileDone) and self._trains():
             self._show_place()
 
     def ended(self) -> None:
@@ -149,11 +152,21 @@ class TrainWidget(JobWidget):
         self.jobs.meanwhile["Pause"].setText("Pause")
         self.inputs.refresh()
         self.inputs.suggest()
+        self.following.soon()
+
+    def refuse(self, sentence: str) -> None:
+        """Tell it, until what hinders is mended."""
+        self._refused = sentence
+        super().refuse(sentence)
 
     def _on_surveyed(self, outcome: Outcome) -> None:
         found = Surveyed(fault=sentence(outcome.error)) if outcome.error is not None else outcome.value
         self.inputs.films.show_said(found.rows)
         self.inputs.known.films.show_said(found.known)
+        hindered = bool(found.fault) or any(hinders for _, hinders in (*found.rows, *found.known))
+        if self._hindered and not hindered and self.jobs.status.text() == self._refused:
+            self.jobs.show_idle("")
+        self._hindered = hindered
         shown_there = found.fault in [text for text, _ in (*found.rows, *found.known)]
         self.summary.setText("\n".join([] if shown_there else [found.fault] if found.fault else found.notes))
         self.summary.setStyleSheet(f"color: {FAULT_COLOUR}" if found.fault else "")
@@ -182,8 +195,9 @@ class TrainWidget(JobWidget):
 
     def _show_trained(self, trained: Trained) -> None:
         self.trained, best = trained, trained.result.best
-        text = f"F1 {best.f1:.3f} at threshold {best.threshold:.2f}, after epoch {best.epoch}."
-        text = f"{'Stopped' if trained.result.stopped else 'Trained'}: {text}"
+        text = f"F1 {best.f1:.3f} at threshold {best.threshold:.2f}, after epoch {best.epoch}"
+        before = ", before the held-back part was learned too" if trained.result.learned_all else ""
+        text = f"{'Stopped' if trained.result.stopped else 'Trained'}: {text}{before}."
         if trained.fault:
             text = f"{text} The model is {trained.result.model}. {trained.fault}"
         else:

@@ -11,8 +11,8 @@ from napari.layers import Image
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from napari_weld_fcn.events import Message, StepDone, Validated
-from napari_weld_fcn.training.settings import TrainSettings
+from napari_weld_fcn.events import Message, StepDone, TileDone, Validated
+from napari_weld_fcn.training.settings import LEARNING_ALL, TrainSettings
 from napari_weld_fcn.viewer.preferences import preferences
 from napari_weld_fcn.viewer.training import Begun, FilmOfRun, Glimpse
 from napari_weld_fcn.viewer.watching import Watching
@@ -45,6 +45,7 @@ class TrainProgress(QWidget):
         super().__init__()
         self._viewer = viewer
         self._settings = TrainSettings()
+        self._learns_all = False
         self.films: list[Image] = []
         self.place = ""
         self.watched = Flag()
@@ -97,13 +98,16 @@ class TrainProgress(QWidget):
         """
         match event:
             case Begun(settings=settings, history=history):
-                self._settings = settings
+                self._settings, self._learns_all = settings, False
                 self.curves.clear(settings.margin)
                 for row in history:
                     self.curves.add_scores(row.step, row.f1, row.precision, row.recall)
             case StepDone(done=done, loss=loss):
                 self.curves.add_loss(done, loss)
-                self.place = f"{where(event, self._settings)}{time_left(event.seconds_left)}"
+                place = where(event, self._settings, learns_all=self._learns_all)
+                self.place = f"{place}{time_left(event.seconds_left)}"
+            case TileDone(done=done, total=total):
+                self.place = f"preparing films without labels, {done} of {total}..."
             case Validated(step=step, f1=f1, precision=precision, recall=recall):
                 self.curves.add_scores(step, f1, precision, recall)
             case FilmOfRun() if self.watched.is_set():
@@ -111,8 +115,10 @@ class TrainProgress(QWidget):
             case Glimpse() if self.watched.is_set():
                 if not self._watching.show(event):
                     self.watched.clear()
-            case Message(text=text) if text not in known:
-                self._note(text)
+            case Message(text=text):
+                self._learns_all |= text.startswith(LEARNING_ALL)
+                if text not in known:
+                    self._note(text)
 
     def _note(self, text: str) -> None:
         before = self.notes.text()
@@ -120,8 +126,21 @@ class TrainProgress(QWidget):
         self.notes.show()
 
 
-def where(event: StepDone, settings: TrainSettings) -> str:
-    """Say where a run is: in which epoch, all of as many steps; at which step, where time decides."""
+def where(event: StepDone, settings: TrainSettings, *, learns_all: bool = False) -> str:
+    """Say where a run is: in which epoch, all of as many steps; else at which step.
+
+    Parameters
+    ----------
+    event
+        Of the step.
+    settings
+        Of the run; where time decides there are no epochs.
+    learns_all
+        Whether it learns what was held back too.
+    """
+    if learns_all:
+        total = "" if settings.minutes else f" of {event.total}"
+        return f"{LEARNING_ALL.lower()}, step {event.done}{total}"
     if settings.minutes:
         return f"step {event.done}"
     each = max(event.total // settings.epochs, 1)
