@@ -321,7 +321,6 @@ def test_minimum_size_of_0_is_shown_as_the_models_own(form, tiny) -> None:
     size, unit = (form.inputs.form.widgets[name] for name in ("min_size", "min_size_unit"))
     size.value = 0
     assert size.native.text() == f"the model's ({tiny.card.min_size_px:g} px)"
-    assert form.inputs.form.widgets["tile"].native.text() == "to suit the memory"
     assert unit.native.isHidden()
     size.value = 2
     assert not unit.native.isHidden()

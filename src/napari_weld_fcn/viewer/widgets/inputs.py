@@ -36,7 +36,7 @@ LABELS = {
     "pixel_size_mm": "Pixel size",
     "tile": "Tile edge",
 }
-ZERO = {"min_size": "the model's own", "pixel_size_mm": "from the film", "tile": "to suit the memory"}
+ZERO = {"min_size": "the model's own", "pixel_size_mm": "from the film"}
 
 
 class PredictInputs(QWidget):
