@@ -81,5 +81,6 @@ def test_a_second_learning_is_no_line_back_to_the_first_step(curves: Curves) -> 
     assert curves.traces["loss"].x == [1, 2]
     assert curves.traces["loss before"].x == [1, 2, 3]
     curves.draw()
+    curves.loss_plot.getViewBox().updateAutoRange()  # else only when it is painted
     assert curves.loss_plot.viewRange()[0][1] >= 3
     assert "in step 2" in curves.loss_text.text()
