@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +18,7 @@ from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.events import OnEvent, ShouldStop, Validated, ignore, never
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.training.crop_validation import validate_crops
-from napari_weld_fcn.training.material import Kind, Lesson
-from napari_weld_fcn.training.patches import Batch
+from napari_weld_fcn.training.material import Kind, Labelled, Lesson
 from napari_weld_fcn.training.settings import RunSettings
 from napari_weld_fcn.training.sources import (
     CropSource,
@@ -97,14 +96,14 @@ class Crops:
         return ["The dataset holds variants already; they are shown as they are."] if varied else []
 
 
-class CropLesson:
+class CropLesson(Labelled):
     """Crops varied anew in each epoch; of those held out the crops themselves are scored."""
 
     def __init__(self, pairs: Sequence[Pair], about: RunSettings, split: Split) -> None:
         variants = variants_of(pairs)
         self.pairs, self.threshold = pairs, about.threshold
         self.held_out = [i for i in split.validation if variants[i] == 0]
-        self.source = CropSource(
+        source = CropSource(
             pairs,
             split.training,
             places_of(pairs),
@@ -113,29 +112,12 @@ class CropLesson:
             window=about.train.window,
             seed=about.train.seed,
         )
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps in which every draw of an epoch is shown once."""
-        return self.source.steps_per_epoch
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Rows and columns of what a step shows."""
-        return self.source.size
+        self.source, self._held_bytes = source, 2 * source.kept_pixels
 
     @property
     def held_bytes(self) -> int:
         """Memory that crops take, at most, if they have 8 bits."""
-        return 2 * self.source.kept_pixels
-
-    @property
-    def before(self) -> None:
-        """A dataset's own convention is learned, whatever it was before."""
-
-    def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
-        """Yield one rank's shares of the batches of steps `start` to `stop`."""
-        return self.source.batches(start, stop, rank, ranks)
+        return self._held_bytes
 
     def validate(
         self,

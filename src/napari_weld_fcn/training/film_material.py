@@ -6,7 +6,7 @@ In a run's folder each film is one pair of a dataset, which any other program ca
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +27,7 @@ from napari_weld_fcn.training.clean import CleanLesson
 from napari_weld_fcn.training.clean_films import CleanFilms
 from napari_weld_fcn.training.film_source import FilmSource
 from napari_weld_fcn.training.film_validation import FilmValidation
-from napari_weld_fcn.training.material import Kind, Lesson
-from napari_weld_fcn.training.patches import Batch
+from napari_weld_fcn.training.material import Kind, Labelled, Lesson
 from napari_weld_fcn.training.settings import SEEN_AS, RunSettings
 
 
@@ -91,7 +90,7 @@ class Films:
         return [text] if names else []
 
 
-class FilmLesson:
+class FilmLesson(Labelled):
     """Windows drawn anew from the films that train; whole films are scored."""
 
     def __init__(self, films: Sequence[LabelledFilm], about: RunSettings, split: FilmSplit) -> None:
@@ -108,27 +107,9 @@ class FilmLesson:
         )
 
     @property
-    def steps_per_epoch(self) -> int:
-        """Steps in which about as many pixels are shown as are labelled."""
-        return self.source.steps_per_epoch
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Rows and columns of what a step shows."""
-        return self.source.size
-
-    @property
     def held_bytes(self) -> int:
         """Memory that films, their masks and those of the parts take."""
         return self._held_bytes
-
-    @property
-    def before(self) -> None:
-        """The labels' own convention is learned, whatever it was before."""
-
-    def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
-        """Yield one rank's shares of the batches of steps `start` to `stop`."""
-        return self.source.batches(start, stop, rank, ranks)
 
     def validate(
         self,

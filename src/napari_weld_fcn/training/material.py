@@ -53,6 +53,43 @@ class Lesson(Protocol):
         """Score a model on what is held out."""
 
 
+class Windows(Protocol):
+    """Batches of windows, each a function of its step."""
+
+    size: tuple[int, int]
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which about all is shown once."""
+
+    def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
+        """Yield one rank's shares of the batches of steps `start` to `stop`."""
+
+
+class Labelled:
+    """The part of a lesson with labels that follows from its windows."""
+
+    source: Windows
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which about all is shown once."""
+        return self.source.steps_per_epoch
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of what a step shows."""
+        return self.source.size
+
+    @property
+    def before(self) -> None:
+        """The labels' own convention is learned, whatever it was before."""
+
+    def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
+        """Yield one rank's shares of the batches of steps `start` to `stop`."""
+        return self.source.batches(start, stop, rank, ranks)
+
+
 class Material(Protocol):
     """What a run is given."""
 

@@ -62,7 +62,8 @@ class EvaluateWidget(JobWidget):
 
     def run(self) -> None:
         """Score the films that are ticked."""
-        self.panel.free(not self.begin(self._task) and self.job is None)
+        self.begin(self._task)
+        self.panel.free(self.job is None)
 
     def ended(self) -> None:
         """The job has ended, so what was found can be compared and saved."""
@@ -111,8 +112,8 @@ class EvaluateWidget(JobWidget):
 
             return write_evaluation(folder, evaluation)
 
-        started = self.begin(lambda: Task(work, self._show_saved, "Save evaluation", "saving...", "file"))
-        self.panel.free(not started and self.job is None)
+        self.begin(lambda: Task(work, self._show_saved, "Save evaluation", "saving...", "file"))
+        self.panel.free(self.job is None)
 
     def _task(self) -> Task:
         """Everything that the job needs, read off the form and the layers now."""
