@@ -80,6 +80,30 @@ def objective(
     return entropy + dice_weight * (1 - overlap)
 
 
+def flaw_entropy(
+    logits: torch.Tensor, truth: torch.Tensor, *, smoothing: float, ignored: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Mean cross-entropy over flaw pixels alone, as class-balanced losses weigh them.
+
+    A network that calls nothing anywhere is a resting place of the other objectives where flaws are rare:
+    background pulls at every weight a thousand times as often. Beside this one it is none.
+
+    Parameters
+    ----------
+    logits, truth, ignored
+        As for `objective`.
+    smoothing
+        Pixels added to the number of flaw pixels, so that a batch with few of them says little.
+
+    References
+    ----------
+    Xie and Tu 2015, Holistically-nested edge detection, ICCV (class-balanced cross-entropy).
+    """
+    flaw = truth * _takes_part(logits, ignored)
+    entropies = binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    return (entropies * flaw).sum() / (flaw.sum() + smoothing)
+
+
 def focal_tversky(
     logits: torch.Tensor,
     truth: torch.Tensor,

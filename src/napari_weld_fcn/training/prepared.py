@@ -24,7 +24,7 @@ from napari_weld_fcn.training.patches import Batch, Source
 from napari_weld_fcn.training.processes import joined
 from napari_weld_fcn.training.ranks import Ranks
 from napari_weld_fcn.training.run_folder import RunFolder
-from napari_weld_fcn.training.settings import FitSettings
+from napari_weld_fcn.training.settings import BALANCE_FROM_NOTHING, FitSettings
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -171,4 +171,5 @@ class Prepared:
             validate_every=each,
             warm_up=round(train.warm_up * steps),
             seconds=60 * train.minutes * (0.5 if self.learns_all else 1.0),
+            balance=BALANCE_FROM_NOTHING if self.start is None else 0.0,
         )

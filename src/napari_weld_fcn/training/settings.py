@@ -19,6 +19,9 @@ BATCH_CLEAN, WINDOW_CLEAN = 12, 192
 #: Highest learning rates: of fresh weights, of a model that is tuned further, and without labels. What is put
 #: into films is not what is on them: at the rate that suits labels, other films lose more than these gain.
 RATE_FROM_NOTHING, RATE, RATE_CLEAN = 5e-3, 2e-3, 3e-4
+#: `FitSettings.balance` of fresh weights: where flaws are a thousandth of the pixels, the fastest way down is to
+#: call nothing, and from there neither cross-entropy nor Dice leads back within some hundred steps.
+BALANCE_FROM_NOTHING = 0.1
 
 
 class Optimisation(Settings):
@@ -85,6 +88,12 @@ class FitSettings(Optimisation):
     warm_up: int = setting(200, "Steps over which the rate rises", step=10, ge=0)
     validate_every: int = setting(300, "Steps between two validations and two saves", step=50, ge=1)
     precision: Literal["float32", "bfloat16"] = setting("bfloat16", "Arithmetic of the forward pass")
+    balance: float = setting(
+        0.0,
+        "Weight of the mean cross-entropy over flaw pixels alone at the highest rate; it falls with the rate",
+        step=0.05,
+        ge=0,
+    )
 
 
 class PatchSettings(Settings):

@@ -18,7 +18,7 @@ from napari_weld_fcn.events import Message, OnEvent
 from napari_weld_fcn.prediction.device import lacks_memory
 from napari_weld_fcn.training.keeping import Keeping
 from napari_weld_fcn.training.kept_memory import give_back
-from napari_weld_fcn.training.objective import loss_of
+from napari_weld_fcn.training.objective import flaw_entropy, loss_of
 from napari_weld_fcn.training.patches import Batch
 from napari_weld_fcn.training.ranks import Ranks
 from napari_weld_fcn.training.settings import FitSettings
@@ -113,19 +113,20 @@ class Stepper:
         self.state.network.train()
         if self.freeze_statistics:
             _freeze_statistics(self.state.network)
-        loss = self._over_ranks(self._gradients(batch), len(batch.pixels))
+        balance = self.settings.balance * rate / self.settings.learning_rate
+        loss = self._over_ranks(self._gradients(batch, balance), len(batch.pixels))
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, self.settings.gradient_limit)
         self._check_finite(loss, float(norm))
         self.state.optimiser.step()
         _average(self.state, self.settings)
         return loss
 
-    def _gradients(self, batch: Batch) -> torch.Tensor:
+    def _gradients(self, batch: Batch, balance: float) -> torch.Tensor:
         """Sum gradients and loss over the patches of this rank; in more parts where memory lacks."""
         while True:
             before = _Before(self.state.network)
             try:
-                return self._over_parts(batch)
+                return self._over_parts(batch, balance)
             except (RuntimeError, MemoryError) as fault:
                 if not lacks_memory(fault):
                     raise
@@ -133,7 +134,7 @@ class Stepper:
                 self._halve(len(batch.pixels), fault)
             give_back()  # only now has the failed attempt let go of its arrays
 
-    def _over_parts(self, batch: Batch) -> torch.Tensor:
+    def _over_parts(self, batch: Batch, balance: float) -> torch.Tensor:
         self.state.optimiser.zero_grad(set_to_none=False)
         for parameter in self._parameters:
             if parameter.grad is None:
@@ -144,6 +145,12 @@ class Stepper:
             with self.ranks.fabric.autocast(), WholeBlocks():
                 logits = self.state.network(shown.pixels)
             loss = self.objective(logits.float(), shown)
+            if balance:
+                smoothing = self.settings.dice_smoothing
+                entropy = flaw_entropy(
+                    logits.float(), shown.truth, smoothing=smoothing, ignored=shown.ignored
+                )
+                loss = loss + balance * entropy
             if self.keeping is not None and part.known is not None:
                 loss = loss + self._forgotten(self.keeping, part.known)
             loss = loss * len(part.pixels)
