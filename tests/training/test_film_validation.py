@@ -42,6 +42,28 @@ def test_the_scores_are_those_of_predictions_pooled(films: list[LabelledFilm], m
     assert scores.f1 == pytest.approx(best.scores.f1, abs=1e-3)
 
 
+def test_whole_films_move_the_threshold_of_a_tuned_model_as_little_as_they_let(
+    films: list[LabelledFilm], model: Model
+) -> None:
+    best = FilmValidation(films, validating(0, 2)).validate(model, CPU, 1)
+    for start in (0.001, 0.999, best.threshold):
+        strict, lenient, anywhere = (
+            FilmValidation(films, validating(0, 2), start, margin).validate(model, CPU, 1)
+            for margin in (1e-9, 0.02, 1.0)
+        )
+        assert strict.f1 == pytest.approx(best.f1)
+        assert lenient.f1 >= best.f1 - 0.02
+        assert abs(lenient.threshold - start) <= abs(strict.threshold - start)
+        assert anywhere.threshold == start
+
+
+def test_a_part_of_a_film_leaves_the_threshold_of_a_tuned_model(
+    films: list[LabelledFilm], model: Model
+) -> None:
+    split = split_films(films[:1])
+    assert FilmValidation(films[:1], split, 0.321, 0.02).validate(model, CPU, 1).threshold == 0.321
+
+
 def test_ignored_pixels_take_no_part(films: list[LabelledFilm], model: Model) -> None:
     mask = films[0].mask.copy()
     mask[:, :60] = IGNORED

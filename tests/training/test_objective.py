@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_weld_fcn.training.objective import focal_tversky, loss_of
+from napari_weld_fcn.training.objective import flaw_entropy, focal_tversky, loss_of
 from napari_weld_fcn.training.objective import objective as full_objective
 from napari_weld_fcn.training.settings import FitSettings
 
@@ -109,3 +109,27 @@ def test_the_settings_choose_the_objective() -> None:
         ("focal-tversky", tversky(logits, truth, smoothing=50.0)),
     ):
         assert loss_of(FitSettings(loss=name))(logits, truth, None) == wanted
+
+
+def test_the_entropy_of_flaws_is_their_mean_whatever_the_background_says() -> None:
+    logits, truth = patches(0.1)
+    flaws = logits[truth > 0]
+    expected = torch.nn.functional.softplus(-flaws).sum() / (len(flaws) + 50)
+    assert float(flaw_entropy(logits, truth, smoothing=50)) == pytest.approx(float(expected), rel=1e-5)
+    elsewhere = torch.where(truth > 0, logits, torch.tensor(9.0))
+    assert flaw_entropy(elsewhere, truth, smoothing=50) == flaw_entropy(logits, truth, smoothing=50)
+    ignored = truth > 0
+    assert float(flaw_entropy(logits, truth, smoothing=50, ignored=ignored)) == 0
+
+
+def test_where_nothing_is_called_only_the_entropy_of_flaws_leads_back() -> None:
+    truth = torch.zeros(8, 1, 256, 256)
+    truth[:, :, :7, :7] = 1
+    pull = {}
+    for name in ("objective", "flaws"):
+        logits = torch.full_like(truth, -12.0).requires_grad_()
+        loss = objective(logits, truth) if name == "objective" else flaw_entropy(logits, truth, smoothing=50)
+        (gradient,) = torch.autograd.grad(loss, logits)
+        pull[name] = -float(gradient[truth > 0].sum())
+    assert pull["flaws"] > 0.8
+    assert pull["objective"] < 0.001

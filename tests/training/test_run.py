@@ -418,6 +418,15 @@ def test_a_model_that_is_trained_on_keeps_its_threshold(dataset: Path, tmp_path:
     assert result.best.threshold == Model.load(result.model).card.threshold == 0.321
 
 
+def test_whole_films_that_validate_can_move_the_threshold_and_the_card_says_so(
+    films: list[LabelledFilm], tmp_path: Path, first: Model
+) -> None:
+    start = Model.create(first.card.model_copy(update={"threshold": 0.999}), first.network)
+    card = Model.load(short(films, tmp_path / "run", start_from=start).model).card
+    assert card.threshold < 0.9
+    assert "as near as it lets" in card.threshold_purpose
+
+
 def test_a_run_from_a_model_resumes_without_that_model(dataset: Path, tmp_path: Path, first: Model) -> None:
     whole = short(dataset, tmp_path / "whole" / "run", start_from=first)
     short(dataset, tmp_path / "run", start_from=tmp_path / "first.safetensors", **stop_after(4, []))

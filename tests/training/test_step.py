@@ -16,6 +16,7 @@ from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.training.fit import begin
 from napari_weld_fcn.training.hardware import fabric_for
+from napari_weld_fcn.training.objective import flaw_entropy
 from napari_weld_fcn.training.patches import Batch
 from napari_weld_fcn.training.ranks import Ranks
 from napari_weld_fcn.training.settings import FitSettings
@@ -34,12 +35,14 @@ def batch(patches: int = 5) -> Batch:
     return Batch(rng.normal(size=shape).astype(np.float32), (rng.random(shape) > 0.9).astype(np.float32))
 
 
-def stepper(network: NetworkSettings = EACH, **more: object) -> tuple[Stepper, FitState, list[Event]]:
+def stepper(
+    network: NetworkSettings = EACH, settings: FitSettings = SETTINGS
+) -> tuple[Stepper, FitState, list[Event]]:
     torch.manual_seed(0)
     seen: list[Event] = []
-    state = begin(build(network), SETTINGS)
+    state = begin(build(network), settings)
     ranks = Ranks(fabric_for("cpu", "float32"))
-    return Stepper(state, SETTINGS, objective_of(SETTINGS), ranks, False, seen.append), state, seen
+    return Stepper(state, settings, objective_of(settings), ranks, False, seen.append), state, seen
 
 
 def weights(state: FitState) -> torch.Tensor:
@@ -53,6 +56,19 @@ def test_a_batch_in_parts_moves_the_weights_as_the_whole_does(parts: int) -> Non
     losses = [each[0].take(batch(), 1e-3) for each in (whole, in_parts)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     torch.testing.assert_close(weights(whole[1]), weights(in_parts[1]), rtol=0, atol=2e-5)
+
+
+def test_the_weight_of_flaws_falls_with_the_rate() -> None:
+    balanced = SETTINGS.model_copy(update={"balance": 0.1})
+    highest = SETTINGS.learning_rate
+    shown = batch()
+    plain = stepper()[0].take(shown, highest)
+    with torch.no_grad():
+        logits = stepper()[1].network.train()(torch.from_numpy(shown.pixels))
+    entropy = float(flaw_entropy(logits, torch.from_numpy(shown.truth), smoothing=SETTINGS.dice_smoothing))
+    for share in (1.0, 0.5, 0.0):
+        more = stepper(settings=balanced)[0].take(shown, share * highest) - plain
+        assert more == pytest.approx(0.1 * share * entropy, rel=1e-4, abs=1e-6)
 
 
 def short_of_memory(state: FitState, most: int, fault: Exception) -> list[int]:

@@ -133,28 +133,30 @@ class ThresholdCounts:
         tp, fp = int(self.flaw[index]), int(self.background[index])
         return PixelScores(tp=tp, fp=fp, fn=self.flaws - tp, found=tp)
 
-    def best(self, margin: float = 0.0) -> BestThreshold:
+    def best(self, margin: float = 0.0, near: float = 0.5) -> BestThreshold:
         """Threshold of the largest F1; in the middle where neighbours are equally good.
 
         Parameters
         ----------
         margin
-            A threshold nearer to one half is taken if its F1 is lower by this at most.
+            If it is not 0, of all whose F1 is lower by this at most the threshold nearest to `near` is taken.
+        near
+            See `margin`.
         """
         overlap = self.overlap()
         if not margin:
             return self.at(_middle_of_largest(overlap))
         good = np.flatnonzero(overlap >= overlap.max() - margin)
-        return self.at(int(good[np.abs(THRESHOLDS[good] - 0.5).argmin()]))
+        return self.at(int(good[np.abs(THRESHOLDS[good] - near).argmin()]))
 
     def overlap(self, smoothing: float = 0.0) -> NDArray[np.float64]:
         """F1 at each threshold, with `smoothing` pixels added to both sides of its ratio; 1 for 0 of 0."""
         union = self.flaw + self.background + self.flaws + smoothing
         return np.where(union > 0, (2 * self.flaw + smoothing) / np.maximum(union, 1), 1.0)
 
-    def best_or_at(self, threshold: float, margin: float = 0.0) -> BestThreshold:
-        """Scores at a threshold, to 0.001; at the `best` where it is 0."""
-        return self.at(max(0, round(threshold * 1000) - 1)) if threshold else self.best(margin)
+    def nearest(self, threshold: float) -> BestThreshold:
+        """Scores at a threshold, to 0.001."""
+        return self.at(max(0, round(threshold * 1000) - 1))
 
     def at(self, index: int) -> BestThreshold:
         """``THRESHOLDS[index]`` and its scores."""

@@ -57,7 +57,7 @@ def validate_crops(
         considered += truth.size
     if counts is None or not considered:
         raise DatasetError("Every pixel of the crops that validate is ignored.")
-    best = counts.best_or_at(threshold)
+    best = counts.nearest(threshold) if threshold else counts.best()
     scores = best.scores
     share = counts.flaws / considered
     return Validated(step, scores.f1, scores.precision, scores.recall, best.threshold, share)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from napari_weld_fcn.dataset.films import FilmSplit, LabelledFilm, Part
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED
 from napari_weld_fcn.errors import DatasetError
-from napari_weld_fcn.evaluation.scores import ThresholdCounts, threshold_counts
+from napari_weld_fcn.evaluation.scores import BestThreshold, ThresholdCounts, threshold_counts
 from napari_weld_fcn.events import FilmPredicted, OnEvent, ShouldStop, Validated, ignore, never
 from napari_weld_fcn.network.card import Quality
 from napari_weld_fcn.network.model import Model
@@ -37,10 +37,11 @@ class FilmValidation:
     split
         Says which of them, or which part of one, validate.
     threshold
-        Where they are scored; 0 takes that of the largest pooled pixel F1.
+        Of the model that is trained further; 0 where none is. On a part of a film of which the rest trains,
+        it stays: a few flaws tell nothing of other films. Whole films move it as far as they must.
     margin
-        On a part of a film of which the rest trains, a threshold nearer to one half is taken if its F1 is
-        lower by this at most: on a few flaws the largest is luck.
+        How much of the largest pooled pixel F1 is given up for a threshold that is nearer to that one, or
+        to one half on a part of a film: on a few flaws the largest is luck.
 
     Raises
     ------
@@ -51,7 +52,7 @@ class FilmValidation:
     def __init__(
         self, films: Sequence[LabelledFilm], split: FilmSplit, threshold: float = 0.0, margin: float = 0.0
     ) -> None:
-        self._threshold, self._margin = threshold, margin if split.cuts_a_film else 0.0
+        self._threshold, self._margin, self._cut = threshold, margin, split.cuts_a_film
         self._parts = [(part, part.of(films)) for part in split.validation]
         self._normalisations = [measure(film.radiograph.pixels) for _, film in self._parts]
         self._qualities = [
@@ -102,10 +103,17 @@ class FilmValidation:
                     probability = self._predicted(index, model, device, whole, should_stop)
                 on_event(FilmPredicted(step, film.film, part.position, probability))
         assert counts is not None
-        best = counts.best_or_at(self._threshold, self._margin)
+        best = self._best(counts)
         scores = best.scores
         share = counts.flaws / considered
         return Validated(step, scores.f1, scores.precision, scores.recall, best.threshold, share)
+
+    def _best(self, counts: ThresholdCounts) -> BestThreshold:
+        if self._threshold and self._cut:
+            return counts.nearest(self._threshold)
+        if self._threshold or self._cut:
+            return counts.best(self._margin, self._threshold or 0.5)
+        return counts.best()
 
     def _predicted(
         self, index: int, model: Model, device: torch.device, box: Box, should_stop: ShouldStop

@@ -20,6 +20,7 @@ _PURPOSE = {
     "films": "largest pixel F1 on held-out films",
 }
 _KEPT = "that of the model that was tuned"
+_MOVED = "pixel F1 on held-out films, as near as it lets to that of the model that was tuned"
 #: What the scores of a network belong to that has learned what they were taken on.
 BEFORE_ALL = "the network that chose the length, before the part that was held back was learned too"
 _NOUNS = {"crops": "crop", "films": "film", "clean": "clean film", "unlabelled": "unlabelled film"}
@@ -71,7 +72,7 @@ def card_of(
         name=run.absolute().name or "run",
         network=about.network,
         threshold=row.threshold,
-        threshold_purpose=_KEPT if about.threshold else _PURPOSE[about.kind],
+        threshold_purpose=_purpose(about, row.threshold),
         scores={"validation": scores},
         recipe={**recipe, "run": run.absolute().name, "learned_all": learned_all},
         data=_data(about, len(split.training)),
@@ -80,6 +81,12 @@ def card_of(
         licence="",
         **values,
     )
+
+
+def _purpose(about: RunSettings, threshold: float) -> str:
+    if not about.threshold:
+        return _PURPOSE[about.kind]
+    return _KEPT if abs(threshold - about.threshold) < 0.001 else _MOVED
 
 
 def _data(about: RunSettings, count: int) -> str:

@@ -252,5 +252,8 @@ class RunSettings(Settings):
     start_from: str = setting("nothing", "The model that it started from, or nothing")
     start_sha256: str = setting("", "SHA-256 of that model's file")
     threshold: float = setting(
-        0.0, "Threshold of that model, which stays; 0 is chosen on what validates", ge=0, lt=1
+        0.0,
+        "Threshold of that model, which stays unless whole films validate; 0 is chosen on what validates",
+        ge=0,
+        lt=1,
     )
