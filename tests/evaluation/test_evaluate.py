@@ -336,3 +336,11 @@ def test_what_is_no_pair_is_refused(model):
     pixels, instances = film([PORE])
     with pytest.raises(DatasetError, match="one by one"):
         evaluate(model, (pixels, instances))
+
+
+def test_two_radiographs_of_one_name_are_two_films(model):
+    pixels, instances = film([PORE])
+    shown = Radiograph(pixels, name="weld")
+    found = evaluate(model, [(shown, instances), (shown, np.zeros_like(instances)), (shown, instances)])
+    assert [each.film for each in found.films] == ["weld", "weld (2)", "weld (3)"]
+    assert [each.clean for each in found.films] == [False, True, False]

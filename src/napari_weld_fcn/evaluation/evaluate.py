@@ -13,7 +13,7 @@ pixels of all films, so films without flaws count there by what is marked on the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +205,8 @@ def evaluate(
         A series (`open_series`), a dataset (`read_dataset`), or any films one by one: pairs of a radiograph
         (or its pixels, ``(rows, columns)``) and its mask of the same shape (any value but 0 is a flaw;
         several values number the flaws), crops (`Pair`), films of a series, simulated films. Crops are
-        seen by their film's normalisation, and those of one film make one row of `Evaluation.films`.
+        seen by their film's normalisation, and those of one film make one row of `Evaluation.films`. Of two
+        radiographs with one name the second is called ``name (2)``.
     settings
         How films are predicted, and what counts. A flaw that is shorter than the minimum size takes no
         part in what is said of flaws: it is neither found nor missed, nor is an indication on it a false
@@ -261,7 +262,7 @@ def score_all(
     score: Callable[[Case, OnEvent], FilmScores],
     on_event: OnEvent,
 ) -> Scored:
-    """Score films one by one, and add those of one name.
+    """Score films one by one, and add the crops of one film.
 
     Parameters
     ----------
@@ -309,8 +310,15 @@ class _Run:
             self._left_out.append(source.name)
             return
         scores = self._score(case, on_event)
+        if case.whole_film:
+            scores = replace(scores, film=self._free(scores.film))
         before = self._films.get(scores.film)
         self._films[scores.film] = scores if before is None else before + scores
+
+    def _free(self, film: str) -> str:
+        """A name that no film has: two radiographs of one name are two films."""
+        names = (film, *(f"{film} ({number})" for number in range(2, len(self._films) + 2)))
+        return next(name for name in names if name not in self._films)
 
     def finished(self) -> Scored:
         """Return what was scored; an error where that is nothing."""
