@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from napari_weld_fcn.dataset.store import read_dataset
-from napari_weld_fcn.errors import RadiographError, SettingsError, Stopped
+from napari_weld_fcn.errors import RadiographError, SettingsError, Stopped, WeldFcnError
 from napari_weld_fcn.evaluation.evaluate import evaluate
 from napari_weld_fcn.events import Event, Message, TileDone
 from napari_weld_fcn.network.model import Model
@@ -229,3 +229,51 @@ def test_films_in_gdxrays_layout_are_taken_as_gdxray(
     own = Training("fcn selu", BY_FILM, 0)
     expected = unbroken.findings.scores[own]["test"]["pooled"]
     assert found.findings.scores[own]["test"]["pooled"] == expected
+
+
+# Side by side
+
+
+def test_side_by_side_comes_to_the_same_numbers(
+    unbroken: Reproduction, tiny: ModuleType, tmp_path: Path
+) -> None:
+    events: list[Event] = []
+    settings = tiny.SETTINGS.model_copy(update={"at_once": 3})
+    found = reproduce(tmp_path / "out", settings, plan=tiny.PLAN, on_event=events.append)
+    for training, values in found.findings.scores.items():
+        assert values["at_once"] == 3 and values["threads"] == 1
+        assert values["test"]["pooled"] == unbroken.findings.scores[training]["test"]["pooled"]
+    shares = [event.done / event.total for event in events if isinstance(event, TileDone)]
+    assert shares == sorted(shares) and shares[-1] == 1
+    texts = [event.text for event in events if isinstance(event, Message)]
+    assert sum(": F1 0." in text for text in texts) == 10
+    assert "Up to 3 trainings ran side by side" in found.report.read_text()
+
+
+def test_stopped_side_by_side_it_goes_on_one_by_one(
+    unbroken: Reproduction, tiny: ModuleType, tmp_path: Path
+) -> None:
+    told: list[Event] = []
+    settings = tiny.SETTINGS.model_copy(update={"at_once": 2})
+
+    def stop() -> bool:
+        return any(isinstance(event, Message) and ": F1 0." in event.text for event in told)
+
+    with pytest.raises(Stopped):
+        reproduce(tmp_path / "out", settings, plan=tiny.PLAN, on_event=told.append, should_stop=stop)
+    assert 1 <= len(list((tmp_path / "out" / "parts").glob("*_[01].json"))) < 10
+    again = reproduce(tmp_path / "out", tiny.SETTINGS, plan=tiny.PLAN)
+    for training, values in again.findings.scores.items():
+        assert values["test"]["pooled"] == unbroken.findings.scores[training]["test"]["pooled"]
+
+
+def test_a_training_that_fails_beside_others_is_told_and_stops_them(
+    unbroken: Reproduction, tiny: ModuleType, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    settings = tiny.SETTINGS.model_copy(update={"at_once": 2})
+    (out / "runs").mkdir(parents=True)
+    (out / "runs" / "fcn-selu_random_0").write_text("no folder")
+    with pytest.raises(WeldFcnError, match="fcn-selu_random_0"):
+        reproduce(out, settings, plan=tiny.PLAN)
+    assert not (out / "report.md").exists()

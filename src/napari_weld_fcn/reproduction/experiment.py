@@ -8,26 +8,32 @@ time from what is written down.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from napari_weld_fcn import __version__
 from napari_weld_fcn.dataset.store import read_dataset
 from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop, StepDone, TileDone, ignore, never
+from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.prediction.device import choose_device
 from napari_weld_fcn.reproduction import comparison
 from napari_weld_fcn.reproduction.castings import gdxray_castings, simulated_castings
 from napari_weld_fcn.reproduction.findings import Findings
 from napari_weld_fcn.reproduction.material import cut_crops, make_pairs, simulate_films, weld_films
+from napari_weld_fcn.reproduction.pace import Pace
 from napari_weld_fcn.reproduction.parts import Part, Parts
 from napari_weld_fcn.reproduction.pictures import draw_figures
 from napari_weld_fcn.reproduction.plan import BY_FILM, Plan, Training
 from napari_weld_fcn.reproduction.report import write_report
 from napari_weld_fcn.reproduction.settings import ReproductionSettings
+from napari_weld_fcn.reproduction.side_by_side import Job, work_off
 from napari_weld_fcn.reproduction.trainings import Material, do_training
+from napari_weld_fcn.reproduction.worker import described
+from napari_weld_fcn.training.memory import estimate, memory_of_computer
 from napari_weld_fcn.training.run_folder import environment
 
 #: Where things lie in the folder.
@@ -36,6 +42,8 @@ FILMS, CROPS, PAIRS, RUNS, FIGURES = "films", "crops", "pairs", "runs", "figures
 _FILM_COST, _PAIR_COST, _FIGURES_COST, _COMPARISON_COST = 1.2, 0.004, 20.0, 20.0
 _STEP_COST = {"fcn": 0.16, "autoencoder": 0.03}
 _TEST_COST = 8.0
+#: Share of the computer's memory that trainings side by side may take together.
+MEMORY_SHARE = 0.6
 
 Work = Callable[[OnEvent], dict[str, Any]]
 
@@ -121,7 +129,7 @@ class _Experiment:
         self.parts = Parts(out)
         self.on_event, self.should_stop = on_event, should_stop
         self.finished: list[Part] = []
-        self.pace = _Pace(self._costs())
+        self.pace = Pace(self._costs())
 
     def run(self) -> Reproduction:
         """Do every part that is not done, and write the report."""
@@ -130,7 +138,7 @@ class _Experiment:
         self.parts.begin(self._about())
         self._make_films()
         material = self._make_material()
-        scores = {training: self._train(training, material) for training in self.plan.trainings}
+        scores = self._train_all(material)
         beside = self._compare(material)
         pictures = self._draw(material)
         findings = Findings.of(
@@ -154,7 +162,7 @@ class _Experiment:
         return {
             "films": "simulated" if self.gdxray is None else str(self.gdxray.absolute()),
             "version": __version__,
-            **self.settings.model_dump(),
+            **self.settings.model_dump(exclude={"at_once"}),
             "crops": self.plan.crops.model_dump(),
             "networks": {name: each.model_dump(mode="json") for name, each in self.plan.networks.items()},
             "seeds": list(self.plan.seeds),
@@ -181,6 +189,55 @@ class _Experiment:
         self._do("crops", "cutting crops", cut)
         self._do("pairs", "varying crops", vary)
         return Material.of(read_dataset(out / CROPS), read_dataset(out / PAIRS))
+
+    def _train_all(self, material: Material) -> dict[Training, dict[str, Any]]:
+        left = [each for each in self.plan.trainings if self.parts.done(each.name) is None]
+        at_once = self._at_once(left)
+        if at_once > 1:
+            self._side_by_side(left, at_once)
+        return {training: self._train(training, material) for training in self.plan.trainings}
+
+    def _at_once(self, left: Sequence[Training]) -> int:
+        """How many trainings run at a time: a thread each on a processor, if memory holds them."""
+        if self.settings.at_once:
+            return self.settings.at_once
+        if choose_device("auto").type != "cpu" or not left:
+            return 1
+        size = (self.plan.crops.size, self.plan.crops.size)
+        networks = {each.network: build(self.plan.networks[each.network]) for each in left}
+        each = max(estimate(network, self.settings.batch, size, "cpu") for network in networks.values())
+        held = int(MEMORY_SHARE * (memory_of_computer() or each) / each)
+        return max(1, min(torch.get_num_threads(), held, len(left)))
+
+    def _side_by_side(self, left: Sequence[Training], at_once: int) -> None:
+        """Do trainings in processes of their own, `at_once` at a time."""
+        of = {training.name: training for training in left}
+        threads = max(1, torch.get_num_threads() // at_once)
+        jobs = [
+            Job(
+                name,
+                described(
+                    training,
+                    self.plan.networks[training.network],
+                    self.settings,
+                    out=self.out,
+                    crops=self.out / CROPS,
+                    pairs=self.out / PAIRS,
+                    run=self.out / RUNS / name,
+                    threads=threads,
+                    at_once=at_once,
+                ),
+            )
+            for name, training in of.items()
+        ]
+        work_off(
+            jobs,
+            at_once,
+            on_begin=lambda name: self.on_event(Message(f"{of[name]} ...")),
+            on_share=lambda name, share: self.on_event(self.pace.progress(name, share)),
+            on_end=lambda name: self._finished(name, str(of[name])),
+            should_stop=self.should_stop,
+        )
 
     def _train(self, training: Training, material: Material) -> dict[str, Any]:
         def work(on_event: OnEvent) -> dict[str, Any]:
@@ -225,14 +282,20 @@ class _Experiment:
         if there is None:
             self.on_event(Message(f"{told} ..."))
             part = self.parts.do(name, lambda: work(self._within(name)))
-            self.pace.finish(name)
-            self.on_event(Message(f"{told}: {_outcome(part)}; {self.pace.told()}"))
+            self._finished(name, told)
         else:
             part = there
             self.pace.skip(name)
         self.finished.append(part)
         self.on_event(self.pace.progress(name, 1.0))
         return part
+
+    def _finished(self, name: str, told: str) -> None:
+        """Tell what a part came to that this session did."""
+        part = self.parts.done(name)
+        assert part is not None
+        self.pace.finish(name)
+        self.on_event(Message(f"{told}: {_outcome(part)}; {self.pace.told()}"))
 
     def _within(self, name: str) -> OnEvent:
         """Turn how far a part is into how far the whole is."""
@@ -263,43 +326,3 @@ def _outcome(part: Part) -> str:
     made = [name for name in ("films", "crops", "pairs") if isinstance(part.values.get(name), int)]
     counts = [f"{part.values[name]} {name}" for name in made]
     return f"{', '.join(counts) or 'done'} in {minutes}"
-
-
-class _Pace:
-    """How far the whole is, and how long the rest takes by what this session took so far."""
-
-    def __init__(self, costs: dict[str, float]) -> None:
-        self._costs, self._total = costs, sum(costs.values())
-        self._done: set[str] = set()
-        self._skipped = 0.0
-        self._began = time.perf_counter()
-
-    def skip(self, name: str) -> None:
-        """Count a part that an earlier session did."""
-        self._done.add(name)
-        self._skipped += self._costs[name]
-
-    def finish(self, name: str) -> None:
-        """Count a part that is done."""
-        self._done.add(name)
-
-    def progress(self, name: str, share: float) -> TileDone:
-        """Say how far the whole is while `name` is done to a share, in thousandths."""
-        done = self._sum() + (0.0 if name in self._done else share * self._costs[name])
-        return TileDone(round(1000 * done / self._total), 1000, self._left(done))
-
-    def told(self) -> str:
-        """Say it in words."""
-        done = self._sum()
-        left = self._left(done)
-        rest = "" if left is None else f", about {max(left / 60, 0):.0f} min left"
-        return f"{done / self._total:.0%} done{rest}"
-
-    def _sum(self) -> float:
-        return sum(self._costs[name] for name in self._done)
-
-    def _left(self, done: float) -> float | None:
-        own = done - self._skipped
-        if own <= 0:
-            return None
-        return (time.perf_counter() - self._began) / own * (self._total - done)

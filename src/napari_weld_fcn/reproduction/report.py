@@ -273,6 +273,11 @@ def _times(findings: Findings) -> Iterator[Block]:
     )
     rows.append(("all", f"{findings.seconds:.0f}", f"{sum(part.cpu_seconds for part in findings.parts):.0f}"))
     yield Table(("part", "seconds", "seconds of all processors"), tuple(rows))
+    at_once = max((values.get("at_once", 1) for values in findings.scores.values()), default=1)
+    if at_once > 1:
+        yield Paragraph(
+            f"Up to {at_once} trainings ran side by side, so that their seconds add up to more than went by."
+        )
     told = ", ".join(f"{name} {value}" for name, value in findings.environment.items() if name != "platform")
     yield Paragraph(f"{told}. Films and variants have seed 0; every other number is in `report.json`.")
 

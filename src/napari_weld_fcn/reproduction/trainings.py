@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from napari_weld_fcn.dataset.places import Place
 from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.dataset.store import Dataset
@@ -106,7 +108,7 @@ def do_training(
     -------
     dict
         What `Evaluation.as_dict` says, under ``test``; ``validation``, ``pairs`` shown in a pass, ``passes``
-        and ``steps``; ``note`` where the network learned nothing.
+        and ``steps``; ``threads`` of the processor; ``note`` where the network learned nothing.
 
     Raises
     ------
@@ -144,6 +146,7 @@ def do_training(
         "pairs": trained,
         "passes": passes,
         "steps": history[-1].step,
+        "threads": torch.get_num_threads(),
         "note": note,
     }
 
