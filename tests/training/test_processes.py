@@ -27,6 +27,7 @@ from napari_weld_fcn.training.settings import TrainSettings
 SETTINGS = TrainSettings(epochs=2, batch=4, device="cpu", learning_rate=5e-3, window=32, averaging=0.5)
 #: Nothing is taken over the batch, so that the sum over processes is that over its patches.
 EACH = NetworkSettings(width=4, depth=1, normalisation="none")
+EACH_PIXEL = {"dice_weight": 0.0, "balance": 0.0, "precision": "float32"}
 STILL = AugmentationSettings(rotation=0, translation=0, negation_probability=0, noise_probability=0)
 
 
@@ -44,7 +45,7 @@ def weights(result: TrainResult) -> torch.Tensor:
 
 
 def test_two_processes_end_with_the_weights_of_one_to_rounding(dataset: Path, tmp_path: Path) -> None:
-    alone = {"network": EACH, "augmentation": STILL, "settings": {"dice_weight": 0.0, "precision": "float32"}}
+    alone = {"network": EACH, "augmentation": STILL, "settings": EACH_PIXEL}
     one, two = (run(dataset, tmp_path / str(n) / "run", n, **alone) for n in (1, 2))
     torch.testing.assert_close(weights(one), weights(two), rtol=0, atol=1e-4)
     assert one.best.f1 == pytest.approx(two.best.f1, abs=1e-3)

@@ -24,7 +24,7 @@ from napari_weld_fcn.training.patches import Batch, Source
 from napari_weld_fcn.training.processes import joined
 from napari_weld_fcn.training.ranks import Ranks
 from napari_weld_fcn.training.run_folder import RunFolder
-from napari_weld_fcn.training.settings import BALANCE_FROM_NOTHING, FitSettings
+from napari_weld_fcn.training.settings import FitSettings
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -164,12 +164,12 @@ class Prepared:
     def _fit_settings(self) -> FitSettings:
         train, each = self.about.train, self.lesson.steps_per_epoch
         steps = train.epochs * each
-        shared = train.model_dump(include=set(FitSettings.model_fields) - {"warm_up"})
+        shared = train.model_dump(include=set(FitSettings.model_fields) - {"warm_up", "balance"})
         return FitSettings(
             **shared,
             steps=steps,
             validate_every=each,
             warm_up=round(train.warm_up * steps),
             seconds=60 * train.minutes * (0.5 if self.learns_all else 1.0),
-            balance=BALANCE_FROM_NOTHING if self.start is None else 0.0,
+            balance=train.balance if self.start is None else 0.0,
         )

@@ -152,6 +152,14 @@ class TrainSettings(Optimisation):
     warm_up: float = setting(
         0.05, "Share of the steps over which the rate rises", step=0.01, ge=0, le=1, advanced=True
     )
+    balance: float = setting(
+        BALANCE_FROM_NOTHING,
+        "Weight of the mean cross-entropy over flaw pixels alone at the highest rate, from nothing; it falls "
+        "with the rate, and a model that is trained further has none of it",
+        step=0.05,
+        ge=0,
+        advanced=True,
+    )
     patience: int = setting(
         15, "Epochs without a better validation after which it ends; 0 never does", step=1, ge=0
     )
