@@ -19,7 +19,7 @@ BATCH_CLEAN, WINDOW_CLEAN = 12, 192
 #: Highest learning rates: of fresh weights, of a model that is tuned further, and without labels. What is put
 #: into films is not what is on them: at the rate that suits labels, other films lose more than these gain.
 RATE_FROM_NOTHING, RATE, RATE_CLEAN = 5e-3, 2e-3, 3e-4
-#: `FitSettings.balance` of fresh weights: where flaws are a thousandth of the pixels, the fastest way down is
+#: Weight of the flaws for fresh weights: where flaws are a thousandth of the pixels, the fastest way down is
 #: to call nothing, and from there neither cross-entropy nor Dice leads back within some hundred steps.
 BALANCE_FROM_NOTHING = 0.1
 
