@@ -129,6 +129,9 @@ def main() -> None:
     parser.add_argument("--keep", type=float, default=TrainSettings().keep)
     parser.add_argument("--start-from", default="default", help=f"a model, or {NOTHING}")
     parser.add_argument(
+        "--balance", type=float, default=TrainSettings().balance, help="where nothing is known"
+    )
+    parser.add_argument(
         "--peer", action="store_true", help="a U-Net of segmentation_models_pytorch beside it"
     )
     options = parser.parse_args()
@@ -136,7 +139,9 @@ def main() -> None:
         print(f"before: {found(options.real, Model.load(options.start_from))}")
     after = []
     for seed in range(options.seeds):
-        settings = TrainSettings(minutes=options.minutes, keep=options.keep, patience=0, seed=seed)
+        settings = TrainSettings(
+            minutes=options.minutes, keep=options.keep, balance=options.balance, patience=0, seed=seed
+        )
         start = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             model = tuned(options.real, Path(folder) / "run", settings, options.start_from)

@@ -2,13 +2,15 @@
 
     python benchmarks/unseen_films.py [--films 10 --size 4000x1500 --seed 7 --minutes 40 --window 128
                                       --folder FOLDER]
+    python benchmarks/unseen_films.py --run tuned --minutes 14 [--start-from default --keep 0.2]
 
 Films are simulated as `weld-fcn simulate` does it. The last two judge; the others train, and of these one
 chooses checkpoint and threshold. Both presets are trained at the same time, each with half of the processor,
 so that other work on the machine slows both alike. Windows are smaller than the paper's crops: whole films
 have no lack of them, and in the same time a network takes four times the steps. The top-hat has the threshold
 that is best on the very films that it is judged on, and the shipped model, which saw none of them, stands
-beside them. With `--folder` the runs are kept there, and finished ones are not trained again.
+beside them. `--run tuned` trains a shipped model further on the same films, with its own windows; several
+`--run` share the processor. With `--folder` the runs are kept there, and finished ones are not trained again.
 """
 
 from __future__ import annotations
@@ -34,13 +36,15 @@ from napari_weld_fcn.evaluation.top_hat import top_hat
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.radiograph.simulation import SimulatedFilm, SimulationSettings
 from napari_weld_fcn.radiograph.simulation.series import simulate_series
-from napari_weld_fcn.training.run import train
+from napari_weld_fcn.training.run import NOTHING, train
 from napari_weld_fcn.training.run_folder import RunFolder
 from napari_weld_fcn.training.settings import TrainSettings
 
 #: Films that judge.
 UNSEEN = 2
 NAMES = ("paper", "recommended")
+#: The run that starts from a shipped model.
+TUNED = "tuned"
 
 
 def simulated(options: argparse.Namespace) -> list[SimulatedFilm]:
@@ -50,25 +54,28 @@ def simulated(options: argparse.Namespace) -> list[SimulatedFilm]:
 
 
 def fit(options: argparse.Namespace) -> None:
-    """Train one preset on all films but the unseen ones."""
+    """Train one preset, or a shipped model, on all films but the unseen ones."""
     films = [LabelledFilm(film.radiograph, mask_of(film.mask)) for film in simulated(options)[:-UNSEEN]]
-    settings = TrainSettings(
-        preset=options.preset, minutes=options.minutes, window=options.window, patience=0
-    )
+    settings = TrainSettings(minutes=options.minutes, keep=options.keep, patience=0)
+    start_from = options.start_from
+    if options.fit != TUNED:
+        settings = settings.model_copy(update={"preset": options.fit, "window": options.window})
+        start_from = NOTHING
     share = SplitSettings(validation_share=1 / len(films))
-    train(films, options.folder / options.preset, settings, split=share)
+    train(films, options.folder / options.fit, settings, split=share, start_from=start_from)
 
 
-def fit_both(options: argparse.Namespace) -> None:
-    """Train both presets side by side, in processes of their own."""
-    threads = max(1, (os.cpu_count() or 1) // len(NAMES))
+def fit_all(options: argparse.Namespace) -> None:
+    """Train side by side, in processes of their own."""
+    threads = max(1, (os.cpu_count() or 1) // len(options.run))
     started = []
-    for name in NAMES:
+    for name in options.run:
         if RunFolder(options.folder / name).best.exists():
             continue
         given = ["--films", options.films, "--size", options.size, "--seed", options.seed]
         given += ["--minutes", options.minutes, "--window", options.window]
-        given += ["--folder", options.folder, "--preset", name]
+        given += ["--start-from", options.start_from, "--keep", options.keep]
+        given += ["--folder", options.folder, "--fit", name]
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         command = [sys.executable, __file__, *map(str, given)]
         started.append(subprocess.Popen(command, env=environment))
@@ -109,19 +116,23 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--minutes", type=float, default=40)
     parser.add_argument("--window", type=int, default=128, help="edge of the windows that are drawn, pixels")
+    parser.add_argument("--run", action="append", choices=(*NAMES, TUNED), help="instead of both presets")
+    parser.add_argument("--start-from", default="default", help="the shipped model that is tuned")
+    parser.add_argument("--keep", type=float, default=TrainSettings().keep, help="of the tuned model")
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--preset", choices=NAMES, help=argparse.SUPPRESS)
+    parser.add_argument("--fit", choices=(*NAMES, TUNED), help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.preset:
+    options.run = options.run or list(NAMES)
+    if options.fit:
         fit(options)
         return
     with tempfile.TemporaryDirectory() as folder:
         options.folder = options.folder or Path(folder)
-        fit_both(options)
+        fit_all(options)
         unseen = simulated(options)[-UNSEEN:]
         rows: dict[str, dict[str, object]] = {"top-hat, best threshold": classical(unseen)}
-        rows["default, as shipped"] = judged(Model.load("default"), unseen)
-        for name in NAMES:
+        rows[f"{options.start_from}, as shipped"] = judged(Model.load(options.start_from), unseen)
+        for name in options.run:
             run = RunFolder(options.folder / name)
             rows[name] = judged(Model.load(run.best), unseen)
             rows[name]["steps"] = max(row.step for row in run.history())
