@@ -84,9 +84,9 @@ def fit_all(options: argparse.Namespace) -> None:
 
 
 def judged(model: Model, films: list[SimulatedFilm]) -> dict[str, object]:
-    """Score a model at its own threshold."""
+    """Score a model at its own threshold; `best_f1` is at the one that is best on these films."""
     told = evaluate(model, films, EvaluationSettings(resamples=0)).as_dict()
-    flaws = told["flaws"]
+    flaws, best = told["flaws"], told["best_f1"]
     return {
         **{name: told["pooled"][name] for name in ("f1", "precision", "recall")},
         "each": [film["f1"] for film in told["films"]],
@@ -94,6 +94,8 @@ def judged(model: Model, films: list[SimulatedFilm]) -> dict[str, object]:
         "flaws": flaws["flaws"],
         "false_calls": flaws["false_calls"],
         "threshold": model.card.threshold,
+        "best_f1": best["f1"],
+        "best_threshold": best["threshold"],
     }
 
 

@@ -152,6 +152,12 @@ def test_with_a_margin_the_threshold_is_the_one_nearest_to_one_half_of_those_wit
     assert all(counts.scores(i).f1 < largest - margin + 1e-9 for i in nearer)
 
 
+@pytest.mark.parametrize(("asked", "taken"), [(0.9999, 0.999), (1e-6, 0.001), (0.5374, 0.537)])
+def test_a_threshold_that_was_not_counted_takes_the_nearest_that_was(asked: float, taken: float) -> None:
+    counts = threshold_counts(np.array([[0.2, 0.8]], np.float32), np.array([[0, 1]]))
+    assert counts.nearest(asked).threshold == taken
+
+
 def test_the_best_threshold_lies_in_the_middle_of_equally_good_ones():
     best = best_threshold([np.array([[0.2, 0.8]], np.float32)], [np.array([[0, 1]])])
     assert best.scores.f1 == 1.0

@@ -76,8 +76,21 @@ def test_the_shares_of_several_processes_are_the_batch_of_one(ranks: int) -> Non
     (whole,) = source().batches(3, 4)
     shares = [next(source().batches(3, 4, rank, ranks)) for rank in range(ranks)]
     for part in ("pixels", "truth", "ignored"):
-        for rank, share in enumerate(shares):
-            np.testing.assert_array_equal(getattr(share, part), getattr(whole, part)[rank::ranks])
+        joined = np.concatenate([getattr(share, part) for share in shares])
+        np.testing.assert_array_equal(joined, getattr(whole, part))
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 4])
+def test_each_of_several_processes_sees_flaws(ranks: int) -> None:
+    shown = source(film(shape=(600, 900)), batch=16, augmentation=STILL)
+    for step in range(8):
+        parts = [next(shown.batches(step, step + 1, rank, ranks)) for rank in range(ranks)]
+        assert all(part.truth.any() for part in parts)
+
+
+def test_the_share_of_flaw_is_that_of_what_is_labelled() -> None:
+    films = film(), film(seed=1, sparse=True, flaws=((20, 30),))
+    assert source(*films).flaw_share == pytest.approx((3 * 30 + 30) / (90 * 160 + 30 * 50))
 
 
 @given(seed=st.integers(0, 20), step=st.integers(0, 100))

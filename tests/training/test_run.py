@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -20,11 +21,12 @@ import pytest
 import torch
 from PIL import Image
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from napari_weld_fcn import Model, predict
 from napari_weld_fcn.dataset.augmentation import augment
 from napari_weld_fcn.dataset.films import LabelledFilm
-from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
+from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.settings import AugmentationSettings, SplitSettings
 from napari_weld_fcn.dataset.splits import Split
 from napari_weld_fcn.dataset.store import write_dataset
@@ -42,9 +44,10 @@ from napari_weld_fcn.training.crop_validation import validate_crops
 from napari_weld_fcn.training.data import saved_material
 from napari_weld_fcn.training.film_material import Films
 from napari_weld_fcn.training.keeping import Keeping
-from napari_weld_fcn.training.record import TrainResult
+from napari_weld_fcn.training.record import Record, TrainResult
 from napari_weld_fcn.training.run import resume, train
 from napari_weld_fcn.training.run_card import BEFORE_ALL
+from napari_weld_fcn.training.run_folder import Row, RunFolder
 from napari_weld_fcn.training.settings import (
     PRESETS,
     RunSettings,
@@ -299,6 +302,23 @@ def test_a_kill_between_the_models_and_the_state_changes_nothing(
     assert_equal_runs(unbroken, run)
 
 
+def test_no_row_of_the_history_tells_of_a_network_that_is_not_there(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, told = RunFolder.write_history, []
+
+    def checked(folder: RunFolder, rows: Sequence[Row]) -> None:
+        scores = [Model.load(path).card.scores["validation"] for path in (folder.last, folder.best)]
+        assert scores[0]["step"] == rows[-1].step
+        assert scores[1]["step"] in [row.step for row in rows]
+        told.append(rows[-1].step)
+        write(folder, rows)
+
+    monkeypatch.setattr(RunFolder, "write_history", checked)
+    short(dataset, tmp_path / "run")
+    assert told == [STEPS_PER_EPOCH * (i + 1) for i in range(EPOCHS)]
+
+
 def test_a_run_folder_that_vanishes_costs_the_models_before_it_and_no_more(
     unbroken: Path, dataset: Path, tmp_path: Path
 ) -> None:
@@ -434,6 +454,26 @@ def test_a_run_from_a_model_resumes_without_that_model(dataset: Path, tmp_path: 
     assert_equal_weights(whole.model, resume(tmp_path / "run").model)
 
 
+def test_rare_flaws_alone_have_a_weight_and_only_from_nothing(
+    films: list[LabelledFilm], dataset: Path, tmp_path: Path
+) -> None:
+    few = [replace(film, mask=np.where(film.mask == FLAW, BACKGROUND, film.mask)) for film in films]
+    for film in few:
+        film.mask[20:23, 30:33] = film.mask[60:63, 90:93] = FLAW
+
+    def weight(run: str) -> float:
+        with safe_open(tmp_path / run / "state" / "last.safetensors", "pt") as file:
+            return float(json.loads(file.metadata()["settings"])["balance"])
+
+    for name, data, more in (
+        ("rare", few, {}),
+        ("many", dataset, {}),
+        ("tuned", few, {"start_from": "default"}),
+    ):
+        short(data, tmp_path / name, **more, **stop_after(1, []))
+    assert [weight(name) for name in ("rare", "many", "tuned")] == [SETTINGS.balance, 0.0, 0.0]
+
+
 def test_what_is_left_open_is_chosen_by_what_a_run_starts_from() -> None:
     fresh, tuned = TrainSettings().chosen(from_model=False), TrainSettings().chosen(from_model=True)
     assert fresh.batch > tuned.batch > 0
@@ -479,6 +519,33 @@ def test_a_run_has_its_own_copy_of_films_and_labels_from_memory(
     assert not again.stopped
     with pytest.raises(DatasetError, match="is not the dataset that"):
         resume(tmp_path / "run", films)
+
+
+@pytest.mark.parametrize("dtype", ["?", ">u2", ">f4", "<f8", "u1", "i2"])
+def test_what_a_run_copied_is_what_it_began_with(dtype: str, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 2, (48, 64)).astype(dtype)
+    mask = np.zeros(pixels.shape, np.uint8)
+    mask[4:9, 5:12] = FLAW
+    material = Films((LabelledFilm(Radiograph(pixels, name="film", film="film"), mask),))
+    material.save(tmp_path / "data")
+    assert saved_material(tmp_path / "data", "films").sha256 == material.sha256
+
+
+def test_a_run_begun_before_flaws_had_a_weight_goes_on_without(dataset: Path, tmp_path: Path) -> None:
+    seen: list[Event] = []
+    settings = SETTINGS.model_copy(update={"balance": 0.0})
+    whole = short(dataset, tmp_path / "whole", settings=settings)
+    short(dataset, tmp_path / "run", settings=settings, **stop_after(4, seen))
+    about = json.loads((tmp_path / "run" / "settings.json").read_text())
+    del about["train"]["balance"]
+    (tmp_path / "run" / "settings.json").write_text(json.dumps(about))
+    state = tmp_path / "run" / "state" / "last.safetensors"
+    with safe_open(state, "pt") as file:
+        metadata = file.metadata()
+    fitted = json.loads(metadata["settings"])
+    del fitted["balance"]
+    save_file(load_file(state), state, metadata | {"settings": json.dumps(fitted)})
+    assert_equal_weights(resume(tmp_path / "run").model, whole.model)
 
 
 def test_a_series_is_trained_on_where_it_lies(tmp_path: Path) -> None:
@@ -537,7 +604,6 @@ def test_a_model_tuned_on_a_film_alone_learns_what_was_held_back_in_the_end(
     assert any(not torch.equal(one[name], other[name]) for name in one)
     assert result.learned_all and not kept.learned_all
     cards = [Model.load(each.model).card for each in (result, kept)]
-    assert [card.recipe["learned_all"] for card in cards] == [True, False]
     assert [card.scores["validation"].get("of") for card in cards] == [BEFORE_ALL, None]
     assert {card.threshold_purpose for card in cards} == {"that of the model that was tuned"}
     assert {(card.data, card.recipe["kind"], card.recipe["mixed_in"]) for card in cards} == {
@@ -557,9 +623,30 @@ def test_a_run_stopped_while_it_learns_all_labels_ends_as_if_unbroken(
 
     broken = alone(lone, tmp_path / "run", on_event=seen.append, should_stop=learning_all)
     assert broken.stopped and learning_all()
+    recipe = Model.load(broken.model).card.recipe
     ended = resume(tmp_path / "run")
     assert not ended.stopped
     assert_equal_weights(whole.model, ended.model)
+    assert Model.load(ended.model).card.recipe == recipe  # by it the library knows the run again
+
+
+def test_the_second_learning_is_no_longer_than_the_first_was(
+    lone: LabelledFilm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Record, "enough", lambda record, history: len(history) == 1)
+    settings = SETTINGS.model_copy(update={"learning_rate": 1e-4, "minutes": 60.0})
+    seen: list[Event] = []
+    began = time.monotonic()
+    result = short([lone], tmp_path / "run", settings=settings, start_from="default", on_event=seen.append)
+    assert result.learned_all and time.monotonic() - began < 120
+    states = [tmp_path / "run" / "state" / part / "last.safetensors" for part in ("", "again")]
+    seconds = []
+    for path in states:
+        with safe_open(path, "pt") as file:
+            seconds.append(float(file.metadata()["seconds"]))
+    assert seconds[1] <= seconds[0] + 1
+    first = next(event for event in seen if isinstance(event, StepDone))
+    assert first.seconds_left == pytest.approx(3600, rel=0.1)  # both halves
 
 
 # By minutes

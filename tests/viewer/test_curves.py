@@ -75,6 +75,18 @@ def test_a_model_that_was_begun_with_keeps_the_star_until_it_is_beaten(curves: C
     assert curves.best == (16, 0.81)
 
 
+def test_a_resumed_run_knows_the_model_that_it_began_with(curves: Curves) -> None:
+    for step, f1 in ((10, 0.5), (20, 0.6)):
+        curves.add_scores(step, f1, 0.9, f1)
+    said = curves.score_text.text()
+    curves.add_scores(0, 0.7, 0.9, 0.9)
+    assert curves.best == (0, 0.7)
+    assert curves.traces["F1"].x == [0, 10, 20]
+    assert curves.score_text.text() == said.replace("★ 0.600", "★ 0.700")
+    curves.add_scores(30, 0.8, 0.9, 0.9)
+    assert curves.best == (30, 0.8)
+
+
 def test_a_second_learning_is_no_line_back_to_the_first_step(curves: Curves) -> None:
     for step in (1, 2, 3, 1, 2):
         curves.add_loss(step, step / 10)

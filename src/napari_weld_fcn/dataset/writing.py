@@ -7,8 +7,10 @@ import zlib
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_weld_fcn.dataset import staging
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
@@ -20,6 +22,11 @@ from napari_weld_fcn.radiograph.output import fits_png, save_png, save_tiff
 _PACKING = {"compress_level": 1, "compress_type": zlib.Z_RLE}
 _THREADS = min(8, os.cpu_count() or 1)
 _MOST_WAITING = 4 * _THREADS
+
+
+def as_stored(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return pixels as a dataset that is read again gives them: in this computer's order of bytes."""
+    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
 
 
 class Writer:
@@ -49,7 +56,7 @@ class Writer:
         """Take one more pair; waits while too many are not yet on disk."""
         _check_mask(pair)
         self._check_names(pair.name, pair.film)
-        pixels = pair.pixels.astype(pair.pixels.dtype.newbyteorder("="), copy=False)
+        pixels = as_stored(pair.pixels)
         image = f"{IMAGES}/{pair.name}{'.png' if fits_png(pixels) else '.tif'}"
         mask = f"{MASKS}/{pair.name}.png"
         for file in (image, mask):

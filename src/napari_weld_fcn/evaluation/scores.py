@@ -156,7 +156,7 @@ class ThresholdCounts:
 
     def nearest(self, threshold: float) -> BestThreshold:
         """Scores at a threshold, to 0.001."""
-        return self.at(max(0, round(threshold * 1000) - 1))
+        return self.at(min(max(0, round(threshold * 1000) - 1), len(THRESHOLDS) - 1))
 
     def at(self, index: int) -> BestThreshold:
         """``THRESHOLDS[index]`` and its scores."""

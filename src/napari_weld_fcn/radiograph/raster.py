@@ -161,7 +161,9 @@ def _check_claim_of(image: ImageFile.ImageFile, path: Path) -> None:
 
 
 def _grey(image: ImageFile.ImageFile) -> np.ndarray:
-    if image.mode in ("1", "L"):
+    if image.mode == "1":  # Pillow's true is a byte of 255, which hashes and sums take for what it is
+        return np.asarray(image).view(np.uint8).astype(np.bool_)
+    if image.mode == "L":
         return np.asarray(image)
     if image.mode.startswith("I"):
         return np.asarray(image).astype(np.uint16)

@@ -35,11 +35,12 @@ class BlindError(ModelError):
 
 @dataclass(frozen=True)
 class FitResult:
-    """The averaged network at its best validation, and all validations."""
+    """The averaged network at its best validation, all validations, and the time without pauses."""
 
     network: torch.nn.Module
     best: Validated
     history: list[Validated]
+    seconds: float
 
 
 class Chief:
@@ -125,7 +126,7 @@ class _Best:
             self.state.save(self.path)
 
     def result(self) -> FitResult:
-        history = list(self.state.history)
+        history, seconds = list(self.state.history), self.state.seconds
         self.state.load(self.path)
         best = self.state.history[-1]
         blind = 2 * best.flaw_share / (1 + best.flaw_share)  # F1 of marking every pixel
@@ -134,4 +135,4 @@ class _Best:
             raise BlindError(
                 "The network tells flaws from background nowhere: too few flaws, or too high a learning rate."
             )
-        return FitResult(self.state.averaged, best, history)
+        return FitResult(self.state.averaged, best, history, seconds)

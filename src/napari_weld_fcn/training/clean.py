@@ -67,6 +67,11 @@ class CleanLesson:
         return STEPS
 
     @property
+    def flaws_are_rare(self) -> bool:
+        """As many are put in as the model needs."""
+        return False
+
+    @property
     def before(self) -> Validated:
         """The score of the model that is tuned."""
         return self.validation.told(self.validation.start, 0)

@@ -18,6 +18,7 @@ from napari_weld_fcn.dataset.pair import Pair
 from napari_weld_fcn.dataset.places import Split
 from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.dataset.store import write_dataset
+from napari_weld_fcn.dataset.writing import as_stored
 from napari_weld_fcn.events import OnEvent, ShouldStop, Validated, ignore, never
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.oversampling import oversampling
@@ -47,7 +48,7 @@ class Films:
         """Of names, pixels and masks."""
         digest = hashlib.sha256()
         for film in self.films:
-            pixels = np.ascontiguousarray(film.radiograph.pixels)
+            pixels = np.ascontiguousarray(as_stored(np.asarray(film.radiograph.pixels)))
             digest.update(f"{film.film}\t{pixels.dtype.str}\t{pixels.shape}\n".encode(errors="surrogatepass"))
             digest.update(pixels.data)
             digest.update(np.ascontiguousarray(film.mask).data)

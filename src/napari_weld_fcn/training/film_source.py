@@ -91,10 +91,20 @@ class FilmSource:
         rows, columns = self.size
         return max(LEAST_STEPS, math.ceil(int(self._labelled[-1]) / (self.batch * rows * columns)))
 
+    @property
+    def flaw_share(self) -> float:
+        """Share of the labelled pixels that are flaw."""
+        return sum(film.flaw_pixels for film in self._films) / int(self._labelled[-1])
+
     def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
-        """Yield the batches of steps `start` to `stop`; of each every `ranks`-th window from `rank` on."""
+        """Yield the batches of steps `start` to `stop`; of each the `rank`-th of `ranks` parts.
+
+        A part is a run of windows: every second one is drawn around a flaw, so two ranks that took turns
+        would see all flaws and none.
+        """
+        own = range(rank * self.batch // ranks, (rank + 1) * self.batch // ranks)
         for step in range(start, stop):
-            windows = [self.shown(step, number) for number in range(rank, self.batch, ranks)]
+            windows = [self.shown(step, number) for number in own]
             yield batch_of_windows(windows, self.size)
 
     def shown(self, step: int, number: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
@@ -176,6 +186,7 @@ class _Drawn:
         """Sort the flaw pixels by flaw, so that those of one lie side by side."""
         numbers, self.flaws = ndimage.label(self.mask == FLAW, _CONNECTED)
         places = np.flatnonzero(numbers)
+        self.flaw_pixels = len(places)
         owners = numbers.reshape(-1)[places]
         order = np.argsort(owners, kind="stable")
         self._flaw_pixels = places[order]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from napari_weld_fcn.errors import Stopped
-from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop, Validated, ignore, never
+from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop, StepDone, Validated, ignore, never
 from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.prediction.device import choose_device
 from napari_weld_fcn.training.chief import BlindError
@@ -67,7 +67,7 @@ class Going:
                     keeping=self.run.keeping,
                     keep=self.record.keep,
                     enough=self.record.enough,
-                    on_event=self.on_event,
+                    on_event=_twice(self.on_event) if self.run.learns_all else self.on_event,
                     should_stop=self.should_stop,
                     should_pause=self.should_pause,
                 )
@@ -83,7 +83,7 @@ class Going:
                 )
             if self.run.learns_all:
                 try:
-                    self._learn_all()
+                    self._learn_all(result.seconds)
                 except Stopped:
                     return self._stopped()
                 return self.record.result(stopped=False, learned_all=True)
@@ -91,8 +91,14 @@ class Going:
             self.on_event(Message("No step was better than the model that it began with, which is kept."))
         return self.record.result(stopped=False)
 
-    def _learn_all(self) -> None:
-        """Fit anew, on all labels, for as many steps as the best network had; that is the model."""
+    def _learn_all(self, seconds: float) -> None:
+        """Fit anew, on all labels, for as many steps as the best network had; that is the model.
+
+        Parameters
+        ----------
+        seconds
+            That the first fit took; patience may have ended it before its time.
+        """
         chosen, settings = self.record.best(), self.run.fit_settings
         self.on_event(Message(f"{LEARNING_ALL}, those held back too, for {chosen.step} steps."))
         share = chosen.step / max(row.step for row in self.run.folder.history())
@@ -101,7 +107,7 @@ class Going:
                 "steps": chosen.step,
                 "validate_every": chosen.step,
                 "warm_up": round(self.run.about.train.warm_up * chosen.step),
-                "seconds": share * settings.seconds,
+                "seconds": share * min(settings.seconds, seconds),
             }
         )
         known = Validated(chosen.step, chosen.f1, chosen.precision, chosen.recall, chosen.threshold, 0.0)
@@ -134,6 +140,18 @@ class Going:
             Model.create(self.record.card(row), state.averaged).save(self.run.folder.best)
             return TrainResult(self.run.folder.path, self.run.folder.best, row, True, self.run.memory_bytes())
         return self.record.result(stopped=True)
+
+
+def _twice(on_event: OnEvent) -> OnEvent:
+    """Hand on steps with the time of a second fit as long as the whole first one: it is no longer."""
+
+    def told(event: Event) -> None:
+        if isinstance(event, StepDone) and event.seconds_left is not None:
+            rest = max(event.total - event.done, 1)
+            event = replace(event, seconds_left=event.seconds_left * (1 + event.total / rest))
+        on_event(event)
+
+    return told
 
 
 def _without_scores(on_event: OnEvent) -> OnEvent:

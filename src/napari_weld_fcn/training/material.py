@@ -14,7 +14,7 @@ from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.events import OnEvent, ShouldStop, Validated, ignore, never
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.training.patches import Batch
-from napari_weld_fcn.training.settings import RunSettings
+from napari_weld_fcn.training.settings import RARE, RunSettings
 
 Kind = Literal["crops", "films", "clean", "unlabelled"]
 
@@ -33,6 +33,10 @@ class Lesson(Protocol):
     @property
     def held_bytes(self) -> int:
         """Memory that films or crops take, at most."""
+
+    @property
+    def flaws_are_rare(self) -> bool:
+        """Whether flaws are less than `RARE` of the labelled pixels that train."""
 
     @property
     def before(self) -> Validated | None:
@@ -62,6 +66,10 @@ class Windows(Protocol):
     def steps_per_epoch(self) -> int:
         """Steps in which about all is shown once."""
 
+    @property
+    def flaw_share(self) -> float:
+        """Share of the labelled pixels that are flaw."""
+
     def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
         """Yield one rank's shares of the batches of steps `start` to `stop`."""
 
@@ -80,6 +88,11 @@ class Labelled:
     def size(self) -> tuple[int, int]:
         """Rows and columns of what a step shows."""
         return self.source.size
+
+    @property
+    def flaws_are_rare(self) -> bool:
+        """Whether flaws are less than `RARE` of the labelled pixels that train."""
+        return self.source.flaw_share < RARE
 
     @property
     def before(self) -> None:

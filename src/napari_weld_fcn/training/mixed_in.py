@@ -115,6 +115,11 @@ class WithClean:
         return self.lesson.steps_per_epoch
 
     @property
+    def flaws_are_rare(self) -> bool:
+        """As in the lesson."""
+        return self.lesson.flaws_are_rare
+
+    @property
     def before(self) -> Validated | None:
         """As in the lesson."""
         return self.lesson.before

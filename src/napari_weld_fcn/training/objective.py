@@ -2,8 +2,9 @@
 
 Flaws cover some percent of a film. Cross-entropy alone is content with faint probabilities there; a Dice
 ratio for each image is undefined on clean ones and jumps from image to image. So every ratio is taken over
-the whole batch, smoothed. Focal Tversky weighs what is missed against what is called wrongly, and gives its
-attention to batches that go badly. Pixels marked as ignored take part in nothing.
+the whole batch, or the part of it that a device has, smoothed. Focal Tversky weighs what is missed against
+what is called wrongly, and gives its attention to batches that go badly. Pixels marked as ignored take part
+in nothing.
 
 References
 ----------

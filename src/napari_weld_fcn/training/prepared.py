@@ -171,5 +171,5 @@ class Prepared:
             validate_every=each,
             warm_up=round(train.warm_up * steps),
             seconds=60 * train.minutes * (0.5 if self.learns_all else 1.0),
-            balance=train.balance if self.start is None else 0.0,
+            balance=train.balance if self.start is None and self.lesson.flaws_are_rare else 0.0,
         )

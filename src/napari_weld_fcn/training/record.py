@@ -67,25 +67,33 @@ class Record:
         self.before = None if before is None else self.row(before)
 
     def keep(self, averaged: torch.nn.Module, scores: Validated) -> None:
-        """Write a validated network as the last model, and as the best where it is."""
+        """Write a validated network as the last model, and as the best where it is.
+
+        The models come first: whatever is killed in between, no row tells of a network that is not there.
+        """
         row = self.row(scores)
         model = Model.create(self.card(row), averaged)
-        self.folder.add(row, self.run.about.train.margin)
-        if self.best() == row:
+        rows = self.folder.history_with(row)
+        if self._best_of(rows) == row:
             model.save(self.folder.best)
         model.save(self.folder.last)
+        self.folder.write_history(rows)
 
     def begin_with_start(self, on_event: OnEvent) -> None:
         """Tell how good the model is that must be beaten, and keep it as the best so far."""
-        if self.before is None or self.run.start is None or self.folder.history():
+        if self.before is None or self.run.start is None:
             return
         assert self.run.lesson.before is not None
         on_event(self.run.lesson.before)
+        if self.folder.history():
+            return
         Model.create(self.card(self.before), self.run.start.network).save(self.folder.best)
 
     def best(self) -> Row:
         """Return the validation whose network is taken; that before any step, where it had to be beaten."""
-        rows = self.folder.history()
+        return self._best_of(self.folder.history())
+
+    def _best_of(self, rows: Sequence[Row]) -> Row:
         if self.before is not None:
             rows = [row for row in rows if row.f1 > self.before.f1]
             if not rows:

@@ -19,6 +19,7 @@ _PURPOSE = {
     "crops": "largest pixel F1 on the crops of held-out films",
     "films": "largest pixel F1 on held-out films",
 }
+_CUT = "pixel F1 on the part of a film that was held out, as near to one half as it lets"
 _KEPT = "that of the model that was tuned"
 _MOVED = "pixel F1 on held-out films, as near as it lets to that of the model that was tuned"
 #: What the scores of a network belong to that has learned what they were taken on.
@@ -72,9 +73,9 @@ def card_of(
         name=run.absolute().name or "run",
         network=about.network,
         threshold=row.threshold,
-        threshold_purpose=_purpose(about, row.threshold),
+        threshold_purpose=_purpose(about, split, row.threshold),
         scores={"validation": scores},
-        recipe={**recipe, "run": run.absolute().name, "learned_all": learned_all},
+        recipe={**recipe, "run": run.absolute().name},
         data=_data(about, len(split.training)),
         seed=about.train.seed,
         version=__version__,
@@ -83,9 +84,9 @@ def card_of(
     )
 
 
-def _purpose(about: RunSettings, threshold: float) -> str:
+def _purpose(about: RunSettings, split: Split | FilmSplit, threshold: float) -> str:
     if not about.threshold:
-        return _PURPOSE[about.kind]
+        return _CUT if isinstance(split, FilmSplit) and split.cuts_a_film else _PURPOSE[about.kind]
     return _KEPT if abs(threshold - about.threshold) < 0.001 else _MOVED
 
 

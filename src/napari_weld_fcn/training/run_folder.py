@@ -13,7 +13,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,6 @@ from napari_weld_fcn.errors import ModelError
 from napari_weld_fcn.events import Validated
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.radiograph.output import write_text
-from napari_weld_fcn.training.choice import best_of
 from napari_weld_fcn.training.settings import RunSettings
 from napari_weld_fcn.training.state import make_folder
 
@@ -201,26 +200,17 @@ class RunFolder:
         except (KeyError, TypeError, ValueError) as fault:
             raise ModelError(f"{path}: is no history of a run ({fault}).") from fault
 
-    def add(self, row: Row, margin: float) -> bool:
-        """Write a validation into `history.csv`, in place of any that is not before it.
+    def history_with(self, row: Row) -> list[Row]:
+        """Return the validations so far, and `row` in place of any that is not before it; as `history`."""
+        return [*(before for before in self.history() if before.step < row.step), row]
 
-        Returns
-        -------
-        bool
-            Whether it is the best so far.
-
-        Raises
-        ------
-        WeldFcnError
-            If the file is damaged or cannot be written.
-        """
-        rows = [before for before in self.history() if before.step < row.step]
+    def write_history(self, rows: Sequence[Row]) -> None:
+        """Write `history.csv`; WeldFcnError if it cannot be written."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(_COLUMNS)
-        writer.writerows([getattr(each, name) for name in _COLUMNS] for each in (*rows, row))
+        writer.writerows([getattr(each, name) for name in _COLUMNS] for each in rows)
         write_text(self.path / "history.csv", text.getvalue())
-        return best_of([each.f1 for each in (*rows, row)], margin) == len(rows)
 
     def _text(self, path: Path) -> str:
         try:

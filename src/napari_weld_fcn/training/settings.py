@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from napari_weld_fcn.dataset.settings import AugmentationSettings, SplitSettings
 from napari_weld_fcn.network.settings import NetworkSettings
@@ -22,6 +22,8 @@ RATE_FROM_NOTHING, RATE, RATE_CLEAN = 5e-3, 2e-3, 3e-4
 #: Weight of the flaws for fresh weights: where flaws are a thousandth of the pixels, the fastest way down is
 #: to call nothing, and from there neither cross-entropy nor Dice leads back within some hundred steps.
 BALANCE_FROM_NOTHING = 0.1
+#: Flaws that are a larger share of what trains need no weight, and their outlines come out better without.
+RARE = 0.01
 
 
 class Optimisation(Settings):
@@ -49,8 +51,8 @@ class Optimisation(Settings):
     )
     margin: float = setting(
         0.02,
-        "A later network, and on a film that is alone a threshold nearer to one half, is taken if its "
-        "validation F1 is lower by this at most",
+        "A later network is taken if its validation F1 is lower by this at most; so is a threshold nearer to "
+        "one half on a part of a film, or on whole films nearer to that of the model that is trained further",
         step=0.01,
         ge=0,
         le=1,
@@ -154,8 +156,8 @@ class TrainSettings(Optimisation):
     )
     balance: float = setting(
         BALANCE_FROM_NOTHING,
-        "Weight of the mean cross-entropy over flaw pixels alone at the highest rate, from nothing; it falls "
-        "with the rate, and a model that is trained further has none of it",
+        "Weight of the mean cross-entropy over flaw pixels alone at the highest rate, from nothing and where "
+        f"less than {RARE:.0%} of the pixels that train are flaw; it falls with the rate",
         step=0.05,
         ge=0,
         advanced=True,
@@ -172,7 +174,8 @@ class TrainSettings(Optimisation):
     )
     again: bool = setting(
         True,
-        "One film alone is learned whole in the end, for as long as the part that was held back has chosen",
+        "One film alone is learned whole in the end, for as long as the part that was held back has chosen; "
+        "not with several devices",
         advanced=True,
     )
     precision: Literal["auto", "float32", "bfloat16"] = setting(
@@ -265,3 +268,10 @@ class RunSettings(Settings):
         ge=0,
         lt=1,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _begun_before_balance(cls, given: Any) -> Any:
+        """A run that was begun before flaws had a weight of their own goes on without."""
+        train = given.get("train") if isinstance(given, dict) else None
+        return given | {"train": {"balance": 0.0} | train} if isinstance(train, dict) else given

@@ -23,6 +23,7 @@ from napari_weld_fcn.dataset.settings import AugmentationSettings
 from napari_weld_fcn.dataset.splits import Place
 from napari_weld_fcn.dataset.store import Dataset, read_dataset
 from napari_weld_fcn.dataset.table import TABLE
+from napari_weld_fcn.dataset.writing import as_stored
 from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.training.patches import Batch
 
@@ -109,8 +110,9 @@ def _bytes_of(dataset: Dataset) -> Iterator[bytes]:
 
 def _pixels_of(pairs: Sequence[Pair]) -> Iterator[bytes]:
     for pair in pairs:
-        yield f"{pair.pixels.dtype.str}\t{pair.pixels.shape}\n".encode()
-        yield pair.pixels.tobytes()
+        pixels = as_stored(pair.pixels)
+        yield f"{pixels.dtype.str}\t{pixels.shape}\n".encode()
+        yield pixels.tobytes()
         yield pair.mask.tobytes()
 
 
@@ -173,14 +175,21 @@ class CropSource:
             min(window, *(getattr(places[i], side) for i in positions)) for side in ("rows", "columns")
         )
         self.size = (rows, columns)
+        pixels = sum(places[i].rows * places[i].columns for i in positions)
+        self._flaw_share = sum(places[i].flaw_pixels for i in positions) / pixels
         largest = max(places[i].rows * places[i].columns for i in positions)
-        self.kept_pixels = min(sum(places[i].rows * places[i].columns for i in positions), _KEPT_PIXELS)
+        self.kept_pixels = min(pixels, _KEPT_PIXELS)
         self._read = lru_cache(maxsize=max(1, _KEPT_PIXELS // largest))(pairs.__getitem__)
 
     @property
     def steps_per_epoch(self) -> int:
         """Steps in which every draw of an epoch is shown once."""
         return -(-self.draws // self.batch)
+
+    @property
+    def flaw_share(self) -> float:
+        """Share of the pixels that are flaw; ignored ones count as none."""
+        return self._flaw_share
 
     def epoch(self, number: int) -> list[Draw]:
         """Return the draws of an epoch, counted from 0, in their order."""

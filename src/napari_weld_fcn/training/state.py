@@ -120,9 +120,10 @@ class FitState:
 
     def _check_settings(self, path: Path, saved: dict[str, Any]) -> None:
         asked = self.settings.model_dump(mode="json")
-        other = [name for name in asked if asked[name] != saved.get(name)]
+        before = FitSettings().model_dump(mode="json") | saved  # a state may be older than a setting
+        other = [name for name in asked if asked[name] != before[name]]
         if other:
-            changes = ", ".join(f"{name} was {saved.get(name)} and is {asked[name]}" for name in other)
+            changes = ", ".join(f"{name} was {before[name]} and is {asked[name]}" for name in other)
             raise ModelError(f"{path} was fitted under other settings ({changes}); take another folder.")
 
     def _load_moments(self, moments: dict[str, torch.Tensor]) -> None:

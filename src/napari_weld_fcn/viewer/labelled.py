@@ -97,7 +97,7 @@ class Taken:
     places: list[tuple[int, int]]
 
 
-def take(row: Row, convention: Convention | None) -> LabelledLayer:
+def take(row: Row, convention: Convention | None, *, copied: bool = True) -> LabelledLayer:
     """Take a film's layers as they are now; to be called in Qt's thread.
 
     Parameters
@@ -106,6 +106,8 @@ def take(row: Row, convention: Convention | None) -> LabelledLayer:
         What the form says of the film.
     convention
         None takes it without labels.
+    copied
+        Whether what is painted later changes nothing; whoever only counts needs no copy.
 
     Raises
     ------
@@ -121,7 +123,7 @@ def take(row: Row, convention: Convention | None) -> LabelledLayer:
         )
     if labels is not None:
         check_place(row.film, labels)
-    source = source_of(row.film, labels, row.looked_at, copied=True)
+    source = source_of(row.film, labels, row.looked_at, copied=copied)
     return LabelledLayer(row.film.name, source, convention, row.validates)
 
 

@@ -69,7 +69,7 @@ def show_heatmap(viewer: Viewer, film: Image, probability: NDArray[np.float32], 
     colormap
         napari's name of the colours; a layer that is there keeps its own.
     """
-    present = _output(viewer, film, "heatmap", probability.shape)
+    present = earlier_output(viewer, film, "heatmap", probability.shape)
     if isinstance(present, Image):
         present.data = probability
         _place(present, film)
@@ -81,7 +81,7 @@ def show_heatmap(viewer: Viewer, film: Image, probability: NDArray[np.float32], 
         contrast_limits=(0, 1),
         opacity=HEATMAP_OPACITY,
         blending="translucent",
-        metadata={MARK: _mark(film, "heatmap")},
+        metadata={MARK: mark_of(film, "heatmap")},
         **placement(film),
     )
     show_color_bar(viewer, heatmap)
@@ -109,7 +109,7 @@ def show_indications(viewer: Viewer, film: Image, labels: NDArray[Any], table: M
     table
         Columns of equal length, one row for each number from 1 to n.
     """
-    present = _output(viewer, film, "indications", labels.shape)
+    present = earlier_output(viewer, film, "indications", labels.shape)
     if isinstance(present, Labels):
         present.data = narrow(labels, len(table["label"]))
         present.features = features(table)
@@ -120,7 +120,7 @@ def show_indications(viewer: Viewer, film: Image, labels: NDArray[Any], table: M
         name=f"{film.name} indications",
         features=features(table),
         opacity=INDICATIONS_OPACITY,
-        metadata={MARK: _mark(film, "indications")},
+        metadata={MARK: mark_of(film, "indications")},
         **placement(film),
     )
 
@@ -153,7 +153,7 @@ def show_map(
     visible
         Whether it is shown at once; a layer that is there stays as it is.
     """
-    present = _output(viewer, film, output, values.shape)
+    present = earlier_output(viewer, film, output, values.shape)
     if isinstance(present, Image):
         present.data = values
         present.contrast_limits_range = (0, max(limit, float(values.max())))
@@ -168,7 +168,7 @@ def show_map(
         opacity=MAP_OPACITY,
         blending="translucent",
         visible=visible,
-        metadata={MARK: _mark(film, output)},
+        metadata={MARK: mark_of(film, output)},
         **placement(film, values.ndim),
     )
 
@@ -185,7 +185,7 @@ def show_agreement(viewer: Viewer, film: Image, picture: NDArray[np.uint8]) -> L
     picture
         What `evaluation.agreement` gives, for each of its pixels.
     """
-    present = _output(viewer, film, "agreement", picture.shape)
+    present = earlier_output(viewer, film, "agreement", picture.shape)
     if isinstance(present, Labels):
         present.data = picture
         _place(present, film)
@@ -195,7 +195,7 @@ def show_agreement(viewer: Viewer, film: Image, picture: NDArray[np.uint8]) -> L
         name=f"{film.name} agreement",
         colormap=_agreement_colors(),
         opacity=AGREEMENT_OPACITY,
-        metadata={MARK: _mark(film, "agreement")},
+        metadata={MARK: mark_of(film, "agreement")},
         **placement(film),
     )
 
@@ -265,12 +265,12 @@ def features(table: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _mark(film: Image, output: str) -> dict[str, Any]:
+def mark_of(film: Image, output: str) -> dict[str, Any]:
     """Of which film an output is; two films may have borne one name, so the layer itself is noted."""
     return {"film": film.name, "layer": film.unique_id, "output": output}
 
 
-def _output(viewer: Viewer, film: Image, output: str, shape: tuple[int, ...]) -> Layer | None:
+def earlier_output(viewer: Viewer, film: Image, output: str, shape: tuple[int, ...]) -> Layer | None:
     """The layer that an earlier prediction of `film` left, if it still fits.
 
     An output whose film is gone belongs to the film of the same name that was opened since.
@@ -287,7 +287,7 @@ def _output(viewer: Viewer, film: Image, output: str, shape: tuple[int, ...]) ->
     for layer in fitting:
         mark = layer.metadata[MARK]
         if mark.get("film") == film.name and mark.get("layer") not in present:
-            layer.metadata[MARK] = _mark(film, output)
+            layer.metadata[MARK] = mark_of(film, output)
             return layer
     return None
 

@@ -13,11 +13,11 @@ from napari import Viewer
 from napari.layers import Image
 
 from napari_weld_fcn.viewer.film import pixel_edge_mm
-from napari_weld_fcn.viewer.layers import HEATMAP_OPACITY, MARK, over_film, placement
+from napari_weld_fcn.viewer.layers import HEATMAP_OPACITY, MARK, earlier_output, mark_of, over_film, placement
 from napari_weld_fcn.viewer.training import FilmOfRun, Glimpse
 
-#: What the layer of the film `NAME` is called.
-NAME = "{} in training"
+#: What the layer of the film `NAME` is called, and what its mark calls it.
+NAME, OUTPUT = "{} in training", "training"
 
 
 class Watching:
@@ -64,30 +64,32 @@ class Watching:
             self._layers[glimpse.row] = self._add(film, data, glimpse)
             present.selection.active = active
         else:
-            place = _over(film, glimpse)
-            for name in ("scale", "translate"):  # each one set draws the layer anew
-                if not np.array_equal(getattr(layer, name), place[name]):
-                    setattr(layer, name, place[name])
-            layer.data = data
+            _show_in(layer, film, data, glimpse)
         return True
 
     def _add(self, film: Image, data: np.ndarray, glimpse: Glimpse) -> Image:
-        name = NAME.format(film.name)
-        mark = {"film": film.name, "output": "training"}
-        earlier = [layer for layer in self._viewer.layers if layer.metadata.get(MARK) == mark]
-        if earlier and isinstance(earlier[0], Image) and earlier[0].data.shape == data.shape:
-            earlier[0].data = data
-            return earlier[0]
+        earlier = earlier_output(self._viewer, film, OUTPUT, data.shape)
+        if isinstance(earlier, Image):
+            _show_in(earlier, film, data, glimpse)
+            return earlier
         return self._viewer.add_image(
             data,
-            name=name,
+            name=NAME.format(film.name),
             colormap=over_film(self._colormap),
             contrast_limits=(0, 1),
             opacity=HEATMAP_OPACITY,
             blending="translucent",
-            metadata={MARK: mark},
+            metadata={MARK: mark_of(film, OUTPUT)},
             **_over(film, glimpse),
         )
+
+
+def _show_in(layer: Image, film: Image, data: np.ndarray, glimpse: Glimpse) -> None:
+    place = _over(film, glimpse)
+    for name in ("scale", "translate"):  # each one set draws the layer anew
+        if not np.array_equal(getattr(layer, name), place[name]):
+            setattr(layer, name, place[name])
+    layer.data = data
 
 
 def _over(film: Image, glimpse: Glimpse) -> dict[str, Any]:

@@ -46,8 +46,20 @@ class Trace:
     _share: int = 1
     _waiting: list[tuple[float, float]] = field(default_factory=list)
 
-    def add(self, x: float, y: float) -> None:
-        """Append a point; it is kept once there are as many as those before were joined from."""
+    def add(self, x: float, y: float, *, first: bool = False) -> None:
+        """Append a point; it is kept once there are as many as those before were joined from.
+
+        Parameters
+        ----------
+        x, y
+            The point.
+        first
+            Whether it is set before all others, by itself.
+        """
+        if first:
+            self.x.insert(0, x)
+            self.y.insert(0, y)
+            return
         self._waiting.append((x, y))
         if len(self._waiting) < self._share:
             return
@@ -85,7 +97,7 @@ class Curves(QWidget):
         super().__init__()
         self.traces = {name: Trace() for name in COLOURS}
         self.best: tuple[float, float] | None = None
-        self._margin = 0.0
+        self._margin, self._newest = 0.0, ""
         self._validated: list[tuple[float, float]] = []
         self.loss_text, self.score_text = QLabel(), QLabel()
         self.score_text.setWordWrap(True)
@@ -131,14 +143,21 @@ class Curves(QWidget):
         self.loss_text.setText(_coloured("loss", f"loss {loss:.4f} in step {step:.0f}"))
 
     def add_scores(self, step: float, f1: float, precision: float, recall: float) -> None:
-        """Take up a validation, scores 0..1; `draw` shows it."""
+        """Take up a validation, scores 0..1; `draw` shows it.
+
+        That of the model that a run begins with, step 0, may come after others where a run is resumed.
+        """
         values = dict(zip(SCORES, (f1, precision, recall), strict=True))
+        late = bool(self._validated) and not step
         for name, value in values.items():
-            self.traces[name].add(step, value)
-        self._validated.append((step, f1))
+            self.traces[name].add(step, value, first=late)
+        self._validated.insert(0 if late else len(self._validated), (step, f1))
         self.best = self._kept()
-        said = " &nbsp; ".join(_coloured(name, f"{name} {value:.3f}") for name, value in values.items())
-        self.score_text.setText(f"{said} &nbsp; ★ {self.best[1]:.3f}")
+        if not late:
+            self._newest = " &nbsp; ".join(
+                _coloured(name, f"{name} {value:.3f}") for name, value in values.items()
+            )
+        self.score_text.setText(f"{self._newest} &nbsp; ★ {self.best[1]:.3f}")
 
     def _kept(self) -> tuple[float, float]:
         """The validation whose network is kept: where there is one before any step, it must be beaten."""

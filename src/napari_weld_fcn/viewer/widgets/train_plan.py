@@ -88,6 +88,6 @@ def _without_labels(inputs: TrainInputs, *, alone: bool) -> WithoutLabels | None
 
 def _taken_or_why(row: Row, convention: Convention | None) -> LabelledLayer | str:
     try:
-        return take(row, convention)
+        return take(row, convention, copied=False)
     except WeldFcnError as fault:
         return str(fault)
