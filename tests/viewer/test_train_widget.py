@@ -202,6 +202,16 @@ def test_stop_at_once_leaves_a_form_that_works(viewer, train, finish, film) -> N
     assert "Trained" in train.jobs.status.text()
 
 
+def test_a_run_is_called_as_its_model_also_after_that_name_was_wiped_out(train, runs) -> None:
+    for name in ("first", "", "second"):
+        train.inputs.name.value = name
+        assert str(train.inputs.run.value) == str(runs / name)
+    elsewhere = runs.parent / "elsewhere"
+    train.inputs.run.value = elsewhere
+    train.inputs.name.value = "third"
+    assert str(train.inputs.run.value) == str(elsewhere)
+
+
 def test_failing_step_is_told_and_the_form_works_again(
     viewer, train, finish, film, messages, monkeypatch
 ) -> None:

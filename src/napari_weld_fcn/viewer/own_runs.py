@@ -22,7 +22,7 @@ _LONGEST = 36
 def runs_folder() -> Path:
     """Return the folder that holds the runs, which need not exist yet."""
     if override := os.environ.get(FOLDER_VARIABLE):
-        return Path(override)
+        return Path(override).absolute()
     return Path(platformdirs.user_data_dir("napari-weld-fcn", appauthor=False)) / "runs"
 
 

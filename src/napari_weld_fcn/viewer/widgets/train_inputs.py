@@ -214,7 +214,7 @@ class TrainInputs(QWidget):
     def _on_name(self, name: str) -> None:
         """The run's folder is called as the model, as long as it lies among the runs."""
         run = chosen_path(self.run)
-        if run is None or run.parent == runs_folder():
+        if run is None or runs_folder() in (run, run.parent):  # itself, where a name was wiped out
             self.run.value = runs_folder() / name
             self.run.line_edit.native.setToolTip(str(self.run.value))
 
