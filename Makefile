@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow benchmarks check lint format typecheck imports manifest build docs clean
+.PHONY: help demo test test-avx2 test-slow benchmarks check lint format typecheck imports manifest build docs clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,7 +22,7 @@ ARGS ?=
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
-	@echo "also: test-slow benchmarks check lint format typecheck imports manifest build docs clean"
+	@echo "also: test-avx2 test-slow benchmarks check lint format typecheck imports manifest build docs clean"
 
 demo: $(VENV)/.installed-app
 	@if [[ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ]]; then .ci/system-libraries; fi
@@ -31,6 +31,13 @@ demo: $(VENV)/.installed-app
 test: check
 	@.ci/system-libraries
 	$(SCREEN) $(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+# What a training does must not hang on a processor's arithmetic: the same tests as if it had AVX2 alone. On one
+# that has no more, `make test` is that run.
+test-avx2: $(VENV)/.installed-test
+	@if grep -qs avx512 /proc/cpuinfo || [[ ! -e /proc/cpuinfo ]]; then \
+	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(BIN)/python -m pytest -m "not slow" tests/training; \
+	else echo "test-avx2: this processor has AVX2 at most, so make test is this run"; fi
 
 test-slow: $(VENV)/.installed-test $(VENV)/.installed-peers
 	@.ci/system-libraries

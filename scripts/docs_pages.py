@@ -20,7 +20,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from napari_weld_fcn.network import library
-from napari_weld_fcn.network.card import Card, Quality
+from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.container import read_header
 from napari_weld_fcn.settings import Settings
 
@@ -93,10 +93,12 @@ def card_of(name: str) -> str:
     card = read_header(library.shipped()[name]).card
     facts = _table(("card", ""), _facts(card))
     parts = [f"## `{name}`", facts]
-    if card.scores:
-        parts += ["### On validation films", _table(("score", ""), _flat(card.scores))]
-    for quality, applied in card.qualities.items():
-        parts += _scores_of(quality, applied)
+    scores = dict(card.reached)
+    test = scores.pop("test", {})
+    if scores:
+        parts += ["### On validation films", _table(("score", ""), _flat(scores))]
+    if test:
+        parts += _scores_of(test)
     parts += ["### Recipe", _table(("step", "settings"), _flat(card.recipe))]
     return "\n\n".join(parts)
 
@@ -119,15 +121,13 @@ def _facts(card: Card) -> Rows:
     return [(name, _escaped(str(value))) for name, value in told.items() if value != ""]
 
 
-def _scores_of(quality: str, applied: Quality) -> list[str]:
-    """What a way of applying a model scored; figures first, then by size and by class beside the top-hat."""
-    scores = applied.scores
-    if not scores:
-        return []
-    seconds = f" 4000 x 1500 pixels take {applied.seconds:g} s on two cores." if applied.seconds else ""
-    said = f"Scales {_plain(applied.scales)}.{seconds}"
-    plain = {key: value for key, value in scores.items() if key not in ("top_hat", "by_class", "by_size_mm")}
-    parts = [f"### Quality `{quality}`", said, _table(("score", ""), _flat(plain))]
+def _scores_of(scores: dict[str, Any]) -> list[str]:
+    """What a model scored on test films; figures first, then by size and by class beside the top-hat."""
+    beside = ("seconds", "top_hat", "by_class", "by_size_mm")
+    plain = {key: value for key, value in scores.items() if key not in beside}
+    parts = ["### On test films", _table(("score", ""), _flat(plain))]
+    if scores.get("seconds"):
+        parts.insert(1, f"4000 x 1500 pixels take {scores['seconds']:g} s on two cores.")
     peer = scores.get("top_hat", {})
     for key, title, name in (("by_size_mm", "length, mm", _size), ("by_class", "class", _class)):
         if key in scores:

@@ -56,12 +56,11 @@ def main() -> None:
     figures = benchmark_model(
         model,
         _films(asked),
-        [asked.quality],
         threshold=asked.threshold,
         min_size_px=asked.min_size,
         top_hat_depths=DEPTHS if asked.top_hat else (),
-    )[asked.quality]
-    figures = {"model": asked.model, "quality": asked.quality, "seed": asked.seed} | figures
+    )
+    figures = {"model": asked.model, "seed": asked.seed} | figures
     if asked.json:
         asked.json.write_text(json.dumps(figures, indent=1) + "\n")
     print("\n".join(table(asked.model, figures)))
@@ -185,7 +184,6 @@ def _arguments() -> argparse.Namespace:
         "--size", default=f"{SCORED_FILMS.columns}x{SCORED_FILMS.rows}", help="columns x rows, pixels"
     )
     parser.add_argument("--seed", type=int, default=FIRST_SCORED, help="of the first film")
-    parser.add_argument("--quality", choices=("fast", "careful"), default="fast")
     parser.add_argument("--threshold", type=float, default=0.0, help="0 takes the model's own")
     parser.add_argument("--min-size", type=float, help="pixels; the model's own where not given")
     parser.add_argument("--no-top-hat", dest="top_hat", action="store_false")

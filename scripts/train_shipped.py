@@ -3,12 +3,18 @@
 Both models come from one seed. The run folder keeps each fit's state, so that a run that was cut short goes
 on where it stopped. When both are fitted, their thresholds are chosen on validation films, they are scored on
 films of other seeds, and the files are written with their cards.
+
+A model learns in phases, for no patch is ever shown twice: with `--go-on` the next phase begins from the
+averaged weights that are shipped, and with the patches after those that their card says were shown. With
+`--average` no phase is fitted: the mean of the weights after several of them is shipped.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import multiprocessing
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,25 +25,28 @@ import torch
 import napari_weld_fcn
 from napari_weld_fcn.evaluation.benchmark_films import benchmark_model, scored_films
 from napari_weld_fcn.events import Event, StepDone, Validated
-from napari_weld_fcn.network.model import Card, Model, Quality
+from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction.predict import predict
-from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.gdxray import WELD_PIXEL_SIZE_MM
-from napari_weld_fcn.radiograph.simulation import SimulationSettings
+from napari_weld_fcn.radiograph.simulation import SimulatedFilm, SimulationSettings
 from napari_weld_fcn.training.fit import fit
 from napari_weld_fcn.training.patches import WINDOWS, batches
 from napari_weld_fcn.training.settings import FitSettings, PatchSettings
-from napari_weld_fcn.training.validation import choose_thresholds, validate, validation_films
+from napari_weld_fcn.training.validation import (
+    MIN_SIZES,
+    choose_min_size,
+    choose_thresholds,
+    validate,
+    validation_films,
+)
 
 SHIPPED = Path(napari_weld_fcn.__file__).parent / "network" / "shipped"
 VALIDATION_FILMS = 48
 FALSE_CALLS_PER_FILM = 1.0
-MIN_SIZE_PX = 4.0
 #: Sizes of the flaws in the patches, smallest and largest, pixels.
 FLAW_SIZE_PX = (3.0, 260.0)
-CAREFUL = (1.0, 1.5)
 
 
 @dataclass(frozen=True)
@@ -51,13 +60,15 @@ class Recipe:
 
 RECIPES = {
     "default": Recipe(
-        NetworkSettings(kind="autoencoder", activation="relu"),
-        FitSettings(steps=1500, batch=16, validate_every=150),
-        WINDOWS,
+        NetworkSettings(kind="unet", width=8, depth=4, activation="relu"),
+        FitSettings(
+            steps=1400, batch=10, learning_rate=1e-3, averaging=0.998, warm_up=50, validate_every=350
+        ),
+        WINDOWS.model_copy(update={"rows": 256, "columns": 256}),
     ),
     "fcn": Recipe(
         NetworkSettings(kind="fcn"),
-        FitSettings(steps=900, batch=12, warm_up=100, validate_every=150),
+        FitSettings(steps=900, batch=12, warm_up=100, precision="float32", validate_every=150),
         WINDOWS.model_copy(update={"rows": 112, "columns": 112}),
     ),
 }
@@ -76,8 +87,35 @@ def report(event: Event) -> None:
         )
 
 
+def phases_of(start: Model | None) -> list[dict[str, Any]]:
+    """Return what a model has learned in so far, phase by phase; nothing for fresh weights."""
+    return [] if start is None else list(start.card.recipe.get("phases", []))
+
+
+def phase_of(scores: Validated, recipe: Recipe) -> dict[str, Any]:
+    """Describe a phase that ended with `scores`."""
+    return {
+        "steps": scores.step,
+        "patches_shown": scores.step * recipe.fit.batch,
+        "patch": recipe.patches.rows,
+        "learning_rate": recipe.fit.learning_rate,
+        "validation_f1": round(scores.f1, 4),
+    }
+
+
+def steps_before(phases: list[dict[str, Any]], batch: int) -> int:
+    """Return the first step, in batches of this size, whose patches no phase has shown."""
+    return -(-sum(phase["patches_shown"] for phase in phases) // batch)
+
+
 def card_of(
-    name: str, recipe: Recipe, seed: int, thresholds: dict[str, float], scores: dict[str, Any]
+    name: str,
+    recipe: Recipe,
+    seed: int,
+    thresholds: dict[str, float],
+    scores: dict[str, Any],
+    phases: list[dict[str, Any]],
+    min_size_px: float = MIN_SIZES[0],
 ) -> Card:
     """Describe a model; it is predicted with at its F1-best threshold."""
     return Card(
@@ -86,13 +124,13 @@ def card_of(
         threshold=thresholds["f1"],
         threshold_purpose="largest pixel F1 on simulated validation films",
         thresholds=thresholds,
-        min_size_px=MIN_SIZE_PX,
-        qualities={"fast": Quality(scales=(1.0,)), "careful": Quality(scales=CAREFUL)},
+        min_size_px=min_size_px,
         pixel_size_mm=WELD_PIXEL_SIZE_MM,
         flaw_size_px=FLAW_SIZE_PX,
         scores=scores,
         recipe={
             "fit": recipe.fit.model_dump(),
+            "phases": phases,
             "patches": recipe.patches.model_dump(),
             "seen_as": PatchSettings().model_dump(exclude={"workers"}),
             "false_calls_per_film": FALSE_CALLS_PER_FILM,
@@ -103,50 +141,98 @@ def card_of(
     )
 
 
-def make(name: str, recipe: Recipe, run: Path, seed: int, validations: int = VALIDATION_FILMS) -> Model:
-    """Fit one model, or finish a fit, and choose its thresholds."""
+def make(
+    name: str,
+    recipe: Recipe,
+    run: Path,
+    seed: int,
+    validations: int = VALIDATION_FILMS,
+    start: Model | None = None,
+) -> Model:
+    """Fit one model, or finish a fit, and choose its thresholds; from fresh weights or those of `start`."""
     torch.manual_seed(seed)
     settings = recipe.fit.model_copy(update={"seed": seed})
-    network = build(recipe.network)
+    network = build(recipe.network) if start is None else copy.deepcopy(start.network).requires_grad_(True)
+    before = phases_of(start)
+    skipped = steps_before(before, settings.batch)
     films = validation_films(validations)
+    folder = run / name / f"phase_{len(before) + 1}"  # a fit that has ended is not gone on with
+
+    def phases(scores: Validated) -> list[dict[str, Any]]:
+        return [*before, phase_of(scores, recipe)]
 
     def keep(averaged: torch.nn.Module, scores: Validated) -> None:
-        card = card_of(name, recipe, seed, {"f1": scores.threshold}, {})
-        Model.create(card, averaged).save(run / name / f"step_{scores.step:05d}.safetensors")
+        card = card_of(name, recipe, seed, {"f1": scores.threshold}, {}, phases(scores))
+        Model.create(card, averaged).save(folder / f"step_{scores.step:05d}.safetensors")
 
     result = fit(
         network,
-        lambda start, stop: batches(start, stop, settings.batch, seed=seed, simulation=recipe.patches),
+        lambda first, stop: batches(
+            skipped + first,
+            min(stop, sys.maxsize - skipped) + skipped,
+            settings.batch,
+            seed=seed,
+            simulation=recipe.patches,
+        ),
         lambda averaged, step: validate(averaged, films, step),
         settings,
-        run / name,
+        folder,
         keep=keep,
         on_event=report,
     )
-    chosen = choose_thresholds(result.network, films, FALSE_CALLS_PER_FILM, MIN_SIZE_PX)
+    return finished(name, recipe, seed, result.network, films, result.best, phases(result.best))
+
+
+def finished(
+    name: str,
+    recipe: Recipe,
+    seed: int,
+    network: torch.nn.Module,
+    films: list[SimulatedFilm],
+    best: Validated,
+    phases: list[dict[str, Any]],
+) -> Model:
+    """Choose the minimum size and the thresholds of a network, and write its card."""
+    min_size, tried = choose_min_size(network, films, best.threshold)
+    chosen = choose_thresholds(network, films, FALSE_CALLS_PER_FILM, min_size)
     thresholds = {"f1": chosen.f1.threshold, "false_calls": chosen.false_calls.threshold}
     validation = {
         "films": len(films),
-        "step": result.best.step,
+        "step": best.step,
         "at_f1": chosen.f1.scores.as_dict(),
+        "flaw_f1_by_min_size_px": {f"{size:g}": f1 for size, f1 in tried.items()},
         "at_false_calls": {
             "recall": chosen.false_calls.recall,
             "false_calls_per_film": chosen.false_calls.false_calls_per_film,
         },
     }
-    return Model.create(card_of(name, recipe, seed, thresholds, {"validation": validation}), result.network)
+    scores = {"validation": validation}
+    card = card_of(name, recipe, seed, thresholds, scores, phases, min_size)
+    return Model.create(card, network)
+
+
+def averaged(name: str, recipe: Recipe, models: list[Model], seed: int, validations: int) -> Model:
+    """Take the mean of the weights of several phases of one learning, the longest one last."""
+    network = copy.deepcopy(models[-1].network)
+    states = [model.network.state_dict() for model in models]
+    with torch.no_grad():
+        for key, value in network.state_dict().items():
+            if value.dtype.is_floating_point:
+                value.copy_(torch.stack([state[key] for state in states]).mean(0))
+    films = validation_films(validations)
+    best = validate(network, films, 0)
+    mean_of = {"mean_of_phases": [len(phases_of(model)) for model in models], "patches_shown": 0}
+    phases = [*phases_of(models[-1]), mean_of | {"validation_f1": round(best.f1, 4)}]
+    return finished(name, recipe, seed, network, films, best, phases)
 
 
 def scored(model: Model, films: int) -> Model:
     """Add to a card what the model does on films that nothing was chosen on, and how long it takes."""
     figures = benchmark_model(model, scored_films(films))
     film = next(scored_films(1)).radiograph
-    qualities = {}
-    for name, quality in model.card.qualities.items():
-        settings = PredictionSettings(quality=name)
-        seconds = min(predict(film, model, settings).seconds for _ in range(3))
-        qualities[name] = quality.model_copy(update={"seconds": round(seconds, 2), "scores": figures[name]})
-    return Model.create(model.card.model_copy(update={"qualities": qualities}), model.network)
+    seconds = min(predict(film, model).seconds for _ in range(3))
+    scores = model.card.scores | {"test": {"seconds": round(seconds, 2)} | figures}
+    return Model.create(model.card.model_copy(update={"scores": scores}), model.network)
 
 
 def main() -> None:
@@ -158,12 +244,29 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=list(RECIPES), default=list(RECIPES))
     parser.add_argument("--output", type=Path, default=SHIPPED, help="where the model files go")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--go-on",
+        action="store_true",
+        help="begin from the shipped weights, as the next phase of their learning",
+    )
+    parser.add_argument(
+        "--average",
+        nargs="+",
+        type=Path,
+        metavar="MODEL",
+        help="fit nothing: ship the mean of the weights of these models, phases of one learning in order",
+    )
     parser.add_argument("--films", type=int, default=40, help="films to score on; 0 leaves the scores out")
     options = parser.parse_args()
     torch.set_num_threads(multiprocessing.cpu_count())
     for name in options.models:
         started = time.monotonic()
-        model = make(name, RECIPES[name], options.run, options.seed)
+        if options.average:
+            phases = [Model.load(path) for path in options.average]
+            model = averaged(name, RECIPES[name], phases, options.seed, VALIDATION_FILMS)
+        else:
+            start = Model.load(name) if options.go_on else None
+            model = make(name, RECIPES[name], options.run, options.seed, start=start)
         if options.films:
             model = scored(model, options.films)
         options.output.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import statistics
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,3 +25,31 @@ def own_models(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     folder = tmp_path_factory.mktemp("models")
     monkeypatch.setenv("WELD_FCN_MODELS", str(folder))
     return folder
+
+
+#: Seconds that `_work` takes on the quiet machine on which limits of time in tests were set.
+_REFERENCE = 0.011
+
+
+def _work() -> None:
+    for _ in range(10):
+        sorted(str(number) for number in range(5_000))
+
+
+@pytest.fixture(scope="session")
+def slowness() -> Callable[[], float]:
+    """Return what says how many times longer work takes now than where limits were set; 1 at least.
+
+    A limit in seconds fails on a machine that is slow, or has other work, whatever the program does; so what
+    a test has measured is divided by this, asked for at once.
+    """
+
+    def measured() -> float:
+        taken = []
+        for _ in range(9):
+            start = time.perf_counter()
+            _work()
+            taken.append(time.perf_counter() - start)
+        return max(1.0, statistics.median(taken) / _REFERENCE)
+
+    return measured

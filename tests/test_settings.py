@@ -1,6 +1,7 @@
 """What a settings class refuses is one sentence, whoever tells it."""
 
-from typing import Self
+from collections.abc import Mapping
+from typing import ClassVar, Self
 
 import pytest
 from pydantic import ValidationError, model_validator
@@ -10,6 +11,8 @@ from napari_weld_fcn.settings import Settings, sentence_of, setting
 
 class Bread(Settings):
     """A range, and two settings that can contradict each other."""
+
+    retired: ClassVar[Mapping[str, str]] = {"crust": "every loaf has one", "glaze": "none is glazed"}
 
     slice_mm: float = setting(12.5, "How thick a slice is", unit="mm", gt=0)
     least_mm: float = setting(1.0, "The thinnest", unit="mm")
@@ -38,3 +41,26 @@ def test_a_setting_is_called_as_where_it_was_given() -> None:
 
 def test_a_contradiction_is_told_in_the_classes_own_words() -> None:
     assert sentence_of(refused(slice_mm=0.5)) == "slice_mm 0.5 is under least_mm 1."
+
+
+def test_a_setting_of_an_earlier_version_is_read_without_effect_and_told_in_one_sentence() -> None:
+    assert Bread(crust="thick") == Bread() and Bread().ignored == ()
+    assert Bread(crust="thick").ignored == (
+        "crust is no setting any more and is ignored: every loaf has one.",
+    )
+    (both,) = Bread.model_validate({"crust": 1, "glaze": 2, "slice_mm": 8}).ignored
+    assert both.startswith(
+        "crust and glaze are no settings any more and are ignored: every loaf has one and none"
+    )
+
+
+def test_it_is_still_told_of_a_copy_and_written_nowhere() -> None:
+    bread = Bread(crust="thick").model_copy(update={"slice_mm": 8})
+    assert len(bread.ignored) == 1
+    assert bread.model_dump() == {"slice_mm": 8, "least_mm": 1.0}
+    assert Bread.model_validate_json('{"crust": "thick"}').ignored
+
+
+def test_a_name_that_never_was_a_setting_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        Bread(crumb=1)

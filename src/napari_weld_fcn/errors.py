@@ -16,6 +16,10 @@ class RadiographError(WeldFcnError):
     """An image file or an array that is no radiograph."""
 
 
+class LabelError(RadiographError):
+    """A mask or a label image that holds no labels, or not those of its film."""
+
+
 class DatasetError(WeldFcnError):
     """A dataset folder that cannot be read or written, or crops that cannot be split."""
 

@@ -54,7 +54,7 @@ class Validated:
     precision, recall
         Of the pixels of all films together, at `threshold`.
     flaw_share
-        Share of their pixels that is flaw.
+        Share of their pixels that is flaw; 0 where nobody said, and no network is refused as blind.
     loss
         Mean over the steps since the validation before; None where nobody said.
     """

@@ -4,20 +4,57 @@ A settings class is frozen, validated, and the only place where a default, a ran
 help stand: the form in napari, the options of the command and the JSON in a run folder are all read off
 `model_fields`. It imports neither torch nor numpy, so that `--help` answers at once. What a class refuses is
 told in one sentence, here, so that the command and the form say it alike.
+
+A setting that is no more leaves its name behind (`Settings.retired`): records, scripts and forms of earlier
+versions go on naming it, and refusing them for that would lose them. It is read, has no effect, and that is
+told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 
 class Settings(BaseModel):
-    """Frozen, validated values; unknown names are refused."""
+    """Frozen, validated values; unknown names are refused, but for those of `retired`.
+
+    Attributes
+    ----------
+    retired
+        Names that earlier versions had, each with what holds instead, as a clause.
+    former_defaults
+        Defaults that were others in the versions that had the names of `retired`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    retired: ClassVar[Mapping[str, str]] = {}
+    former_defaults: ClassVar[Mapping[str, Any]] = {}
+
+    @cached_property
+    def ignored(self) -> tuple[str, ...]:
+        """A sentence on the settings of earlier versions that were given and have no effect; none, mostly."""
+        return ()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _without_retired(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        old = [name for name in cls.retired if name in given] if isinstance(given, Mapping) else []
+        if not old:
+            return handler(given)
+        made = handler({name: value for name, value in given.items() if name not in old})
+        made.__dict__["ignored"] = (cls.without(old),)
+        return made
+
+    @classmethod
+    def without(cls, old: Sequence[str]) -> str:
+        """Say in one sentence that some of `retired` have no effect."""
+        are = "are no settings any more and are" if len(old) > 1 else "is no setting any more and is"
+        instead = " and ".join(dict.fromkeys(cls.retired[name] for name in old))
+        return f"{' and '.join(old)} {are} ignored: {instead}."
 
 
 def setting(

@@ -31,16 +31,17 @@ def test_list_of_commands_is_complete(weld_fcn):
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])
-def test_help_and_version_answer_within_half_a_second(argument):
-    # The best of several, because other work on the machine is not the program's.
-    seconds = []
-    for _ in range(5):
+def test_help_and_version_answer_in_the_time_of_two_starts_of_python(argument):
+    # Python and a few modules of its own: 0.25 s where the machine has nothing else to do.
+    python = [sys.executable, "-c", "import asyncio, email.message, http.client, unittest"]
+    shares = []
+    while len(shares) < 5 and min(shares, default=2.0) >= 2.0:  # other work is not the program's
         start = time.perf_counter()
+        subprocess.run(python, check=True)
+        between = time.perf_counter()
         assert run_alone(argument).returncode == 0
-        seconds.append(time.perf_counter() - start)
-        if seconds[-1] < 0.5:
-            break
-    assert min(seconds) < 0.5
+        shares.append((time.perf_counter() - between) / (between - start))
+    assert min(shares) < 2.0, shares
 
 
 @pytest.mark.parametrize("command", [[], ["demo"], ["simulate"], ["predict"], ["score"], ["models"]], ids=str)
@@ -73,7 +74,7 @@ def test_wrong_usage_is_exit_code_2_without_a_traceback(weld_fcn, arguments):
 def test_missing_file_in_a_process_of_its_own_is_one_sentence_and_exit_code_2(tmp_path):
     done = run_alone("score", "nowhere.png", "nowhere.png")
     assert done.returncode == 2
-    assert done.stderr == "nowhere.png: no such file.\n"
+    assert done.stderr == "nowhere.png: no such file; give an image of labels.\n"
     assert done.stdout == ""
 
 

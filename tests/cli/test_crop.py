@@ -16,7 +16,7 @@ from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 def simulated(tmp_path_factory):
     """A simulated GDXray of three films of 300 x 400 pixels."""
     folder = tmp_path_factory.mktemp("gdxray")
-    settings = SimulationSettings(rows=300, columns=400, flawless_share=0, flaw_density=10)
+    settings = SimulationSettings(rows=300, columns=400, flawless_share=0, flaw_density=50)
     write_series(simulate_series(settings, 3, 1), folder)
     return folder
 
@@ -153,3 +153,11 @@ def test_what_is_no_series_of_films_is_a_sentence(weld_fcn, simulated, tmp_path,
     assert result.exit_code == 2
     assert str(simulated / given) in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_flat_folder_is_told_what_tells_films_from_masks(weld_fcn, simulated, tmp_path):
+    (tmp_path / "flat").mkdir()
+    result = weld_fcn("crop", tmp_path / "flat", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "flat: holds no images called as in GDXray" in result.stderr
+    assert "with masks W0002/W0002_0001.png beside it" in result.stderr

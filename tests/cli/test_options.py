@@ -1,6 +1,7 @@
 """A settings class becomes options: names, defaults, help; refusals go by the option's name."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 import pytest
 import typer
@@ -32,6 +33,7 @@ class Bread(Settings):
     hours: tuple[int, ...] = setting((7, 19), "When it is eaten")
     toasted: bool = setting(False, "Whether it is toasted")
     secret: int = setting(0, "Left out")
+    retired: ClassVar[Mapping[str, str]] = {"butter_side": "both sides are buttered"}
 
 
 def sliced(*arguments):
@@ -53,6 +55,17 @@ def test_without_options_the_class_is_as_it_stands():
     assert result.exit_code == 0, result.output
     assert received.pop("name") == "loaf"
     assert Bread(**received) == Bread()
+
+
+def test_an_option_of_an_earlier_version_is_taken_out_of_sight_of_the_help():
+    received, result = sliced("--butter-side", "upper")
+    assert result.exit_code == 0, result.output
+    assert received["butter_side"] == "upper"
+    received.pop("name")
+    assert Bread(**received).ignored == (
+        "butter_side is no setting any more and is ignored: both sides are buttered.",
+    )
+    assert "butter" not in sliced("--help")[1].output
 
 
 def test_every_kind_of_field_is_given_by_its_option():

@@ -2,17 +2,19 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 
-from napari_weld_fcn.errors import ModelError, RadiographError
+from napari_weld_fcn.errors import ModelError, RadiographError, Stopped
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.settings import PredictionSettings
@@ -54,6 +56,22 @@ def test_either_polarity_says_what_counts_and_is_recorded(weld_fcn, films, tiny,
     record = json.loads((tmp_path / "record.json").read_text())
     assert record["polarity"] == "either"
     assert any("bright wires" in text for text in record["inputs"][0]["warnings"])
+
+
+def test_options_that_are_no_more_are_told_once_and_have_no_effect(weld_fcn, films, tiny, tmp_path):
+    told = "Warning: quality and oversampled are no settings any more and are ignored"
+    options = ("--model", tiny, "--json", "--polarity", "dark")
+    old = weld_fcn(
+        "predict", films, "--output", tmp_path, *options, "--quality", "careful", "--oversampled", "keep"
+    )
+    assert old.exit_code == 0 and len(old.json["outputs"]) > 1
+    assert old.stderr.count(told) == 1
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert not {"quality", "oversampled"} & record["settings"].keys()
+    plain = weld_fcn("predict", films, "--output", tmp_path, *options)
+    assert "no settings any more" not in plain.stderr
+    counts = [[output["indications"] for output in each.json["outputs"]] for each in (old, plain)]
+    assert counts[0] == counts[1]
 
 
 def test_a_folder_gives_every_film_in_it_and_a_second_run_takes_no_output_for_one(weld_fcn, films, tiny):
@@ -180,7 +198,7 @@ def test_ctrl_c_keeps_what_was_finished_and_leaves_nothing_half_written(
         return read(path)
 
     monkeypatch.setattr("napari_weld_fcn.cli.predict.read", interrupted)
-    result = weld_fcn("predict", films, "--output", tmp_path / "out", "--model", tiny)
+    result = weld_fcn("predict", films, "--output", tmp_path / "out", "--model", tiny, "--polarity", "dark")
     assert result.exit_code == 1
     assert result.stderr == "Stopped; what was finished is there, nothing is half written.\n"
     names = {"a_heatmap.tif", "a_labels.tif", "a_indications.csv", "a_overlay.png", "record.json"}
@@ -201,6 +219,8 @@ def test_a_request_to_end_is_taken_as_ctrl_c(tiny, films, tmp_path):
         out,
         "--model",
         tiny,
+        "--polarity",
+        "dark",
     ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not (out / "b_overlay.png").exists():
@@ -264,3 +284,67 @@ def test_a_film_without_memory_does_not_stop_the_others(
     assert [output["input"] for output in result.json["outputs"]] == [str(films / "b.png")]
     assert text in result.json["errors"][0]["error"]
     assert "Traceback" not in result.stderr
+
+
+def test_a_fault_of_the_program_costs_one_film_and_is_code_1(weld_fcn, films, tiny, tmp_path, monkeypatch):
+    def broken(path):
+        if path.stem == "a":
+            raise ZeroDivisionError("division by zero")
+        return read(path)
+
+    monkeypatch.setattr("napari_weld_fcn.cli.predict.read", broken)
+    result = weld_fcn("predict", films, "--output", tmp_path / "out", "--model", tiny, "--json")
+    assert result.exit_code == 1
+    assert [output["input"] for output in result.json["outputs"]] == [str(films / "b.png")]
+    (error,) = result.json["errors"]
+    assert error["error"].startswith(f"{films / 'a.png'}: a fault of this program (ZeroDivisionError")
+
+
+def test_a_request_to_stop_is_no_fault_of_a_film(weld_fcn, films, tiny, tmp_path, monkeypatch):
+    def stopped(path):
+        raise Stopped
+
+    monkeypatch.setattr("napari_weld_fcn.cli.predict.read", stopped)
+    result = weld_fcn("predict", films, "--output", tmp_path / "out", "--model", tiny)
+    assert result.exit_code == 1 and "Stopped" in result.stderr and "fault" not in result.stderr
+
+
+def test_every_film_of_a_folder_is_done_and_what_is_none_is_named(weld_fcn, films, tiny, tmp_path):
+    for name in ("weld_overlay.png", "seam_labels.tif", "plain"):
+        shutil.copy(films / "a.png", films / name)
+    (films / "notes.txt").write_text("x")
+    result = weld_fcn("predict", films, "--model", tiny, "--output", films, "--json")
+    assert result.exit_code == 0, result.stderr
+    done = ["a", "b", "plain", "seam_labels", "weld_overlay"]
+    assert [Path(each["input"]).stem for each in result.json["outputs"]] == done
+    assert [Path(each["input"]).name for each in result.json["left_out"]] == ["notes.txt"]
+    assert f"{films}: left out as no images: notes.txt." in result.stderr
+    (films / "record.json").unlink()
+    again = weld_fcn("predict", films, "--model", tiny, "--output", tmp_path / "out", "--json")
+    assert [Path(each["input"]).stem for each in again.json["outputs"]] == done
+    ours = [each for each in again.json["left_out"] if each["reason"] == "written by this program"]
+    assert len(ours) == 3 * len(done)
+
+
+def test_a_film_that_a_result_would_overwrite_is_kept(weld_fcn, films, tiny):
+    shutil.copy(films / "b.png", films / "a_overlay.png")
+    before = (films / "a_overlay.png").read_bytes()
+    result = weld_fcn("predict", films, "--model", tiny, "--output", films)
+    assert result.exit_code == 2
+    assert "a_overlay.png: is an input, but a file of a.png would take its place" in result.stderr
+    assert sorted(path.name for path in films.iterdir()) == ["a.png", "a_overlay.png", "b.png"]
+    assert (films / "a_overlay.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("letter", ["x", "ü"])
+def test_a_name_that_is_too_long_for_a_file_is_told_and_leaves_nothing(
+    weld_fcn, films, tiny, tmp_path, letter
+):
+    name = letter * (240 // len(letter.encode()))
+    shutil.copy(films / "a.png", films / f"{name}.png")
+    result = weld_fcn("predict", films, "--model", tiny, "--output", tmp_path / "out", "--json")
+    assert result.exit_code == 2
+    assert len(result.json["errors"]) == 1
+    assert "its name is too long by 1 bytes" in result.json["errors"][0]["error"]
+    assert [Path(each["input"]).stem for each in result.json["outputs"]] == ["a", "b"]
+    assert not list((tmp_path / "out").glob(f"{letter}*"))

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 
 from napari_weld_fcn.radiograph.output import write_png, write_tiff
 
@@ -79,7 +81,7 @@ def test_images_of_two_sizes_are_refused_with_both(weld_fcn, tmp_path):
 
 
 def test_a_heatmap_is_no_label_image(weld_fcn, tmp_path):
-    write_tiff(tmp_path / "p.tif", np.zeros((9, 8), np.float32))
+    write_tiff(tmp_path / "p.tif", np.full((9, 8), 0.25, np.float32))
     result = weld_fcn("score", tmp_path / "p.tif", tmp_path / "p.tif")
     assert result.exit_code == 2
     assert "give a label image or a mask, not a heatmap" in result.stderr
@@ -114,3 +116,59 @@ def test_a_radiograph_is_no_truth_but_touching_flaws_of_many_numbers_are(weld_fc
     write_tiff(tmp_path / "dense.tif", (1 + rows // 5 * 8 + columns // 5).astype(np.int32))
     result = weld_fcn("score", tmp_path / "p.png", tmp_path / "dense.tif", "--json")
     assert (result.exit_code, result.json["flaws"]["flaws"]) == (0, 48)
+
+
+@pytest.fixture
+def scored(weld_fcn, tmp_path, truth):
+    """Score the plain mask, one pixel off, against a truth in some form; return figures and warnings."""
+    write_png(tmp_path / "p.png", np.roll(truth > 0, 1, axis=1))
+
+    def figures(path):
+        result = weld_fcn("score", tmp_path / "p.png", path, "--json")
+        assert result.exit_code == 0, result.stderr
+        warnings = result.json.pop("warnings")
+        assert all(f"Warning: {each}" in result.stderr for each in warnings)
+        return result.json, warnings
+
+    return figures
+
+
+@pytest.mark.parametrize("form", ["class 1 in red", "transparent layer", "inverting table", "float"])
+def test_the_scores_are_those_of_the_plain_mask(scored, tmp_path, truth, form):
+    white, nothing = (truth > 0).astype(np.uint8) * 255, np.zeros(truth.shape, np.uint8)
+    write_png(tmp_path / "plain.png", truth > 0)
+    path = tmp_path / "t"
+    if form == "class 1 in red":
+        write_png(path, np.dstack([white // 255, nothing, nothing]))
+    elif form == "transparent layer":
+        write_png(path, np.dstack([white, white, white, white]))
+    elif form == "inverting table":
+        tifffile.imwrite(path, white, photometric="miniswhite", metadata=None)
+    else:
+        write_tiff(path, (truth > 0).astype(np.float32))
+    assert scored(path) == scored(tmp_path / "plain.png")
+
+
+def test_a_jpeg_of_a_mask_has_its_scores_and_flaws_and_a_warning(scored, tmp_path, truth):
+    write_png(tmp_path / "plain.png", truth > 0)
+    Image.fromarray((truth > 0).astype(np.uint8) * 255).save(tmp_path / "t.jpg", quality=75)
+    figures, warnings = scored(tmp_path / "t.jpg")
+    assert (figures, []) == scored(tmp_path / "plain.png")
+    assert len(warnings) == 1 and "grey levels" in warnings[0]
+
+
+def test_a_mask_drawn_black_on_white_is_refused_with_what_to_do(weld_fcn, tmp_path, truth):
+    write_png(tmp_path / "p.png", truth > 0)
+    write_png(tmp_path / "t.png", truth == 0)
+    result = weld_fcn("score", tmp_path / "p.png", tmp_path / "t.png")
+    assert result.exit_code == 2
+    assert f"{tmp_path / 't.png'}: 95.7% of it is flaw, its edge too" in result.stderr
+    assert "invert it" in result.stderr
+
+
+def test_a_map_of_classes_has_a_flaw_for_each_part_of_a_class(weld_fcn, tmp_path, truth):
+    classes = np.minimum(truth, 1).astype(np.uint8)
+    classes[9:12, 5:15] = 2  # touches the first flaw of class 1; the other one lies apart
+    write_png(tmp_path / "t.png", classes)
+    result = weld_fcn("score", tmp_path / "t.png", tmp_path / "t.png", "--json")
+    assert (result.json["flaws"]["flaws"], result.json["flaws"]["found"]) == (3, 3)

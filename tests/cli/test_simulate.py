@@ -78,6 +78,12 @@ def test_demo_simulates_predicts_scores_and_writes_everything(demo, tmp_path):
     assert result.json["outputs"][0]["labels"] == str(folder / "W0001_0001_labels.tif")
 
 
+def test_readmes_demo_has_flaws_to_find(weld_fcn, tiny, tmp_path):
+    result = weld_fcn("demo", tmp_path / "demo", "--model", tiny, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert read(tmp_path / "demo" / "Welds/W0002/W0002_0001.png").pixels.any()
+
+
 def test_demos_score_is_that_of_its_files(demo, weld_fcn, tmp_path):
     folder = tmp_path / "demo"
     shown = demo("--json").json["score"]

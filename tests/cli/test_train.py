@@ -48,7 +48,15 @@ def test_what_is_trained_is_what_the_python_call_trains(weld_fcn, dataset, tmp_p
     options = [*SMALL, "--epochs", "2", "--seed", "3", "--validate", "film_1", "--json"]
     result = weld_fcn("train", dataset, run, *options)
     assert result.exit_code == 0, result.stderr
-    assert set(result.json) == {"run", "model", "best", "stopped", "learned_all", "memory_bytes"}
+    assert set(result.json) == {
+        "run",
+        "model",
+        "best",
+        "stopped",
+        "learned_all",
+        "all_labels",
+        "memory_bytes",
+    }
     assert set(result.json["best"]) == {"epoch", "f1", "threshold"}
     assert (result.json["run"], result.json["stopped"]) == (str(run), False)
     model = Model.load(result.json["model"])
@@ -66,7 +74,7 @@ def test_what_is_trained_is_what_the_python_call_trains(weld_fcn, dataset, tmp_p
 
 
 def test_a_series_is_trained_on_by_the_minute(weld_fcn, tmp_path):
-    options = ["--films", "2", "--size", "160x64", "--seed", "7", "--flaw-density", "50"]
+    options = ["--films", "2", "--size", "320x128", "--seed", "4", "--flaw-density", "50"]
     assert weld_fcn("simulate", tmp_path / "films", *options).exit_code == 0
     run = [tmp_path / "films", tmp_path / "run", *SMALL, "--minutes", "0.05", "--window", "32", "--json"]
     result = weld_fcn("train", *run)
@@ -199,7 +207,7 @@ def test_a_folder_that_is_no_run_or_no_dataset_is_a_sentence(weld_fcn, tmp_path)
     assert resumed.exit_code == 2 and "is no run; give the folder" in resumed.stderr
     (tmp_path / "empty").mkdir()
     empty = weld_fcn("train", tmp_path / "empty", tmp_path / "run")
-    assert empty.exit_code == 2 and "nor is it a dataset folder" in empty.stderr
+    assert empty.exit_code == 2 and "holds no images; give images/NAME.png with masks/" in empty.stderr
     missing = weld_fcn("train", tmp_path / "nothing", tmp_path / "run")
     assert missing.exit_code == 2 and "nothing" in missing.stderr
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_weld_fcn.dataset.bead import find_bead
+from napari_weld_fcn.dataset.bead import find_bead, strips
 from napari_weld_fcn.radiograph.simulation.conditions import draw_conditions
 from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.radiograph.simulation.weld import make_weld
 
-SETTINGS = SimulationSettings(rows=300, columns=900)
+SETTINGS = SimulationSettings(rows=500, columns=1500)
 SEEDS = range(24)
 
 
@@ -107,3 +107,9 @@ def test_a_very_long_film_needs_little_memory() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert found is not None and peak < 120e6
+
+
+@pytest.mark.parametrize("rows", [1049, 1050, 1055])
+def test_a_last_band_of_less_than_a_block_is_left_out(rows: int) -> None:
+    pixels = np.random.default_rng(0).normal(100, 5, (rows, 4000)).astype(np.float32)
+    assert all(np.isfinite(found.contrast) for found in strips(pixels))

@@ -14,7 +14,7 @@ from napari_weld_fcn.dataset.labels import mask_of
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED
 from napari_weld_fcn.dataset.plan import NO_BEAD, NO_FLAW, NO_RECTANGLE, NO_TRUTH, NOTHING_TO_CUT_AROUND
 from napari_weld_fcn.dataset.settings import PRESETS, CropSettings
-from napari_weld_fcn.errors import RadiographError, SettingsError, Stopped
+from napari_weld_fcn.errors import DatasetError, RadiographError, SettingsError, Stopped
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
@@ -208,7 +208,7 @@ def test_sparse_labels_ignore_what_is_not_labelled() -> None:
     ("labels", "reason"),
     [
         (np.zeros((150, 399), bool), "a: its truth is 399 x 150 pixels, but it is 400 x 150."),
-        (np.zeros((150, 400)), "a: its truth holds float64, but labels are whole numbers."),
+        (np.zeros((150, 400), complex), "a: its truth holds complex128, but labels are whole numbers."),
     ],
 )
 def test_a_truth_that_does_not_fit_is_refused_at_once(labels, reason) -> None:
@@ -216,6 +216,17 @@ def test_a_truth_that_does_not_fit_is_refused_at_once(labels, reason) -> None:
         with pytest.raises(RadiographError) as fault:
             job(Radiograph(film(), "a"), labels, GRID)
         assert str(fault.value) == reason
+
+
+def test_a_truth_of_whole_floats_is_the_same_truth_and_no_other_is() -> None:
+    truth = np.zeros((150, 400))
+    truth[70:80, 200:230] = 3.0
+    for one, other in zip(
+        crop(Radiograph(film()), truth, GRID), crop(Radiograph(film()), truth > 0, GRID), strict=True
+    ):
+        np.testing.assert_array_equal(one.mask, other.mask)
+    with pytest.raises(DatasetError, match="not whole"):
+        list(crop(Radiograph(film()), truth / 10, GRID))
 
 
 @pytest.mark.parametrize("rectangles", [None, [[1, 2, 3]], [[0, 0, np.nan, 5]]])
@@ -230,7 +241,7 @@ def test_a_number_of_crops_can_be_spread_over_an_area_only() -> None:
 
 
 def test_pixels_that_are_not_finite_are_refused() -> None:
-    with pytest.raises(RadiographError, match="not finite"):
+    with pytest.raises(RadiographError, match="no pixel that is a finite number"):
         list(crop(Radiograph(film(dtype=np.float32) * np.nan), None, GRID))
 
 

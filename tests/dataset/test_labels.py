@@ -61,10 +61,21 @@ def test_a_film_is_counted_fast_enough_to_be_shown_live() -> None:
     assert time.process_time() - started < 0.05
 
 
-@pytest.mark.parametrize("wrong", [np.zeros((2, 3, 4), int), np.zeros((3, 4), float)])
-def test_what_is_no_plane_of_whole_numbers_is_told(wrong: np.ndarray) -> None:
-    with pytest.raises(DatasetError, match="no plane of whole numbers"):
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (np.zeros((2, 3, 4), int), "no plane of whole numbers"),
+        (np.full((3, 4), 0.5), "numbers that are not whole"),
+        (np.full((3, 4), -1), r"values below 0 \(-1\)"),
+    ],
+)
+def test_what_is_no_plane_of_whole_numbers_is_told(wrong: np.ndarray, sentence: str) -> None:
+    with pytest.raises(DatasetError, match=sentence):
         mask_of(wrong)
+
+
+def test_whole_floats_are_labels() -> None:
+    assert mask_of(np.array([[0.0, 2.0]])).tolist() == [[0, 255]]
 
 
 @pytest.mark.parametrize("wrong", [[[0, 0, 5]], [[0, 0, 5, np.nan]], [0, 0, 5, 5]])

@@ -105,6 +105,7 @@ def any_pairs(draw: st.DrawFn) -> list[Pair]:
                 draw(st.none() | st.floats(1e-4, 10)),
                 draw(st.integers(0, 99)),
                 draw(st.dictionaries(st.sampled_from(["angle", "shift_row", "negated", "x, y"]), FINITE)),
+                polarity=draw(st.sampled_from(["dark", "bright"])),
             )
         )
     return pairs
@@ -530,7 +531,7 @@ HARMS = {
         "no column flaw_pixels",
     ),
     "short row": (
-        lambda f: (f / "dataset.csv").write_text((f / "dataset.csv").read_text()[:-25]),
+        lambda f: (f / "dataset.csv").write_text((f / "dataset.csv").read_text()[:-45]),
         r"dataset\.csv, line 5: has no film_",
     ),
     "same pair twice": (lambda f: set_cell(f, "image", "images/crop_0.png"), "two rows for the pair crop_0"),

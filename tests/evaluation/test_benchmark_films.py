@@ -16,7 +16,7 @@ from napari_weld_fcn.evaluation.benchmark_films import (
     scored_films,
 )
 from napari_weld_fcn.evaluation.top_hat import RADIUS, top_hat
-from napari_weld_fcn.network.card import Card, Quality
+from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction.predict import probability
@@ -126,30 +126,24 @@ def test_no_film_is_refused():
 @pytest.fixture(scope="module")
 def model() -> Model:
     card = Card(name="tiny", network=NetworkSettings(kind="fcn", width=4, dilations=(1, 1)), threshold=0.3)
-    qualities = {"fast": Quality(), "careful": Quality(scales=(1.0, 1.5))}
-    return Model.create(card.model_copy(update={"qualities": qualities}))
+    return Model.create(card)
 
 
-def test_a_model_is_scored_at_all_qualities_in_one_pass_beside_one_top_hat(films, model, monkeypatch):
+def test_a_model_is_scored_as_predict_applies_it_beside_one_top_hat(films, model, monkeypatch):
     calls = []
     monkeypatch.setattr(
         "napari_weld_fcn.evaluation.benchmark_films.top_hat",
         lambda pixels, radius: calls.append(radius) or top_hat(pixels, radius),
     )
     figures = benchmark_model(model, iter(films[:2]), top_hat_depths=(5.0,))
-    assert list(figures) == ["fast", "careful"]
     assert calls == [RADIUS] * 2
-    assert figures["fast"]["top_hat"] == figures["careful"]["top_hat"]
-    for quality, own in figures.items():
-        settings = PredictionSettings(quality=quality)
-        alone = benchmark_films(
-            films[:2],
-            lambda film, settings=settings: probability(film.radiograph, model, settings),
-            model.card.threshold,
-            model.card.min_size_px,
-            top_hat_depths=(5.0,),
-        )
-        assert own == alone
+    assert figures == benchmark_films(
+        films[:2],
+        lambda film: probability(film.radiograph, model, PredictionSettings()),
+        model.card.threshold,
+        model.card.min_size_px,
+        top_hat_depths=(5.0,),
+    )
 
 
 def test_scored_films_are_the_same_however_many_there_are():

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.ndimage import gaussian_filter1d
 
 from napari_weld_fcn.dataset.crops import crop
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
@@ -169,8 +170,8 @@ def test_what_is_scored_is_what_predict_marks(model):
     draw = np.random.default_rng(4)
     pixels = draw.normal(120, 25, (70, 90)).astype(np.uint8)
     truth = draw.random((70, 90)) < 0.1
-    careful = {"threshold": 0.3, "quality": "careful", "tile": 32, "polarity": "bright"}
-    for asked in ({}, careful, {"threshold": 0.3, "polarity": "either"}):
+    tiled = {"threshold": 0.3, "tile": 32, "polarity": "bright"}
+    for asked in ({}, tiled, {"threshold": 0.3, "polarity": "either"}):
         labels = predict(pixels, model, PredictionSettings(**asked)).labels
         found = evaluate(model, [(pixels, truth)], EvaluationSettings(**asked))
         assert found.pixels == pixel_scores(labels, truth)
@@ -190,6 +191,35 @@ def test_crops_of_a_film_score_as_the_film(model, tmp_path):
     assert cut.pixels == whole.pixels and cut.pixels.tp
     (row,) = cut.films
     assert (row.film, row.images) == ("film", 6)
+
+
+def test_crops_of_a_negative_are_seen_as_its_bead_tells(model, tmp_path):
+    """No crop of it shows the bead between its plates."""
+    pixels = np.full((300, 320), 120.0)
+    pixels[100:200] += 60
+    pixels = gaussian_filter1d(pixels, 4, axis=0) + np.linspace(0, 8, 320)  # no film has a hard edge in it
+    truth = np.zeros(pixels.shape, bool)
+    for column in range(20, 300, 40):
+        truth[140:150, column : column + 10] = True
+    pixels[truth] = 30
+    film = np.random.default_rng(0).normal(pixels, 3).astype(np.uint8)
+    folders = {"film": film, "negative": 255 - film}
+    for name, each in folders.items():
+        pairs = crop(Radiograph(each, name=name), truth, CropSettings(rois="grid", size=32))
+        write_dataset(pairs, tmp_path / name)
+    dark, bright = (evaluate(model, read_dataset(tmp_path / name)) for name in folders)
+    assert {pair.polarity for pair in read_dataset(tmp_path / "negative")} == {"bright"}
+    assert bright.pixels == dark.pixels and dark.pixels.tp
+    asked = evaluate(model, read_dataset(tmp_path / "negative"), EvaluationSettings(polarity="dark"))
+    assert asked.pixels != dark.pixels
+
+
+def test_a_setting_that_is_no_more_is_told(model):
+    pixels, truth = film([PORE])
+    said = []
+    evaluate(model, [(pixels, truth)], EvaluationSettings(quality="careful"), on_event=said.append)
+    told = [event.text for event in said if isinstance(event, Message)]
+    assert [text for text in told if text.startswith("quality is no setting any more")] == told[:1]
 
 
 def pair(pixels, mask, **known):
@@ -218,7 +248,8 @@ def test_variants_and_crops_without_truth_are_left_out(model):
 
 
 def test_a_simulated_series_tells_classes_and_sizes(model, tmp_path):
-    simulated = [simulate(SimulationSettings(rows=300, columns=600, flaw_density=6), seed) for seed in (1, 2)]
+    settings = SimulationSettings(rows=300, columns=600, flaw_density=6, flawless_share=0)
+    simulated = [simulate(settings, seed) for seed in (3, 4)]
     write_series(simulated, tmp_path)
     found = evaluate(model, open_series(tmp_path)).as_dict()["flaws"]
     known = {flaw.iso6520 for each in simulated for flaw in each.flaws if flaw.visible}

@@ -109,7 +109,7 @@ def test_indication_at_the_border_of_a_film_of_odd_size_is_drawn(model, pixels):
     assert all(values.shape == odd.shape for values in grad_cam(odd, marked, model).values())
 
 
-def test_weights_are_sums_of_gradients_from_the_definition(model, pixels, indication):
+def test_each_sample_is_weighed_by_its_own_gradient(model, pixels, indication):
     """By the definition on the whole film, with the network as it is trained: not folded."""
     network, name = model.network, stages_of(model.network)[-1]
     kept = []
@@ -118,8 +118,7 @@ def test_weights_are_sums_of_gradients_from_the_definition(model, pixels, indica
     logits = network(torch.from_numpy(values)[None, None].requires_grad_())[0, 0]
     hook.remove()
     (gradient,) = torch.autograd.grad(logits[torch.from_numpy(indication)].sum(), kept)
-    drew = torch.relu(torch.einsum("c,crk->rk", gradient[0].sum((1, 2)), kept[0][0].detach()))
-    reached = drew * (gradient[0] != 0).any(0)
+    reached = torch.relu(torch.einsum("crk,crk->rk", gradient[0], kept[0][0].detach()))
     step = -(-pixels.shape[0] // reached.shape[0])
     expected = (reached / reached.max()).numpy().repeat(step, 0)[:300].repeat(step, 1)[:, :420]
     found = grad_cam(pixels, indication, model, FeatureSettings(stage=name))

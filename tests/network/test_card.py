@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from napari_weld_fcn.errors import ModelError
-from napari_weld_fcn.network.card import Card, Quality, parse
+from napari_weld_fcn.network.card import Card, parse
 from napari_weld_fcn.network.settings import NetworkSettings
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -37,11 +37,35 @@ def test_a_card_read_is_the_card_written(
         scores=scores,
         network=NetworkSettings(width=width),
         flaw_size_px=sizes,
-        qualities={"careful": Quality(scales=(1.0, 1.5), merge="max", seconds=2.5)},
     )
     again = parse(card.to_json(), "here")
     assert again == card
     assert again.to_json() == card.to_json()
+
+
+def old_card() -> str:
+    """What version 0.1 wrote, to the byte."""
+    one_pass = {"merge": "mean", "scales": [1.0], "scores": {"films": 40}, "seconds": 1.21}
+    two = one_pass | {"scales": [1.0, 1.5], "scores": {"films": 41}, "seconds": 4.0}
+    values = json.loads(Card(name="x", scores={"validation": {"f1": 0.5}}).to_json())
+    return json.dumps(values | {"qualities": {"careful": two, "fast": one_pass}}, sort_keys=True)
+
+
+def test_a_card_of_two_qualities_is_written_as_it_came() -> None:
+    assert parse(old_card(), "here").to_json() == old_card()
+
+
+def test_scores_of_an_old_card_are_those_of_the_one_pass_that_is_left() -> None:
+    card = parse(old_card(), "here")
+    assert card.reached == {"validation": {"f1": 0.5}, "test": {"seconds": 1.21, "films": 40}}
+    shown = card.as_shown()
+    assert shown["scores"] == card.reached and "qualities" not in shown
+
+
+def test_a_card_of_today_names_no_quality() -> None:
+    assert "qualities" not in json.loads(Card(name="x").to_json())
+    new = Card(name="x", scores={"test": {"seconds": 0.9, "films": 40}})
+    assert new.reached == new.scores
 
 
 @pytest.mark.parametrize("version", [0, 2, "1", None, True])
@@ -63,12 +87,8 @@ def test_a_card_of_another_version_is_refused(version: object) -> None:
         ({"network": {"dilations": [1] * 1000}}, "network.dilations"),
         ({"run": "import os"}, "run"),
         ({"name": None}, "name"),
-        ({"qualities": {"fast": {"scales": []}}}, "qualities.fast.scales"),
-        ({"qualities": {"fast": {"scales": [0.0]}}}, "qualities.fast.scales.0"),
-        ({"qualities": {"fast": {"scales": [1e-9]}}}, "qualities.fast.scales.0"),
-        ({"qualities": {"careful": {"scales": [1.0, 100.0]}}}, "qualities.careful.scales.1"),
-        ({"qualities": {"fast": {"scales": [1.0] * 9}}}, "qualities.fast.scales"),
-        ({"qualities": {"fast": {"scales": [0.07]}}}, "qualities: Value error, fast: a scale"),
+        ({"qualities": ["fast"]}, "qualities"),
+        ({"qualities": {"fast": 1}}, "qualities.fast"),
     ],
 )
 def test_a_card_that_is_not_valid_is_refused_with_the_place(change: dict[str, Any], reason: str) -> None:

@@ -10,7 +10,6 @@ import torch
 
 from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.network.settings import NetworkKind, NetworkSettings
-from napari_weld_fcn.prediction.resampling import enlarged, resampled, taps
 
 
 def make_lively(kind: NetworkKind, width: int = 8, activation: str = "selu", **card: object) -> Model:
@@ -52,17 +51,12 @@ def lively() -> Callable[..., Model]:
 def whole() -> Callable[..., np.ndarray]:
     """The network on the whole image at once, unfolded, in float32: what tiles must reproduce."""
 
-    def run(model: Model, pixels: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    def run(model: Model, pixels: np.ndarray) -> np.ndarray:
         from napari_weld_fcn.radiograph.normalisation import measure
 
-        image = measure(pixels).apply(pixels)
-        size = tuple(enlarged(edge, scale) for edge in image.shape)
-        there = [taps(np.arange(new), old, scale) for new, old in zip(size, image.shape, strict=True)]
-        image = resampled(torch.from_numpy(image), *there).numpy()
+        image = torch.from_numpy(measure(pixels).apply(pixels))
         with torch.inference_mode():
-            found = model.network(torch.from_numpy(image)[None, None]).sigmoid()[0, 0]
-        back = [taps(np.arange(old), new, 1 / scale) for new, old in zip(size, pixels.shape, strict=True)]
-        return resampled(found, *back).clamp(0, 1).numpy()
+            return model.network(image[None, None]).sigmoid()[0, 0].numpy()
 
     return run
 

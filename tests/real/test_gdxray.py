@@ -38,3 +38,13 @@ def test_centres_of_films_have_their_own_masks(real_data: Path) -> None:
         if mask.any():  # flaws of a weld are darker than what is next to them
             ring = binary_dilation(mask, iterations=9) & ~binary_dilation(mask, iterations=3)
             assert pixels[mask].mean() < pixels[ring].mean()
+
+
+def test_five_whole_films_have_masks_and_their_181_boxes(real_data: Path) -> None:
+    series = open_series(real_data / "gdxray_five")
+    assert [film.number for film in series] == [2, 4, 6, 8, 10] and not series.problems
+    assert sum(len(film.boxes) for film in series) == 181
+    for film in series:
+        mask = film.mask()
+        assert mask is not None and mask.shape == film.shape and mask.any()
+        assert film.pixel_size_mm == 0.0403

@@ -20,12 +20,34 @@ TILES = [
     for series, dtype in (("W0001", np.uint8), ("W0002", np.bool_))
     for film in (2, 4, 6, 8, 10)
 ]
+FIVE = [
+    (f"gdxray_five/Welds/{series}/{series}_{film:04d}.png", shape, dtype)
+    for series, dtype in (("W0001", np.uint8), ("W0002", np.bool_))
+    for film, shape in (
+        (2, (835, 4919)),
+        (4, (527, 4968)),
+        (6, (775, 4964)),
+        (8, (756, 4968)),
+        (10, (1091, 4953)),
+    )
+]
+OTHERS = [
+    (f"w0003/W0003_{film:04d}.png", shape, np.uint8)
+    for film, shape in (
+        (11, (1325, 4942)),
+        (19, (1298, 4964)),
+        (27, (1298, 4998)),
+        (34, (1285, 4992)),
+        (47, (2013, 4830)),
+        (60, (1281, 4984)),
+    )
+]
 PATCHES = [
     (f"riawelc/{word}_{number:02d}.png", (227, 227), np.uint8)
     for word in ("cr", "lp", "nd", "po")
     for number in range(1, 6)
 ]
-KNOWN = [*CROPS, *TILES, *PATCHES]
+KNOWN = [*CROPS, *TILES, *FIVE, *OTHERS, *PATCHES]
 
 
 @pytest.mark.parametrize(("name", "shape", "dtype"), KNOWN, ids=[name for name, *_ in KNOWN])
@@ -50,6 +72,9 @@ def test_welds_of_gdxray_have_40_um_pixels_and_others_none(real_data):
 def test_a_series_of_gdxray_gives_its_films_and_not_its_side_files(real_data):
     assert [path.name for path in image_paths(real_data / "GDXray/Castings/C0031")] == ["C0031_0019.png"]
     assert len(image_paths(real_data / "tiles/Welds/W0001")) == 5
+    five = image_paths(real_data / "gdxray_five/Welds/W0001")
+    assert [path.name for path in five] == [f"W0001_{film:04d}.png" for film in (2, 4, 6, 8, 10)]
+    assert len(image_paths(real_data / "w0003")) == 6
 
 
 def test_masks_mark_a_small_part_and_film_8_none(real_data):

@@ -5,7 +5,6 @@ is aimed at stands in CHANGELOG.md.
 """
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -13,10 +12,8 @@ import pytest
 from napari_weld_fcn.evaluation.scores import PixelScores, pixel_scores, pooled
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import Prediction, predict
-from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.files import read
-
-Quality = Literal["fast", "careful"]
+from napari_weld_fcn.radiograph.gdxray import open_series
 
 
 @pytest.fixture(scope="module")
@@ -24,35 +21,40 @@ def model() -> Model:
     return Model.load("default")
 
 
-def marked(path: Path, model: Model, quality: Quality = "fast") -> Prediction:
-    return predict(read(path), model, PredictionSettings(quality=quality))
+def marked(path: Path, model: Model) -> Prediction:
+    return predict(read(path), model)
 
 
-def scores(image: Path, mask: Path, model: Model, quality: Quality) -> PixelScores:
-    return pixel_scores(marked(image, model, quality).labels, read(mask).pixels)
+def scores(image: Path, mask: Path, model: Model) -> PixelScores:
+    return pixel_scores(marked(image, model).labels, read(mask).pixels)
 
 
-@pytest.mark.parametrize(("quality", "reached"), [("fast", 0.82), ("careful", 0.83)])
-def test_pores_of_film_1(real_data: Path, model: Model, quality: Quality, reached: float) -> None:
+def test_pores_of_film_1(real_data: Path, model: Model) -> None:
     folder = real_data / "pore_crop"
-    assert scores(folder / "image.png", folder / "mask.png", model, quality).f1 >= reached
+    assert scores(folder / "image.png", folder / "mask.png", model).f1 >= 0.82
 
 
-@pytest.mark.parametrize(("quality", "reached"), [("fast", 0.68), ("careful", 0.69)])
-def test_centres_of_five_films(real_data: Path, model: Model, quality: Quality, reached: float) -> None:
+def test_centres_of_five_films(real_data: Path, model: Model) -> None:
     films = real_data / "tiles" / "Welds"
     each = [
-        scores(films / "W0001" / f"W0001_{k:04d}.png", films / "W0002" / f"W0002_{k:04d}.png", model, quality)
+        scores(films / "W0001" / f"W0001_{k:04d}.png", films / "W0002" / f"W0002_{k:04d}.png", model)
         for k in (2, 4, 6, 8, 10)
     ]
-    assert pooled(each).f1 >= reached
+    assert pooled(each).f1 >= 0.68
 
 
-@pytest.mark.parametrize("quality", ["fast", "careful"])
-def test_clean_patches_stay_clean(real_data: Path, model: Model, quality: Quality) -> None:
-    found = [marked(path, model, quality) for path in sorted((real_data / "riawelc").glob("nd_*.png"))]
+@pytest.mark.timeout(900)
+def test_five_whole_films(real_data: Path, model: Model) -> None:
+    films = open_series(real_data / "gdxray_five")
+    each = [pixel_scores(predict(film.radiograph(), model).labels, film.mask()) for film in films]
+    assert pooled(each).f1 >= 0.77  # reached: 0.777; aimed at: 0.80
+    assert min(scores.f1 for scores in each) >= 0.66  # reached, on film 10: 0.678; aimed at: 0.70
+
+
+def test_clean_patches_stay_clean(real_data: Path, model: Model) -> None:
+    found = [marked(path, model) for path in sorted((real_data / "riawelc").glob("nd_*.png"))]
     assert len(found) == 5
-    assert sum(int(prediction.labels.max()) for prediction in found) <= 1
+    assert sum(int(prediction.labels.max()) for prediction in found) <= 1  # aimed at: 0
     assert max(float((prediction.labels > 0).mean()) for prediction in found) <= 0.001
 
 

@@ -59,3 +59,17 @@ def test_eight_epochs_learn_something_of_the_strip_and_forget_little(
     assert after.half >= before.half + 0.02
     assert after.others >= before.others - 0.06
     assert after.clean <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+def test_learning_the_whole_strip_makes_the_papers_network_better_and_ruins_it_never(
+    tuning: ModuleType, real_data: Path, tmp_path: Path
+) -> None:
+    settings = TrainSettings(preset="paper", epochs=8, patience=0)
+    halves = []
+    for again in (False, True):
+        asked = settings.model_copy(update={"again": again})
+        model = tuning.tuned(real_data, tmp_path / str(again) / "run", asked, "nothing")
+        halves.append(tuning.found(real_data, model).half)
+    assert halves[1] >= halves[0] >= 0.6, halves

@@ -18,6 +18,8 @@ from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.radiograph.output import write_png
+from napari_weld_fcn.radiograph.simulation import SimulationSettings
+from napari_weld_fcn.radiograph.simulation.series import simulate_series, write_series
 
 ROOT = Path(__file__).parents[2]
 
@@ -100,6 +102,75 @@ def test_benchmark_of_indications_prints_a_line_for_each_number_of_regions(run: 
     script = "benchmarks/indications.py"
     out = run(script, "--rows", 120, "--columns", 200, "--regions", 6, 12, "--repeats", 1)
     assert len(out.splitlines()) == 4
+
+
+@pytest.fixture(scope="module")
+def series(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two simulated films with their masks, in GDXray's form."""
+    folder = tmp_path_factory.mktemp("series")
+    settings = SimulationSettings(rows=200, columns=400, flawless_share=0.0, flaw_density=50.0)
+    write_series(simulate_series(settings, 2, 4), folder)
+    return folder
+
+
+def test_benchmark_of_real_films_prints_detectors_films_and_costs(
+    run: Run, model: Path, series: Path, tmp_path: Path
+) -> None:
+    figures = tmp_path / "figures.json"
+    given = ["--model", model, "--alterations", "16-bit", "0.5 x", "--json", figures]
+    tables = [table.splitlines() for table in run("benchmarks/real_films.py", series, *given).split("\n\n")]
+    detectors, froc, *others = tables
+    assert [line.split()[0] for line in detectors[1:]] == ["untrained", "top-hat", "LoG"]
+    assert [line.split()[0] for line in froc[1:]] == ["untrained", "top-hat", "LoG"]
+    assert [line.split()[0] for line in others[1][1:]] == ["W0001_0001", "W0001_0002"]
+    assert others[-2] == ["untrained, cost of alterations in pixel F1:"]
+    assert [line.split("  ")[0] for line in others[-1][1:]] == [
+        "16-bit",
+        "all exact ones",
+        "0.5 x",
+        "all lossy ones",
+    ]
+    told = json.loads(figures.read_text())
+    assert [each["name"] for each in told] == ["untrained", "top-hat", "LoG"]
+    assert len({each["flaws"]["flaws"] for each in told}) == 1
+    costs = told[0]["altered"]["0.5 x"]["costs"]
+    assert [f"{cost:+.3f}" for cost in costs] == others[-1][3].split()[4:6]
+
+
+def test_benchmark_of_real_films_is_short_where_it_is_asked_to_be(
+    run: Run, model: Path, series: Path
+) -> None:
+    given = ["--model", model, "--films", 2, "--columns", 150, "--quick", "--markdown"]
+    out = run("benchmarks/real_films.py", series, *given)
+    assert out.count("|---") == 12 + 6 + 10
+    assert "top-hat" not in out and "alterations" not in out
+    assert "| W0001_0002 |" in out and "W0001_0001" not in out
+
+
+def test_benchmark_of_real_films_writes_nothing_into_the_repository(
+    run: Run, model: Path, series: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inside = ROOT / "benchmarks" / "figures.json"
+    with pytest.raises(SystemExit):
+        run("benchmarks/real_films.py", series, "--model", model, "--json", inside)
+    assert "lies in the repository" in capsys.readouterr().err
+    assert not inside.exists()
+
+
+def test_benchmark_of_real_films_names_what_is_not_there(run: Run, model: Path, series: Path) -> None:
+    with pytest.raises(SystemExit, match="no film of the numbers 7 with a mask"):
+        run("benchmarks/real_films.py", series, "--films", 7)
+    with pytest.raises(SystemExit, match="no alteration 'blurr'"):
+        run("benchmarks/real_films.py", series, "--alterations", "blurr")
+    with pytest.raises(SystemExit, match="nowhere"):
+        run("benchmarks/real_films.py", series / "nowhere")
+
+
+def test_benchmark_of_real_films_without_any_says_so(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WELD_FCN_REAL_DATA", str(tmp_path / "none"))
+    assert "no real films" in run("benchmarks/real_films.py")
 
 
 @pytest.mark.slow

@@ -1,13 +1,17 @@
 """The script that makes the shipped models, with a fit of a few steps."""
 
+import dataclasses
 import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
-from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.network.model import Card, Model
+from napari_weld_fcn.network.registry import build
+from napari_weld_fcn.network.settings import NetworkSettings
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train_shipped.py"
 
@@ -30,7 +34,7 @@ def test_a_model_is_made_and_a_finished_fit_gives_it_again(
     short = script.Recipe(
         recipe.network.model_copy(update={"width": 8}),
         recipe.fit.model_copy(
-            update={"steps": 40, "batch": 4, "validate_every": 20, "warm_up": 2, "averaging": 0.5}
+            update={"steps": 80, "batch": 8, "validate_every": 40, "warm_up": 2, "averaging": 0.5}
         ),
         recipe.patches.model_copy(update={"rows": 64, "columns": 64}),
     )
@@ -38,11 +42,71 @@ def test_a_model_is_made_and_a_finished_fit_gives_it_again(
     first = script.make(name, short, tmp_path, seed=3, validations=6)
     assert first.card.seed == 3
     assert set(first.card.thresholds) == {"f1", "false_calls"}
-    assert first.card.recipe["fit"]["steps"] == 40
+    assert first.card.recipe["fit"]["steps"] == 80
     again = script.make(name, short, tmp_path, seed=3, validations=6)
     assert again.sha256 == first.sha256
-    kept = sorted((tmp_path / name).glob("step_*.safetensors"))
+    kept = sorted((tmp_path / name / "phase_1").glob("step_*.safetensors"))
     assert [Model.load(path).card.network for path in kept] == [short.network] * 2
+
+
+def test_the_mean_of_phases_is_that_of_their_weights(script: ModuleType) -> None:
+    settings = NetworkSettings(kind="unet", width=8, depth=3)
+    recipe = dataclasses.replace(script.RECIPES["default"], network=settings)
+    phases = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        card = Card(name="phase", network=settings, threshold=0.5)
+        phases.append(Model.create(card, build(settings)))
+    mean = script.averaged("default", recipe, phases, seed=0, validations=4)
+    first, second = (phase.network.state_dict() for phase in phases)
+    for key, value in mean.network.state_dict().items():
+        if value.dtype.is_floating_point:
+            assert torch.allclose(value, (first[key] + second[key]) / 2)
+    (said,) = script.phases_of(mean)
+    assert said["mean_of_phases"] == [0, 0]
+    assert script.steps_before(script.phases_of(mean), 10) == 0
+
+
+def test_the_next_phase_begins_after_the_patches_that_were_shown(script: ModuleType) -> None:
+    scores = script.Validated(step=7, f1=0.5, precision=0.5, recall=0.5, threshold=0.5, flaw_share=0.1)
+    recipe = script.RECIPES["default"]
+    phases = [script.phase_of(scores, recipe)] * 2
+    shown = 2 * 7 * recipe.fit.batch
+    assert script.steps_before([], 16) == 0
+    for batch in (1, 3, recipe.fit.batch, 16):
+        first = script.steps_before(phases, batch)
+        assert first * batch >= shown > (first - 1) * batch
+
+
+def test_a_phase_goes_on_from_the_weights_of_the_one_before(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = script.RECIPES["default"]
+    short = script.Recipe(
+        recipe.network.model_copy(update={"width": 8}),
+        recipe.fit.model_copy(
+            update={"steps": 80, "batch": 8, "validate_every": 40, "warm_up": 2, "averaging": 0.5}
+        ),
+        recipe.patches.model_copy(update={"rows": 64, "columns": 64}),
+    )
+    asked: list[int] = []
+
+    def batches(start, stop, size, **others):
+        for step, batch in enumerate(_here(script)(start, stop, size, **others), start):
+            asked.append(step)
+            yield batch
+
+    monkeypatch.setattr(script, "batches", batches)
+    first = script.make("default", short, tmp_path, seed=3, validations=6)
+    still = script.Recipe(
+        short.network, short.fit.model_copy(update={"steps": 1, "learning_rate": 1e-9}), short.patches
+    )
+    second = script.make("default", still, tmp_path, seed=3, validations=6, start=first)
+    assert asked[-1] == first.card.recipe["phases"][0]["patches_shown"] // still.fit.batch
+    assert len(second.card.recipe["phases"]) == 2
+    before, after = first.network.state_dict(), second.network.state_dict()
+    weights = [name for name in before if name.endswith("convolution.weight")]
+    assert weights and all(float((before[name] - after[name]).abs().max()) < 1e-4 for name in weights)
 
 
 def _here(script: ModuleType):

@@ -36,7 +36,7 @@ def window_pairs(films: int = 3, crops: int = 4) -> list[Pair]:
     settings = WINDOWS.model_copy(update={"rows": EDGE, "columns": EDGE * crops, "flawless_share": 0.0})
     pairs = []
     for number in range(films):
-        pixels = np.array(simulate(settings, 70 + number).radiograph.pixels)
+        pixels = np.array(simulate(settings, 73 + number).radiograph.pixels)
         mask = np.zeros(pixels.shape, np.uint8)
         for crop in range(crops):
             rows, columns = slice(12, 20), slice(EDGE * crop + 10, EDGE * crop + 19)

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import ndimage
+from scipy.ndimage import gaussian_filter1d
 
 from napari_weld_fcn.dataset.films import LabelledFilm
 from napari_weld_fcn.dataset.labels import mask_of
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED
 from napari_weld_fcn.dataset.settings import AugmentationSettings
-from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.training.film_source import (
@@ -22,7 +21,6 @@ from napari_weld_fcn.training.film_source import (
     ONE_FLAWED_OF,
     FilmSource,
 )
-from napari_weld_fcn.training.halving import halved_mask
 from napari_weld_fcn.training.settings import SEEN_AS
 
 STILL = AugmentationSettings(
@@ -189,54 +187,20 @@ def test_an_epoch_shows_about_as_much_as_is_labelled_and_never_little() -> None:
     assert large.steps_per_epoch == -(-400 * 900 // (2 * 32 * 32))
 
 
-def test_a_film_that_a_prediction_shrinks_is_shrunk_here_too() -> None:
-    rng = np.random.default_rng(0)
-    coarse = np.clip(ndimage.zoom(rng.normal(130, 30, (20, 30)), 8, order=3), 0, 255).astype(np.uint8)
-    mask = np.zeros(coarse.shape, np.uint8)
-    mask[40:60, 40:60] = FLAW
-    mask[:, 200:] = IGNORED
-    assert oversampling(coarse) == 2
-    shown = source(LabelledFilm(Radiograph(coarse, name="a"), mask), augmentation=STILL, window=16)
-    for step in range(10):
-        pair = shown.drawn(step, 1)
-        place = tuple(slice(2 * first, 2 * (first + 16), 2) for first in (pair.row, pair.column))
-        means = ndimage.uniform_filter(coarse.astype(float), 2, origin=-1)[place]
-        np.testing.assert_allclose(pair.pixels, means, atol=0.5)
-        np.testing.assert_array_equal(pair.mask, mask[place])
-
-
-def coarse_film(labels: np.ndarray, convention: str) -> LabelledFilm:
-    rng = np.random.default_rng(0)
-    pixels = np.clip(ndimage.zoom(rng.normal(130, 30, (20, 30)), 8, order=3), 0, 255).astype(np.uint8)
-    assert oversampling(pixels) == 2
-    return LabelledFilm(Radiograph(pixels, name="coarse"), mask_of(labels, convention))
-
-
-def test_strokes_one_pixel_wide_teach_on_a_film_that_is_shrunk() -> None:
-    labels = np.zeros((160, 240), int)
-    labels[41, 20:200], labels[61:90, 101] = 1, 2
-    shown = source(coarse_film(labels, "sparse"), augmentation=STILL)
-    for step in range(4):
-        assert (shown.drawn(step, 0).mask == FLAW).any()
-        assert (shown.drawn(step, 1).mask != IGNORED).any()
-
-
-def test_flaws_of_one_pixel_teach_on_a_film_that_is_shrunk() -> None:
-    labels = np.zeros((160, 240), int)
-    labels[61, 101] = labels[100, 40] = 1
-    shown = source(coarse_film(labels, "dense"), augmentation=STILL)
-    assert {int((shown.drawn(step, 0).mask == FLAW).sum()) for step in range(8)} == {1}
-
-
-@given(seed=st.integers(0, 200), flaw=st.floats(0.01, 0.9), ignored=st.floats(0, 0.9))
-def test_no_flaw_and_no_label_is_lost_by_halving(seed: int, flaw: float, ignored: float) -> None:
-    rng = np.random.default_rng(seed)
-    mask = np.where(rng.random((11, 14)) < flaw, FLAW, 0).astype(np.uint8)
-    mask[rng.random(mask.shape) < ignored] = IGNORED
-    large = halved_mask(mask).repeat(2, axis=0).repeat(2, axis=1)[:11, :14]
-    numbers, count = ndimage.label(mask == FLAW, np.ones((3, 3)))
-    assert set(numbers[large == FLAW]) >= set(range(1, count + 1))
-    assert not (large[mask != IGNORED] == IGNORED).any()
+def test_windows_of_a_negative_are_seen_as_those_of_its_film() -> None:
+    bead = np.full((300, 400), 100.0)
+    bead[100:200] += 60
+    bead = gaussian_filter1d(bead, 4, axis=0) + np.linspace(0, 8, 400)  # no film has a hard edge in it
+    pixels = (bead + np.random.default_rng(0).integers(0, 9, bead.shape)).astype(np.uint8)
+    mask = np.zeros(pixels.shape, np.uint8)
+    mask[140:150, 200:220] = FLAW
+    shown, negative = (
+        source(LabelledFilm(Radiograph(each, name="a"), mask), augmentation=STILL)
+        for each in (pixels, 255 - pixels)
+    )
+    for number in (0, 1):
+        for one, other in zip(shown.shown(2, number), negative.shown(2, number), strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-4)
 
 
 def test_windows_for_a_model_that_is_tuned_are_mirrored_and_jittered_as_a_function_of_the_step() -> None:

@@ -41,8 +41,8 @@ def test_patches_are_seen_as_parts_of_other_films() -> None:
         own, _ = patch(number, SMALL, plain)
         factors.append(pixels.std() / own.std())
         means.append(pixels.mean())
-    assert min(factors) == pytest.approx(0.6, abs=0.15)
-    assert max(factors) == pytest.approx(1.5, abs=0.25)
+    assert min(factors) == pytest.approx(settings.spread_min, abs=0.15)
+    assert max(factors) == pytest.approx(settings.spread_max, abs=0.25)
     assert max(np.abs(means)) <= settings.shift + 1e-3
     assert max(np.abs(means)) > 0.4
 
@@ -69,7 +69,7 @@ def test_workers_end_with_a_fit_that_is_killed(tmp_path: Path) -> None:
         workers = [int(number) for number in fit.stdout.readline().split()]
         assert workers
         os.kill(fit.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while any(_runs(worker) for worker in workers):
         assert time.monotonic() < deadline, "a worker outlived its fit"
         time.sleep(0.1)

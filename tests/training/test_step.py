@@ -118,6 +118,14 @@ def test_no_memory_for_one_patch_is_a_sentence() -> None:
         failing.take(batch(), 1e-3)
 
 
+@pytest.mark.parametrize("verb", ["create", "execute"])
+def test_what_onednn_says_where_memory_lacks_is_known(verb: str) -> None:
+    failing, state, _ = stepper()
+    tried = short_of_memory(state, 3, RuntimeError(f"could not {verb} a primitive"))
+    failing.take(batch(), 1e-3)
+    assert len(tried) > 1
+
+
 def test_another_failure_is_not_taken_for_lack_of_memory() -> None:
     failing, state, seen = stepper()
     short_of_memory(state, 0, RuntimeError("sizes do not match"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,13 @@ def config_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def qtbot(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Waits for a minute where nothing else is said, not for 5 s: others may hold the processor."""
+    monkeypatch.setattr(qtbot, "waitUntil", partial(qtbot.waitUntil, timeout=60_000))
+    return qtbot
+
+
+@pytest.fixture
 def viewer(make_napari_viewer: Callable[[], Any]) -> Any:
     return make_napari_viewer()
 
@@ -71,7 +79,7 @@ def finish(qtbot: Any) -> Callable[[Any], None]:
     """Wait until a form's jobs have ended."""
 
     def wait(form: Any) -> None:
-        qtbot.waitUntil(lambda: form.job is None, timeout=120_000)  # others may hold the processor
+        qtbot.waitUntil(lambda: form.job is None, timeout=600_000)  # others may hold the processor
 
     return wait
 

@@ -47,7 +47,7 @@ def settled(qtbot: Any) -> Callable[[Any], None]:
 
     def wait(form: Any) -> None:
         qtbot.wait(2 * form_module.PREVIEW_DELAY)
-        qtbot.waitUntil(lambda: form.job is None and form.following.settled, timeout=30_000)
+        qtbot.waitUntil(lambda: form.job is None and form.following.settled, timeout=60_000)
 
     return wait
 
@@ -170,7 +170,7 @@ def test_stop_leaves_a_valid_folder_and_a_form_that_works(
     augmenting.inputs.number.value = 1_000_000
     augmenting.inputs.folder.value = tmp_path / "out"
     augmenting.run()
-    qtbot.waitUntil(lambda: augmenting.jobs.bar.value() > 5, timeout=30_000)
+    qtbot.waitUntil(lambda: augmenting.jobs.bar.value() > 5, timeout=60_000)
     augmenting.stop()
     settled(augmenting)
     left = read_dataset(tmp_path / "out")
@@ -254,10 +254,10 @@ def test_closing_the_dock_stops_the_job(viewer, augmenting, crops, settled, tmp_
     augmenting.inputs.number.value = 100_000
     augmenting.inputs.folder.value = tmp_path / "out"
     augmenting.run()
-    qtbot.waitUntil(lambda: augmenting.jobs.bar.value() > 1, timeout=30_000)
+    qtbot.waitUntil(lambda: augmenting.jobs.bar.value() > 1, timeout=60_000)
     job = augmenting.job
     viewer.window.remove_dock_widget(augmenting)
-    qtbot.waitUntil(lambda: (tmp_path / "out" / "dataset.csv").exists(), timeout=30_000)
+    qtbot.waitUntil(lambda: (tmp_path / "out" / "dataset.csv").exists(), timeout=60_000)
     assert job.stopping
     assert len(read_dataset(tmp_path / "out")) < 300_000
     qtbot.wait(300)

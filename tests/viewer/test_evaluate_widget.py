@@ -20,14 +20,14 @@ from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.radiograph.simulation.series import write_series
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
-from napari_weld_fcn.viewer.layers import MARK
+from napari_weld_fcn.viewer.belonging import MARK
 from napari_weld_fcn.viewer.widgets.evaluate import EvaluateWidget
 from napari_weld_fcn.viewer.widgets.evaluate_inputs import HEATMAPS, INDICATIONS, NO_FILM, NO_MODEL
 
 
 @pytest.fixture(scope="session")
 def welds() -> list[Any]:
-    return [simulate(SimulationSettings(rows=96, columns=160, flaw_density=40), seed) for seed in (3, 4, 5)]
+    return [simulate(SimulationSettings(rows=96, columns=160, flaw_density=40), seed) for seed in (13, 9, 5)]
 
 
 @pytest.fixture
@@ -211,7 +211,10 @@ def test_film_that_cannot_be_read_is_told_and_the_others_are_scored(viewer, eval
     viewer.add_image(np.full((96, 160), np.nan, np.float32), name="bad", contrast_limits=(0, 1))
     viewer.add_labels(welds[0].instances, name="bad truth")
     assert [film.film for film in press().films] == ["a"]
-    assert "bad" in evaluating.panel.notes.text() and "not finite" in evaluating.panel.notes.text()
+    assert (
+        "bad" in evaluating.panel.notes.text()
+        and "no pixel that is a finite number" in evaluating.panel.notes.text()
+    )
 
 
 def works(viewer: Any, press: Any, weld: Any) -> bool:
@@ -279,7 +282,7 @@ def test_stop_ends_it_and_the_form_works_again(viewer, evaluating, press, finish
     for number in range(6):
         add(viewer, welds[number % 3], f"film {number}")
     evaluating.run()
-    qtbot.waitUntil(lambda: "%" in evaluating.jobs.status.text(), timeout=30_000)
+    qtbot.waitUntil(lambda: "%" in evaluating.jobs.status.text(), timeout=60_000)
     evaluating.jobs.stop.click()
     finish(evaluating)
     assert evaluating.jobs.status.text() == "Stopped." and evaluating.evaluated is None

@@ -193,7 +193,7 @@ def test_closed_window_stops_its_job_and_another_viewer_works(
         form.run()
         qtbot.waitUntil(lambda: "tile" in form.jobs.status.text())
         first.close()
-        qtbot.waitUntil(stopped.is_set, timeout=10_000)
+        qtbot.waitUntil(stopped.is_set, timeout=60_000)
     qtbot.wait(200)
     other.inputs.model.value = "tiny"
     assert works(other, finish, second, "weld")
@@ -214,14 +214,14 @@ def test_save_writes_the_files_of_the_command(viewer, form, finish, film, tmp_pa
     form.run()
     finish(form)
     form.results.save(str(tmp_path))
-    qtbot.waitUntil(lambda: form.results.saving is None, timeout=10_000)
+    qtbot.waitUntil(lambda: form.results.saving is None, timeout=60_000)
     endings = ("heatmap.tif", "labels.tif", "indications.csv", "overlay.png")
     assert {path.name for path in tmp_path.iterdir()} - {"config"} == {
         "record.json",
         *(f"my_weld_{ending}" for ending in endings),
     }
     form.results.save(str(tmp_path / "missing"))
-    qtbot.waitUntil(lambda: form.results.saving is None, timeout=10_000)
+    qtbot.waitUntil(lambda: form.results.saving is None, timeout=60_000)
     assert "missing" in messages[-1]
 
 

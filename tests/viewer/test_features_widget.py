@@ -17,6 +17,8 @@ from napari_weld_fcn.evaluation.stages import stages_of
 from napari_weld_fcn.events import TileDone
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.tiles import Box
+from napari_weld_fcn.viewer.layers import show_agreement
+from napari_weld_fcn.viewer.marks import show_indications
 from napari_weld_fcn.viewer.widgets import features as module
 from napari_weld_fcn.viewer.widgets.features import FeaturesWidget
 from napari_weld_fcn.viewer.widgets.features_inputs import NO_FILM, NO_INDICATIONS, NO_MODEL, NO_STAGE
@@ -27,7 +29,7 @@ def looking(viewer: Any, qtbot: Any) -> FeaturesWidget:
     """The form as the menu opens it, with the small model and its stages listed."""
     _, widget = viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Feature maps")
     widget.inputs.model.value = "tiny"
-    qtbot.waitUntil(lambda: widget.inputs.stages.count() > 0, timeout=30_000)
+    qtbot.waitUntil(lambda: widget.inputs.stages.count() > 0, timeout=60_000)
     return widget
 
 
@@ -129,7 +131,7 @@ def test_click_on_an_indication_selects_it_and_a_drag_does_not(make_napari_viewe
     marked[40:44, 60:70] = 7
     labels = viewer.add_labels(marked.copy(), name="weld indications")
     canvas = viewer.window._qt_viewer.canvas.native
-    qtbot.waitUntil(lambda: form.inputs.stages.count() > 0 and canvas.width() > 100, timeout=30_000)
+    qtbot.waitUntil(lambda: form.inputs.stages.count() > 0 and canvas.width() > 100, timeout=60_000)
     middle = canvas.rect().center()
 
     def go_there() -> None:
@@ -182,7 +184,7 @@ def test_no_model_and_a_damaged_one_are_told(
     (one_model / "broken.safetensors").write_bytes(b"\x80\x04not a model")
     looking.reset_choices()
     looking.inputs.model.value = "broken"
-    qtbot.waitUntil(lambda: "broken" in looking.jobs.status.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "broken" in looking.jobs.status.text(), timeout=60_000)
     assert not listed(looking)
     press()
     assert "broken" in messages[-1]
@@ -220,7 +222,7 @@ def test_stop_and_a_deleted_film_end_it_and_the_form_works_again(
             viewer.add_image(film, name=name)
             looking.inputs.image.value = viewer.layers[name]
             looking.jobs.starts["Run"].click()
-            qtbot.waitUntil(lambda: "tile" in looking.jobs.status.text(), timeout=20_000)
+            qtbot.waitUntil(lambda: "tile" in looking.jobs.status.text(), timeout=60_000)
             if name == "one":
                 looking.jobs.stop.click()
             else:
@@ -239,7 +241,7 @@ def test_form_remembers_its_fields_and_its_stages(viewer, looking, press, film, 
     fresh = FeaturesWidget(viewer)
     viewer.window.add_dock_widget(fresh, name="again")
     fresh.inputs.model.value = "tiny"
-    qtbot.waitUntil(lambda: fresh.inputs.stages.count() > 0, timeout=30_000)
+    qtbot.waitUntil(lambda: fresh.inputs.stages.count() > 0, timeout=60_000)
     assert fresh.inputs.settings() == FeatureSettings(show="strongest", stage="encoder.1.0, merge.0")
 
 
@@ -251,3 +253,39 @@ def test_closed_dock_hears_no_more_clicks(viewer, looking, qtbot) -> None:
     viewer.window.remove_dock_widget(looking)
     assert len(heard) == before - 1
     qtbot.waitUntil(lambda: bool(gone))
+
+
+def test_chosen_indication_is_explained_though_an_agreement_came_first(
+    viewer, looking, press, film, tiny
+) -> None:
+    layer = viewer.add_image(film, name="weld")
+    found = predict(film, tiny)
+    show_agreement(viewer, layer, (found.labels > 0).astype(np.uint8))
+    labels = show_indications(viewer, layer, found.labels, found.table)
+    viewer.layers.selection.active = labels
+    labels.selected_label = 2
+    press("What drew this")
+    assert "what drew indication 2 in" in looking.jobs.status.text()
+    expected = grad_cam(film, found.labels == 2, tiny)
+    for stage, values in expected.items():
+        np.testing.assert_allclose(viewer.layers[f"weld {stage} drew"].data, values, atol=1e-6)
+
+
+def test_indications_and_their_film_are_chosen_together(viewer, looking, press, film, tiny, messages) -> None:
+    found = predict(film, tiny)
+    films = [viewer.add_image(film[::step], name=name) for name, step in (("one", 1), ("two", -1))]
+    marks = [
+        show_indications(viewer, film, found.labels[::step], found.table)
+        for film, step in zip(films, (1, -1), strict=True)
+    ]
+    for number in (0, 1):
+        viewer.layers.selection.active = marks[number]
+        assert (looking.inputs.image.value, looking.inputs.indications.value) == (
+            films[number],
+            marks[number],
+        )
+    looking.inputs.image.value = films[0]
+    assert looking.inputs.indications.value == marks[0]
+    looking.inputs.indications.value = marks[1]
+    press("What drew this")
+    assert messages[-1].startswith("two indications belong to two, not to one")

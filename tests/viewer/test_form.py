@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from magicgui.widgets import ComboBox
+from napari.utils.notifications import notification_manager
 from pydantic import model_validator
 
 from napari_weld_fcn.errors import SettingsError
@@ -99,6 +100,18 @@ def test_values_are_remembered_from_session_to_session() -> None:
 def test_what_is_no_longer_allowed_is_forgotten_alone() -> None:
     remember("predict", {"min_size": -1, "polarity": "bright", "unknown": 1})
     assert remembered("predict", PredictionSettings) == {"polarity": "bright"}
+
+
+def test_what_an_earlier_version_remembered_is_told_once_and_its_default_is_no_choice() -> None:
+    old = {"min_size": 7.5, "polarity": "dark", "quality": "careful", "oversampled": "shrink"}
+    remember("predict", old)
+    before = len(notification_manager.records)
+    for _ in range(2):
+        assert remembered("predict", PredictionSettings) == {"min_size": 7.5}
+    (said,) = list(notification_manager.records)[before:]
+    assert said.message.startswith("quality and oversampled are no settings any more")
+    remember("predict", {"polarity": "dark"})
+    assert remembered("predict", PredictionSettings) == {"polarity": "dark"}
 
 
 @pytest.mark.parametrize("text", ["", "no json", "[1]", '{"predict": 3}'])

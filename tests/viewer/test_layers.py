@@ -14,9 +14,10 @@ from napari_weld_fcn.prediction.tiles import Box
 from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.radiograph.output import write_png
 from napari_weld_fcn.viewer.film import radiograph_of, region_of
-from napari_weld_fcn.viewer.layers import features, narrow, over_film, show_heatmap, show_indications
+from napari_weld_fcn.viewer.layers import over_film, show_heatmap
+from napari_weld_fcn.viewer.marks import features, narrow, show_indications, show_table
 from napari_weld_fcn.viewer.saving import file_name
-from napari_weld_fcn.viewer.stepping import neighbour
+from napari_weld_fcn.viewer.stepping import neighbour, row
 
 PLANE = np.arange(48, dtype=np.uint8).reshape(6, 8)
 
@@ -47,13 +48,20 @@ def test_pixel_size_comes_from_a_scale_in_units_of_length(units, scale, expected
     assert radiograph.pixel_size_source == ("none" if expected is None else "user")
 
 
-def test_pixel_size_is_the_commands_where_the_layer_came_from_a_file(viewer, tmp_path) -> None:
-    path = tmp_path / "W0001_0001.png"
+@pytest.mark.parametrize(("folder", "expected"), [("W0001", (0.0403, "GDXray")), ("patches", (None, "none"))])
+def test_pixel_size_is_the_commands_where_the_layer_came_from_a_file(
+    viewer, tmp_path, folder, expected
+) -> None:
+    path = tmp_path / folder / "W0001_0001.png"
+    path.parent.mkdir()
     write_png(path, PLANE)
     (layer,) = viewer.open(path, plugin="napari")
-    radiograph, expected = radiograph_of(layer)(), read(path)
-    assert radiograph.pixel_size_mm == expected.pixel_size_mm == 0.0403
-    assert radiograph.pixel_size_source == expected.pixel_size_source == "GDXray"
+    for radiograph in (radiograph_of(layer)(), read(path)):
+        assert (radiograph.pixel_size_mm, radiograph.pixel_size_source) == expected
+
+
+def test_a_layers_name_is_no_origin_of_a_pixel_size() -> None:
+    assert radiograph_of(Image(PLANE, name="W0001_0001"))().pixel_size_mm is None
 
 
 boxes = st.tuples(st.integers(0, 29), st.integers(0, 39), st.integers(1, 30), st.integers(1, 40))
@@ -83,19 +91,47 @@ def test_rectangle_drawn_in_a_stack_counts_for_its_planes() -> None:
     assert region_of(drawn, stack) == Box(2, 4, 10, 21)
 
 
-@given(count=st.integers(0, 30))
-def test_row_of_the_features_is_the_label(count) -> None:
-    numbers = np.arange(1, count + 1, dtype=np.int32)
-    table = features({"label": numbers, "area_px": numbers * 10})
+@given(numbers=st.sets(st.integers(1, 40)))
+def test_row_of_the_features_is_the_label_also_where_numbers_are_missing(numbers) -> None:
+    there = np.array(sorted(numbers), np.int32)
+    table = features({"label": there, "area_px": there * 10})
     labels = Labels(np.zeros((4, 4), np.uint16), features=table)
-    assert labels.features["area_px"].tolist()[1:] == [10.0 * number for number in numbers]
-    assert labels._label_index == {number: number for number in range(count + 1)}
+    assert labels._label_index == {number: number for number in range(max(numbers, default=0) + 1)}
+    areas = labels.features["area_px"]
+    assert {number: areas[number] for number in there} == {number: 10.0 * number for number in there}
+    assert areas.notna().sum() == len(numbers)
+    assert [row(labels, number) is not None for number in range(42)] == [n in numbers for n in range(42)]
+
+
+def test_column_that_a_person_added_stays_with_its_number() -> None:
+    layer = Labels(np.zeros((4, 4), np.uint16))
+    show_table(layer, {"label": np.array([1, 2]), "area_px": np.array([5.0, 6.0])})
+    layer.features = layer.features.assign(verdict=["", "pore", "slag"])
+    show_table(layer, {"label": np.array([2, 4]), "area_px": np.array([7.0, 8.0])})
+    assert layer.features["verdict"][2] == "slag"
+    assert layer.features["area_px"].tolist()[2] == 7 and len(layer.features) == 5
+
+
+def test_what_a_person_added_outlives_a_marking_without_its_numbers() -> None:
+    layer = Labels(np.zeros((4, 4), np.uint16))
+    two = {"label": np.array([1, 3]), "area_px": np.array([5.0, 6.0]), "length_mm": np.array([1.0, 2.0])}
+    show_table(layer, two)
+    layer.features = layer.features.assign(film=["", "A7", "", "A8"], verdict=[None, None, None, "slag"])
+    show_table(layer, {"label": np.array([1]), "area_px": np.array([7.0])})
+    assert list(layer.features) == ["index", "area_px", "film", "verdict"]
+    assert np.isnan(layer.features["area_px"][3]) and row(layer, 3) is None
+    show_table(layer, two)
+    assert layer.features["film"].tolist()[1::2] == ["A7", "A8"] and layer.features["verdict"][3] == "slag"
+    layer.features = layer.features[["verdict"]]  # only what is a person's own
+    assert row(layer, 1) is None
+    show_table(layer, two)
+    assert layer.features["verdict"][3] == "slag" and layer.features["area_px"][3] == 6
 
 
 def test_labels_are_narrow_where_they_fit() -> None:
     labels = np.array([[0, 1], [2, 3]], np.int32)
-    assert narrow(labels, 3).dtype == np.uint16
-    assert narrow(labels, 2**16).dtype == np.int32
+    assert narrow(labels).dtype == np.uint16
+    assert narrow(labels * 2**15).dtype == np.int32
 
 
 def test_map_is_clear_at_nothing_and_its_own_at_everything() -> None:
@@ -106,15 +142,17 @@ def test_map_is_clear_at_nothing_and_its_own_at_everything() -> None:
     np.testing.assert_allclose(ends[1], ensure_colormap("turbo").map(np.array([1.0]))[0], atol=1e-3)
 
 
-@given(total=st.integers(1, 50), at=st.integers(-5, 60))
-def test_next_and_previous_undo_each_other_and_stay_in_range(total, at) -> None:
-    after = neighbour(at, 1, total)
-    assert 1 <= after <= total
-    assert neighbour(neighbour(after, -1, total), 1, total) == after
+@given(numbers=st.sets(st.integers(1, 60), min_size=1), at=st.integers(0, 60))
+def test_next_and_previous_undo_each_other_and_stay_among_the_numbers(numbers, at) -> None:
+    there = sorted(numbers)
+    after = neighbour(at, 1, there)
+    assert after in numbers
+    assert neighbour(neighbour(after, -1, there), 1, there) == after
 
 
-def test_stepping_begins_at_either_end() -> None:
-    assert (neighbour(0, 1, 9), neighbour(0, -1, 9)) == (1, 9)
+def test_stepping_begins_at_either_end_and_goes_on_from_a_number_that_is_gone() -> None:
+    assert (neighbour(0, 1, [2, 5, 9]), neighbour(0, -1, [2, 5, 9])) == (2, 9)
+    assert (neighbour(6, 1, [2, 5, 9]), neighbour(6, -1, [2, 5, 9])) == (9, 5)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +180,46 @@ def test_film_stored_with_0_as_white_is_predicted_as_the_command_does(viewer, tm
     np.testing.assert_array_equal(read(path).pixels, 255 - PLANE)
 
 
+@pytest.mark.parametrize("kind", ["ink", "lightness", "white is 0", "packed 4 bits", "lzw", "zstd"])
+def test_film_in_any_packing_and_colour_is_predicted_as_the_command_does(viewer, tmp_path, kind) -> None:
+    path, none = tmp_path / "film.tif", np.zeros_like(PLANE)
+    stored, how = {
+        "ink": (np.stack([none, none, none, 255 - PLANE], axis=2), {"photometric": "separated"}),
+        "lightness": (np.stack([PLANE, none, none], axis=2), {"photometric": "cielab"}),
+        "white is 0": (~PLANE.astype(np.int16), {"photometric": "miniswhite"}),
+        "packed 4 bits": (PLANE // 16, {"bitspersample": 4}),
+        "lzw": (PLANE, {"compression": "lzw"}),
+        "zstd": (PLANE, {"compression": "zstd"}),
+    }[kind]
+    tifffile.imwrite(path, stored, **how)
+    (layer,) = viewer.open(path, plugin="napari")
+    seen = PLANE // 16 * 17 if kind == "packed 4 bits" else PLANE
+    for radiograph in (radiograph_of(layer)(), read(path)):
+        np.testing.assert_array_equal(radiograph.pixels, seen)
+
+
+def test_what_reading_tells_is_told_of_a_layer_too(viewer, tmp_path) -> None:
+    path = tmp_path / "film.tif"
+    turned = [("Orientation", "H", 1, 6, True)]
+    tifffile.imwrite(path, PLANE, extratags=turned, resolution=(200, 400), resolutionunit="CENTIMETER")
+    (layer,) = viewer.open(path, plugin="napari")
+    assert radiograph_of(layer)().notes == read(path).notes
+    assert len(read(path).notes) == 2
+
+
+def test_the_thumbnail_of_a_film_has_not_its_pixel_size(viewer, tmp_path) -> None:
+    size = {"resolution": (200, 200), "resolutionunit": "CENTIMETER", "metadata": None}
+    with tifffile.TiffWriter(tmp_path / "film.tif") as writer:
+        writer.write(PLANE[::2, ::2].copy(), subfiletype=1, photometric="minisblack", **size)
+        writer.write(PLANE, photometric="minisblack", **size)
+    (layer,) = viewer.open(tmp_path / "film.tif", plugin="napari")
+    radiograph = radiograph_of(layer)()
+    np.testing.assert_array_equal(radiograph.pixels, PLANE[::2, ::2])
+    assert (radiograph.pixel_size_mm, radiograph.pixel_size_source) == (None, "none")
+    (note,) = radiograph.notes
+    assert "holds a film of 6 x 8 pixels, but its layer has 3 x 4" in note
+
+
 def test_edited_film_is_predicted_as_it_is_shown(viewer, tmp_path) -> None:
     stored_otherwise(tmp_path / "film.tif", "miniswhite")
     (layer,) = viewer.open(tmp_path / "film.tif", plugin="napari")
@@ -164,6 +242,22 @@ def test_outputs_of_another_run_follow_a_film_that_was_moved(viewer) -> None:
     for output in before:
         np.testing.assert_allclose(output.extent.world, film.extent.world)
         assert (output.units, output.axis_labels) == (film.units, film.axis_labels)
+
+
+def test_units_that_were_given_to_an_output_stay_and_it_lies_on_its_film(viewer) -> None:
+    film = viewer.add_image(PLANE, name="weld", scale=(0.05, 0.1), translate=(3, -2), units=("mm", "mm"))
+    heat, indications = outputs_of(viewer, film)
+    indications.units, indications.scale = ("um", "um"), (50, 100)
+    heat.units = ("cm", "cm")
+    film.translate = (4, -2)
+    assert outputs_of(viewer, film) == [heat, indications]
+    for output, unit, factor in ((heat, "centimeter", 0.1), (indications, "micrometer", 1000)):
+        assert [str(each) for each in output.units] == [unit, unit]
+        np.testing.assert_allclose(output.extent.world, film.extent.world * factor)
+    film.units = ("pixel", "pixel")
+    for output in outputs_of(viewer, film):
+        np.testing.assert_allclose(output.extent.world, film.extent.world)
+        assert output.units == film.units
 
 
 def outputs_of(viewer, film) -> list:

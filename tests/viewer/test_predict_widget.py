@@ -13,16 +13,14 @@ from napari._qt.widgets.qt_progress_bar import QtLabeledProgressBar
 from napari.layers import Image, Labels
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QTableView, QTextBrowser
-from scipy import ndimage
 
 from napari_weld_fcn.errors import Stopped
 from napari_weld_fcn.events import TileDone
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.model import Model
-from napari_weld_fcn.prediction.outputs import records_of
 from napari_weld_fcn.prediction.predict import predict
+from napari_weld_fcn.prediction.saved import records_of
 from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.radiograph.radiograph import Radiograph, to_luminance
 from napari_weld_fcn.viewer.card import card_html
 from napari_weld_fcn.viewer.session import Predicted
@@ -187,7 +185,7 @@ def test_slider_left_alone_is_the_models_own_threshold_to_the_last_digit(form, t
     assert form.inputs.exact_threshold() == 0.25
 
 
-def test_labels_follow_the_threshold_within_0_3_s_on_a_whole_film(viewer, form, film) -> None:
+def test_labels_follow_the_threshold_within_0_3_s_on_a_whole_film(viewer, form, film, slowness) -> None:
     settings = PredictionSettings(min_size=2)
     small = predict(film, form.inputs.entry.path, settings)
     heat = np.tile(small.probability, (16, 25))[:1500, :4000]
@@ -200,7 +198,7 @@ def test_labels_follow_the_threshold_within_0_3_s_on_a_whole_film(viewer, form, 
         threshold = float(np.quantile(small.probability, 1 - share))
         start = time.perf_counter()
         form.results.chosen.relabel(settings.model_copy(update={"threshold": threshold}))
-        times.append(time.perf_counter() - start)
+        times.append((time.perf_counter() - start) / slowness())
         assert form.results.chosen.count > 100
     assert min(times) < 0.3, times
 
@@ -259,8 +257,9 @@ def test_table_of_a_film_that_is_left_while_its_slider_moves_is_brought_up_to_da
     form.inputs.image.value = second
     left, chosen = form.results.sessions[first], form.results.sessions[second]
     assert left.threshold == pytest.approx(low) and not left.stale
-    assert len(left.prediction.table["label"]) == left.prediction.labels.max() == left.count
-    assert len(left.indications.features) == left.count + 1
+    there = np.unique(left.prediction.labels)[1:].tolist()
+    assert left.prediction.table["label"].tolist() == there and left.count == len(there)
+    assert left.indications.features["area_px"].notna().sum() == left.count
     assert chosen.threshold == before == form.inputs.exact_threshold()
 
 
@@ -270,9 +269,10 @@ def test_save_writes_the_table_of_the_labels_it_writes(viewer, form, finish, fil
     finish(form)
     form.inputs.threshold.value = round(float(np.quantile(outputs(viewer, "weld")[0].data, 0.9)), 2)
     form.results.save(str(tmp_path))
-    qtbot.waitUntil(lambda: form.results.saving is None, timeout=10_000)
+    qtbot.waitUntil(lambda: form.results.saving is None, timeout=60_000)
     rows = (tmp_path / "weld_indications.csv").read_text().splitlines()[1:]
-    assert len(rows) == form.results.chosen.prediction.labels.max()
+    there = np.unique(form.results.chosen.prediction.labels)[1:]
+    assert [int(row.split(",")[0]) for row in rows] == there.tolist()
 
 
 def test_films_saved_to_one_folder_keep_a_record_each(viewer, form, finish, film, tmp_path, qtbot) -> None:
@@ -281,7 +281,7 @@ def test_films_saved_to_one_folder_keep_a_record_each(viewer, form, finish, film
         form.inputs.image.value = layer
         form.inputs.threshold.value = threshold
         form.results.save(str(tmp_path))
-        qtbot.waitUntil(lambda: form.results.saving is None, timeout=10_000)
+        qtbot.waitUntil(lambda: form.results.saving is None, timeout=60_000)
     text = (tmp_path / "record.json").read_text()
     found = {record["input"]["name"]: record["threshold"] for record in records_of(text)}
     assert found == pytest.approx({"two": 0.3, "one": 0.4})
@@ -295,8 +295,9 @@ def test_warnings_follow_the_threshold(viewer, form, finish, film, monkeypatch) 
         return [f"{len(lengths)} of an odd size"]
 
     monkeypatch.setattr("napari_weld_fcn.prediction.cautions.scale", warned)
-    monkeypatch.setattr("napari_weld_fcn.prediction.cautions.clipping", lambda _: ["clipped"])
+    monkeypatch.setattr("napari_weld_fcn.prediction.cautions.clipping", lambda *_: ["clipped"])
     viewer.add_image(film, name="weld")
+    form.inputs.form.widgets["polarity"].value = "dark"
     form.run()
     finish(form)
     assert form.results.chosen.warnings == ["clipped", f"{form.results.chosen.count} of an odd size"]
@@ -371,7 +372,7 @@ def test_activity_dock_counts_the_tiles_and_the_time_left(
             for bar in dock.findChildren(QtLabeledProgressBar)
         )
 
-    qtbot.waitUntil(lambda: "Predict weld" in shown() and "/200" in shown(), timeout=10_000)
+    qtbot.waitUntil(lambda: "Predict weld" in shown() and "/200" in shown(), timeout=60_000)
     form.stop()
     finish(form)
 
@@ -429,43 +430,6 @@ def test_refused_change_is_told_until_it_is_taken_back(viewer, form, finish, fil
     assert form.results.chosen.prediction.record["min_size_px"] == 1
 
 
-def test_save_keeps_what_was_painted_and_measures_it(viewer, form, finish, film, tmp_path, qtbot) -> None:
-    viewer.add_image(film, name="weld")
-    form.run()
-    finish(form)
-    _, indications = outputs(viewer, "weld")
-    count = form.results.chosen.count
-    indications.data_setitem(np.nonzero(indications.data == 1), 0)  # a false call is erased
-    free = tuple(np.argwhere(indications.data == 0)[-1])
-    indications.data_setitem(tuple(np.array([place]) for place in free), count + 7)
-    painted = np.array(indications.data)
-    form.results.save(str(tmp_path))
-    qtbot.waitUntil(lambda: form.results.saving is None, timeout=10_000)
-    saved = read(tmp_path / "weld_labels.tif").pixels
-    np.testing.assert_array_equal(saved > 0, painted > 0)
-    assert saved.max() == count == len(indications.features) - 1
-    assert len((tmp_path / "weld_indications.csv").read_text().splitlines()) == count + 1
-    (record,) = records_of((tmp_path / "record.json").read_text())
-    assert record["corrected_by_hand"] is True
-
-
-def test_marking_anew_says_that_it_replaces_what_was_painted(viewer, form, finish, film, messages) -> None:
-    viewer.add_image(film, name="weld")
-    form.run()
-    finish(form)
-    form.inputs.threshold.value = 0.9
-    form.results.settle()
-    assert not any("painted" in text for text in messages)
-    outputs(viewer, "weld")[1].paint((5, 5), 1)
-    form.inputs.threshold.value = 0.8
-    form.results.settle()
-    assert sum("weld: marked anew; what was painted" in text for text in messages) == 1
-    form.inputs.threshold.value = 0.7
-    form.results.settle()
-    assert sum("painted" in text for text in messages) == 1
-    assert "corrected_by_hand" not in form.results.chosen.prediction.record
-
-
 def test_only_the_film_that_is_chosen_has_a_colour_bar_and_a_status(viewer, form, finish, film) -> None:
     first, second = two_films(viewer, form, finish, film)
     assert [outputs(viewer, name)[0].colorbar.visible for name in ("one", "two")] == [True, False]
@@ -478,12 +442,23 @@ def test_only_the_film_that_is_chosen_has_a_colour_bar_and_a_status(viewer, form
     assert form.jobs.status.text() == ""
 
 
-def test_caution_of_an_oversampled_film_names_a_setting_that_the_form_has(viewer, form, finish, film) -> None:
-    viewer.add_image(ndimage.zoom(film.astype(np.float32), 4, order=3), name="coarse")
+def test_form_without_a_film_says_nothing_of_the_one_that_was_removed(viewer, form, finish, film) -> None:
+    weld = viewer.add_image(film, name="weld")
     form.run()
     finish(form)
-    assert "More settings" in form.results.panel.warnings.text()
-    form.inputs.form.widgets["oversampled"].value = "keep"
+    viewer.layers.remove(weld)
+    assert form.jobs.status.text() == form.results.panel.summary.text() == ""
+
+
+def test_caution_of_a_film_without_a_bead_names_a_setting_that_the_form_has(
+    viewer, form, finish, film
+) -> None:
+    viewer.add_image(film, name="casting")
+    assert form.inputs.form.widgets["polarity"].value == "auto"
     form.run()
     finish(form)
-    assert "More settings" not in form.results.panel.warnings.text()
+    assert "set polarity (Flaws are" in form.results.panel.warnings.text()
+    form.inputs.form.widgets["polarity"].value = "dark"
+    form.run()
+    finish(form)
+    assert "Flaws are" not in form.results.panel.warnings.text()

@@ -53,13 +53,16 @@ def root(tmp_path: Path) -> Path:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files whose pixels are read."""
     names: list[str] = []
-    read = gdxray_film.read
 
-    def counted(path: Path) -> Any:
-        names.append(Path(path).name)
-        return read(path)
+    def counted(read: Any) -> Any:
+        def reading(path: Path) -> Any:
+            names.append(Path(path).name)
+            return read(path)
 
-    monkeypatch.setattr(gdxray_film, "read", counted)
+        return reading
+
+    for way in ("read", "read_labels"):
+        monkeypatch.setattr(gdxray_film, way, counted(getattr(gdxray_film, way)))
     return names
 
 

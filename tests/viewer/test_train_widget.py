@@ -60,7 +60,7 @@ def settled(train: TrainWidget, qtbot: Any) -> None:
     """Wait until the form says what is labelled."""
     train.following.soon()
     qtbot.wait(400)
-    qtbot.waitUntil(lambda: train.following.settled, timeout=10_000)
+    qtbot.waitUntil(lambda: train.following.settled, timeout=60_000)
 
 
 def press(train: TrainWidget, text: str) -> None:
@@ -87,7 +87,10 @@ def test_two_labelled_layers_become_a_model_that_predict_marks_with(
     assert len(RunFolder(runs / "my pores").history()) == EPOCHS
 
 
-def test_predict_with_it_opens_predict_as_a_tab_beside(viewer, train, finish, film) -> None:
+@pytest.mark.parametrize("hidden", [False, True])
+def test_predict_with_it_opens_predict_as_a_tab_beside(viewer, train, finish, film, hidden) -> None:
+    if hidden:
+        viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Predict", tabify=True)[0].hide()
     add_films(viewer, film)
     add_rows(train)
     train.inputs.form.widgets["epochs"].value = 1
@@ -97,7 +100,7 @@ def test_predict_with_it_opens_predict_as_a_tab_beside(viewer, train, finish, fi
     docks = {dock.windowTitle(): dock for dock in train.window().findChildren(QDockWidget)}
     own = next(dock for dock in docks.values() if dock.isAncestorOf(train))
     opened = next(dock for title, dock in docks.items() if title.startswith("Predict"))
-    assert opened in train.window().tabifiedDockWidgets(own)
+    assert opened in train.window().tabifiedDockWidgets(own) and not opened.isHidden()
     finish(next(iter(opened.findChildren(PredictWidget))))
 
 
@@ -130,7 +133,7 @@ def test_pause_holds_resume_goes_on_and_stop_keeps_the_best(viewer, train, finis
     assert train.progress.curves.traces["loss"].x[-1] == held and "Paused" in train.jobs.status.text()
     assert train.jobs.meanwhile["Pause"].text() == "Resume"
     press(train, "Pause")
-    qtbot.waitUntil(lambda: train.progress.curves.traces["loss"].x[-1] > held + 8, timeout=30_000)
+    qtbot.waitUntil(lambda: train.progress.curves.traces["loss"].x[-1] > held + 8, timeout=60_000)
     press(train, "Stop")
     finish(train)
     assert "Stopped: F1" in train.jobs.status.text()
@@ -356,7 +359,7 @@ def test_counts_follow_the_brush(viewer, train, film, qtbot) -> None:
     flaw = int(viewer.layers["weld 0 mask"].data.sum())
     assert before.startswith(f"{flaw} px of flaw")
     viewer.layers["weld 0 mask"].paint((90, 5), 1)
-    qtbot.waitUntil(lambda: row.said.text() != before, timeout=5000)
+    qtbot.waitUntil(lambda: row.said.text() != before, timeout=60_000)
     assert row.said.text().startswith(f"{int(viewer.layers['weld 0 mask'].data.sum())} px of flaw")
 
 
@@ -383,9 +386,27 @@ def test_one_film_is_cut_in_two_and_it_is_said(viewer, train, finish, film, qtbo
     add_films(viewer, film, count=1)
     settled(train, qtbot)
     assert "cut in two" in train.summary.text()
+    assert "In the end all labels are learned" in train.summary.text()
+    train.inputs.form.widgets["epochs"].value = 8
     press(train, "Train")
     finish(train)
     assert "Trained" in train.jobs.status.text()
+    assert train.trained.result.all_labels is not None
+    assert train.trained.result.what_followed in train.jobs.status.text()
+    assert str(train.trained.result.all_labels) in train.progress.notes.text()
+
+
+def test_how_the_time_is_shared_is_said_before_it_starts(viewer, train, film, qtbot) -> None:
+    add_films(viewer, film, count=1)
+    train.inputs.form.widgets["minutes"].value = 4.0
+    settled(train, qtbot)
+    assert "Of 4 minutes the first 2 are for a part of the film" in train.summary.text()
+    train.inputs.start_from.value = "nothing"
+    settled(train, qtbot)
+    assert "Of 4 minutes the first 2.67 are for a part of the film" in train.summary.text()
+    train.inputs.form.widgets["again"].value = False
+    settled(train, qtbot)
+    assert "cut in two" in train.summary.text() and "Of 4 minutes" not in train.summary.text()
 
 
 def test_new_labels_lie_on_the_film_ready_to_be_painted(viewer, train, film) -> None:
@@ -474,6 +495,7 @@ def test_a_dataset_folder_trains_without_layers(train, finish, film, tmp_path, q
     train.inputs.folder.value = tmp_path / "crops"
     settled(train, qtbot)
     assert "2 crops of 2 films" in train.summary.text()
+    train.inputs.form.widgets["epochs"].value = 8
     press(train, "Train")
     finish(train)
     assert "Trained" in train.jobs.status.text() and train.trained.name.startswith("crops")
@@ -585,7 +607,7 @@ def test_closed_dock_asks_and_comes_back(viewer, train, finish, film, qtbot) -> 
     answer(dialog(train, viewer, qtbot), GO_ON)
     qtbot.waitUntil(lambda: train.window() is window)
     last = train.progress.curves.traces["loss"].x[-1]
-    qtbot.waitUntil(lambda: train.progress.curves.traces["loss"].x[-1] > last, timeout=30_000)
+    qtbot.waitUntil(lambda: train.progress.curves.traces["loss"].x[-1] > last, timeout=60_000)
     press(train, "Stop")
     finish(train)
     assert train.trained.name in library.own()
@@ -601,7 +623,7 @@ def test_closed_dock_asks_and_stops(viewer, train, film, qtbot) -> None:
     box = dialog(train, viewer, qtbot)
     assert box.text().endswith("?")
     answer(box, STOP)
-    qtbot.waitUntil(lambda: "kept" in library.own(), timeout=30_000)
+    qtbot.waitUntil(lambda: "kept" in library.own(), timeout=60_000)
     qtbot.wait(300)
 
 
@@ -618,7 +640,7 @@ def test_closed_window_stops_and_keeps_what_was_learned(
     press(train, "Train")
     at_work(train, qtbot)
     viewer.close()
-    qtbot.waitUntil(lambda: "kept" in library.own(), timeout=30_000)
+    qtbot.waitUntil(lambda: "kept" in library.own(), timeout=60_000)
     qtbot.wait(300)
     history = RunFolder(runs / "kept").history()
     assert history and Model.load("kept").card.recipe["run"] == "kept"

@@ -53,7 +53,7 @@ def settled(train: TrainWidget, qtbot: Any) -> None:
     """Wait until the form says what it found."""
     train.following.soon()
     qtbot.wait(400)
-    qtbot.waitUntil(lambda: train.following.settled, timeout=10_000)
+    qtbot.waitUntil(lambda: train.following.settled, timeout=60_000)
 
 
 def press(train: TrainWidget) -> None:
@@ -273,7 +273,7 @@ def test_rows_without_labels_are_as_wide_as_those_with(make_napari_viewer, qtbot
         spans = [(box.mapTo(train, box.rect().topLeft()).x(), box.width()) for box in boxes]
         return without.isVisible() and all(abs(a - b) <= 4 for a, b in zip(*spans, strict=True))
 
-    qtbot.waitUntil(aligned, timeout=10_000)
+    qtbot.waitUntil(aligned, timeout=60_000)
 
 
 def test_kind_and_source_are_remembered(viewer, train, finish) -> None:

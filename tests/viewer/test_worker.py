@@ -38,7 +38,7 @@ class Listener:
 
     def run(self) -> Outcome:
         self.job.start()
-        self.qtbot.waitUntil(lambda: bool(self.outcomes), timeout=10_000)
+        self.qtbot.waitUntil(lambda: bool(self.outcomes), timeout=60_000)
         self.qtbot.wait(120)
         assert len(self.outcomes) == 1
         return self.outcomes[0]
@@ -141,7 +141,7 @@ def test_destroyed_owner_stops_the_job_and_hears_nothing(qtbot) -> None:
     job.start()
     qtbot.wait(80)
     owner.deleteLater()
-    qtbot.waitUntil(heard.is_set, timeout=5000)
+    qtbot.waitUntil(heard.is_set, timeout=60_000)
     qtbot.wait(150)
     assert outcomes == []
 

@@ -22,6 +22,8 @@ def run_augment(
 ) -> int:
     """Write the crops of `dataset` and their variants into `out`."""
     crops = read_crops(dataset)
+    for caution in crops.cautions():
+        terminal.say(caution)
     expected = sum(counts(len(crops), variants=variants, total=total))
     pairs = augment(crops, settings, variants=variants, total=total, seed=seed)
     with terminal.progress("augment", 1) as progress:

@@ -66,7 +66,8 @@ def demo(
     """Simulate a film, predict it, measure what is found; open napari if there is a screen."""
     from napari_weld_fcn.cli.demo import run_demo
 
-    return run_demo(terminal, out, SimulationSettings(**film_size(size)), seed, model, viewer)
+    settings = SimulationSettings(flawless_share=0.0, **film_size(size))  # there is to be something to find
+    return run_demo(terminal, out, settings, seed, model, viewer)
 
 
 @commands.command()
@@ -197,7 +198,7 @@ def train(
     chosen = {"kind": network, "activation": activation, "width": width}
     built = network_settings(settings.preset, start_from, chosen)
     paths = [path for path in (dataset, run) if path is not None]
-    films = clean_films(clean or [], unlabelled or [])
+    films = clean_films(clean or [], unlabelled or [], terminal.say)
     data, folder = data_and_run(paths, films)
     mixed_in = films if data is not films else None
     return run_train(terminal, data, folder, settings, built, split, start_from, mixed_in)
@@ -288,7 +289,7 @@ def features(
         str,
         typer.Option(
             metavar="ROW,COLUMN",
-            help="Show instead what drew the indication on this pixel, counted from 0 (Seg-Grad-CAM), "
+            help="Show instead what drew the indication on this pixel, counted from 0 (HiResCAM), "
             "as NAME_STAGE_drew.tif",
         ),
     ] = "",

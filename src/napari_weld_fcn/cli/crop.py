@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from napari_weld_fcn.cli.terminal import DONE, WRONG_INPUT, Progress, Terminal, log
+from napari_weld_fcn.cli.terminal import Progress, Terminal, log
 from napari_weld_fcn.dataset.crops import crop
 from napari_weld_fcn.dataset.pair import FLAW, Pair
 from napari_weld_fcn.dataset.rectangles import Rectangles, read_rectangles
@@ -71,7 +71,7 @@ def run_crop(
         "errors": faults,
     }
     terminal.result(values, lambda console: _show(console, values))
-    return WRONG_INPUT if faults else DONE
+    return terminal.code(faults)
 
 
 class _Count:
@@ -100,6 +100,12 @@ def _films(terminal: Terminal, path: Path) -> tuple[list[tuple[int, GDXrayFilm]]
     faults: list[dict[str, str]] = []
     films: list[tuple[int, GDXrayFilm]] = []
     listed = list_series(path) if path.is_dir() else []
+    if path.is_dir() and not listed:
+        raise SettingsError(
+            f"{path}: holds no images called as in GDXray, which tells films from masks; call them "
+            "W0001/W0001_0001.png, with masks W0002/W0002_0001.png beside it. Films in images/ with masks/ "
+            "are trained on and evaluated as they are."
+        )
     folders: Sequence[SeriesFolder | Path] = listed or [path]
     for folder in folders:
         try:
@@ -107,7 +113,7 @@ def _films(terminal: Terminal, path: Path) -> tuple[list[tuple[int, GDXrayFilm]]
         except WeldFcnError as fault:
             if not isinstance(folder, SeriesFolder):
                 raise
-            faults.append(_told(terminal, folder.path, fault))
+            faults.append(terminal.fault(folder.path, fault))
             continue
         if opened.is_mask:
             raise SettingsError(f"{path}: holds masks only; give the series of their films.")
@@ -119,13 +125,6 @@ def _films(terminal: Terminal, path: Path) -> tuple[list[tuple[int, GDXrayFilm]]
             faults.append({"input": str(folder.path), "error": left_out})
         films += enumerate(opened)
     return films, faults
-
-
-def _told(terminal: Terminal, path: Path, fault: WeldFcnError | MemoryError) -> dict[str, str]:
-    reason = "is too large for this computer's memory." if isinstance(fault, MemoryError) else str(fault)
-    text = reason if str(path) in reason else f"{path}: {reason}"
-    terminal.say(text)
-    return {"input": str(path), "error": text}
 
 
 def _pairs(
@@ -143,8 +142,8 @@ def _pairs(
         corners = boxes if rectangles is None else rectangles.of(place, film.number)
         try:
             yield from crop(film.radiograph(), film.mask(), settings, corners, seed, on_event=on_event)
-        except (WeldFcnError, MemoryError) as fault:
-            faults.append(_told(terminal, film.path, fault))
+        except Exception as fault:  # whatever one film does, the others are done
+            faults.append(terminal.fault(film.path, fault))
         log.info("%s: cropped", film.path)
         progress.film_done()
 

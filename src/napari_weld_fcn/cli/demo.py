@@ -109,12 +109,14 @@ def _window_can_open() -> bool:
 
 def fill(viewer: Any, radiograph: Radiograph, prediction: Prediction) -> None:
     """Lay film, heatmap and indications over each other, in mm where the pixel size is known."""
-    from napari_weld_fcn.viewer.layers import show_heatmap, show_indications
+    from napari_weld_fcn.viewer.layers import show_heatmap
+    from napari_weld_fcn.viewer.marks import note_marks, show_indications
     from napari_weld_fcn.viewer.preferences import PLUGIN, preferences
 
     size = radiograph.pixel_size_mm
     placement = {"scale": (size, size), "units": ("mm", "mm")} if size else {}
     film = viewer.add_image(radiograph.pixels, name=radiograph.name, **placement)
-    show_heatmap(viewer, film, prediction.probability, preferences().colormap)
-    show_indications(viewer, film, prediction.labels, prediction.table)
+    heatmap = show_heatmap(viewer, film, prediction.probability, preferences().colormap)
+    indications = show_indications(viewer, film, prediction.labels, prediction.table)
+    note_marks((heatmap, indications), prediction.record)
     viewer.window.add_plugin_dock_widget(PLUGIN, "Predict")

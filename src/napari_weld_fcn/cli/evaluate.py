@@ -10,14 +10,14 @@ from rich.table import Table
 
 from napari_weld_fcn.cli.predict import make_folder
 from napari_weld_fcn.cli.terminal import DONE, WRONG_INPUT, Terminal
-from napari_weld_fcn.dataset.store import Dataset, is_dataset, read_dataset
+from napari_weld_fcn.dataset.store import Dataset, open_truth
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.evaluation.evaluate import Evaluation, evaluate
 from napari_weld_fcn.evaluation.report import write_evaluation
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction import cautions
-from napari_weld_fcn.radiograph.gdxray import GDXraySeries, open_series
+from napari_weld_fcn.radiograph.gdxray import GDXraySeries
 
 #: So many of the films that are left out are named.
 _NAMED = 3
@@ -35,8 +35,8 @@ def run_evaluate(
         make_folder(output)
     with terminal.progress("evaluate", 1) as progress:
         found = evaluate(loaded, films, settings, on_event=progress.film("evaluate"))
-    for sentence in cautions.both_polarities(settings.polarity, found.model):
-        terminal.say(sentence)
+    if settings.polarity == "either":
+        terminal.say(cautions.both_polarities(found.model))
     if found.left_out:
         terminal.say(_left_out(found.left_out))
     written = {} if output is None else write_evaluation(output, found)
@@ -46,14 +46,12 @@ def run_evaluate(
 
 
 def _films(terminal: Terminal, path: Path) -> Dataset | GDXraySeries:
-    if is_dataset(path):
-        return read_dataset(path)
-    series = open_series(path)
-    if series.is_mask:
+    truth = open_truth(path)
+    if not isinstance(truth, Dataset) and truth.is_mask:
         raise SettingsError(f"{path}: holds masks only; give the series of their films.")
-    for problem in series.problems:
-        terminal.say(problem)
-    return series
+    for sentence in truth.cautions() if isinstance(truth, Dataset) else truth.problems:
+        terminal.say(sentence)
+    return truth
 
 
 def _left_out(names: tuple[str, ...]) -> str:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from napari_weld_fcn.cli.predict import make_folder
-from napari_weld_fcn.cli.terminal import DONE, WRONG_INPUT, Progress, Terminal
-from napari_weld_fcn.errors import RadiographError, SettingsError, WeldFcnError
+from napari_weld_fcn.cli.terminal import Progress, Terminal
+from napari_weld_fcn.errors import RadiographError, SettingsError
 from napari_weld_fcn.evaluation.feature_maps import feature_maps
 from napari_weld_fcn.evaluation.grad_cam import grad_cam
 from napari_weld_fcn.evaluation.settings import FeatureSettings
@@ -20,7 +20,7 @@ from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.files import read
-from napari_weld_fcn.radiograph.image_paths import image_paths
+from napari_weld_fcn.radiograph.image_paths import find_images
 from napari_weld_fcn.radiograph.output import write_tiff
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
@@ -40,7 +40,10 @@ def run_features(
 
     With a pixel of an `indication`, what drew that, as NAME_STAGE_drew.tif.
     """
-    paths = image_paths(inputs)
+    found = find_images(inputs)
+    paths = list(found.images)
+    for sentence in found.sentences:
+        terminal.say(sentence)
     _refuse_equal_names(paths)
     loaded = Model.load(model)
     make_folder(folder)
@@ -52,14 +55,12 @@ def run_features(
                 outputs.append(_write_maps(path, folder, loaded, settings, indication, progress))
             except SettingsError:
                 raise
-            except WeldFcnError as fault:
-                sentence = str(fault) if str(path) in str(fault) else f"{path}: {fault}"
-                faults.append({"input": str(path), "error": sentence})
-                terminal.say(sentence)
+            except Exception as fault:  # whatever one film does, the others are done
+                faults.append(terminal.fault(path, fault))
             progress.film_done()
     values = {"model": model, "outputs": outputs, "errors": faults}
     terminal.result(values, lambda console: _show(console, outputs, folder))
-    return WRONG_INPUT if faults else DONE
+    return terminal.code(faults)
 
 
 def _write_maps(
@@ -80,7 +81,7 @@ def _write_maps(
     stages: dict[str, str] = {}
     for stage, values in maps.items():
         file = folder / f"{radiograph.name}_{stage}{'' if indication is None else '_drew'}.tif"
-        write_tiff(file, values, radiograph.pixel_size_mm)
+        write_tiff(file, values, radiograph.pixel_size_mm, output=True)
         stages[stage] = str(file)
     return {"input": str(path), "stages": stages}
 

@@ -28,7 +28,7 @@ def run_show(terminal: Terminal, name: str) -> int:
     """Show one model's card."""
     path = library.find(name)
     entry = ModelEntry(name, path, _origin(path), card=read_header(path).card)
-    card = entry.card.model_dump(mode="json") if entry.card else {}
+    card = entry.card.as_shown() if entry.card else {}
 
     def show(console: Console) -> None:
         table = Table("card", "", show_header=False)
@@ -64,7 +64,7 @@ def _as_json(entry: ModelEntry) -> dict[str, Any]:
         "name": entry.name,
         "path": str(entry.path),
         "origin": entry.origin,
-        "card": entry.card.model_dump(mode="json") if entry.card else None,
+        "card": entry.card.as_written() if entry.card else None,
         "error": entry.error,
     }
 

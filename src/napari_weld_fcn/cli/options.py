@@ -2,7 +2,8 @@
 
 `settings_options` gives a command one option for each field, by its name without the unit: the field
 `pixel_size_mm` becomes `--pixel-size MM`. Ranges are checked by the class alone, once all is given; its
-refusal becomes one sentence, by the option's name (`sentence`).
+refusal becomes one sentence, by the option's name (`sentence`). Options of earlier versions are still taken,
+out of sight of the help, for the class to say that they have no effect.
 """
 
 from __future__ import annotations
@@ -44,12 +45,14 @@ def settings_options(
 
     def with_options(command: _Command) -> _Command:
         def run(*args: Any, **kwargs: Any) -> int:
+            old = {name: value for name in settings.retired if (value := kwargs.pop(name)) is not None}
             given = {name: kwargs.pop(name) for name in fields}
-            return command(*args, given=given, **kwargs)
+            return command(*args, given=given | old, **kwargs)
 
         signature = inspect.signature(command, eval_str=True)
         own = [parameter for name, parameter in signature.parameters.items() if name != "given"]
         options = [_option(name, field) for name, field in fields.items()]
+        options += [_retired(name) for name in settings.retired]
         run.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
         run.__name__, run.__doc__ = command.__name__, command.__doc__
         return run
@@ -137,4 +140,11 @@ def _option(name: str, field: FieldInfo) -> inspect.Parameter:
         kind = type(default)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
+    )
+
+
+def _retired(name: str) -> inspect.Parameter:
+    option = typer.Option(option_name(name, ""), hidden=True)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
     )

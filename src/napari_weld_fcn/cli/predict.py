@@ -15,46 +15,57 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from napari_weld_fcn.cli.terminal import DONE, WRONG_INPUT, Progress, Terminal, log
+from napari_weld_fcn.cli.terminal import Progress, Terminal, log
 from napari_weld_fcn.errors import RadiographError, SettingsError, WeldFcnError
 from napari_weld_fcn.network.model import Model
-from napari_weld_fcn.prediction.outputs import OutputFiles, write_outputs, write_record
+from napari_weld_fcn.prediction.outputs import write_outputs, write_record
 from napari_weld_fcn.prediction.predict import Prediction, predict
+from napari_weld_fcn.prediction.saved import OutputFiles, output_files
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.summary import summary
 from napari_weld_fcn.radiograph.files import read
-from napari_weld_fcn.radiograph.image_paths import image_paths
+from napari_weld_fcn.radiograph.image_paths import OUTPUT_ENDINGS, Found, find_images
 
 
 def run_predict(
     terminal: Terminal, inputs: list[Path], folder: Path, model: str, settings: PredictionSettings
 ) -> int:
     """Predict every image that `inputs` stand for and write its files into `folder`."""
-    paths, faults = _found(inputs)
+    found, faults = _found(inputs)
+    paths = list(found.images)
     _refuse_equal_names(paths)
+    _refuse_overwriting(paths, folder)
     loaded = Model.load(model)
     log.info("model %s, SHA-256 %s", loaded.card.name, loaded.sha256)
     make_folder(folder)
     done: list[Done] = []
-    for fault in faults:
-        terminal.say(fault["error"])
+    told: set[str] = set()
+    for sentence in [*found.sentences, *(fault["error"] for fault in faults)]:
+        terminal.say(sentence)
     try:
         with terminal.progress("predict", len(paths)) as progress:
             for path in paths:
                 try:
                     done.append(_predict_one(path, folder, loaded, settings, progress))
                     for warning in done[-1].prediction.warnings:
-                        terminal.say(f"Warning: {warning}")
-                except (WeldFcnError, MemoryError) as error:
-                    faults.append({"input": str(path), "error": _sentence(path, error)})
-                    terminal.say(faults[-1]["error"])
+                        if warning not in told:  # what holds for the whole call is told once
+                            terminal.say(f"Warning: {warning}")
+                    told.update(done[-1].prediction.warnings)
+                except Exception as fault:  # whatever one film does, the others are done
+                    faults.append(terminal.fault(path, fault))
                 progress.film_done()
     finally:
         record = write_record(folder, [each.prediction for each in done]) if done else None
     outputs = [each.as_json() for each in done]
-    values = {"model": model, "outputs": outputs, "record": record and str(record), "errors": faults}
+    values = {
+        "model": model,
+        "outputs": outputs,
+        "record": record and str(record),
+        "errors": faults,
+        "left_out": [{"input": str(each.path), "reason": each.reason} for each in found.left_out],
+    }
     terminal.result(values, lambda console: _show(console, done, folder))
-    return WRONG_INPUT if faults else DONE
+    return terminal.code(faults)
 
 
 @dataclass(frozen=True)
@@ -112,16 +123,11 @@ def make_folder(folder: Path) -> None:
         raise WeldFcnError(f"{folder}: cannot be made a folder ({fault.strerror}).") from fault
 
 
-def _sentence(path: Path, fault: WeldFcnError | MemoryError) -> str:
-    if isinstance(fault, MemoryError):
-        return f"{path}: is too large for this computer's memory; close other programs, or cut the film."
-    return str(fault) if str(path) in str(fault) else f"{path}: {fault}"
-
-
 def _predict_one(
     path: Path, folder: Path, model: Model, settings: PredictionSettings, progress: Progress
 ) -> Done:
     on_event = progress.film(path.name)
+    output_files(folder, path.stem)  # a name that is too long is told before an hour of computing
     radiograph = read(path)
     prediction = predict(radiograph, model, settings, on_event=on_event)
     done = finish(str(path), write_outputs(folder, radiograph, prediction), prediction)
@@ -129,20 +135,21 @@ def _predict_one(
     return done
 
 
-def _found(inputs: Iterable[Path]) -> tuple[list[Path], list[dict[str, str]]]:
+def _found(inputs: Iterable[Path]) -> tuple[Found, list[dict[str, str]]]:
     """The images of `inputs`, and the folders that hold none; where all hold none, that is raised."""
-    given: list[Path] = []
+    given: list[Found] = []
     faults: list[dict[str, str]] = []
     errors: list[RadiographError] = []
     for path in inputs:
         try:
-            given += image_paths(path)
+            given.append(find_images(path))
         except RadiographError as error:
             errors.append(error)
             faults.append({"input": str(path), "error": str(error)})
     if errors and not given:
         raise errors[0]
-    return image_paths(given), faults
+    once = find_images(image for found in given for image in found.images)
+    return replace(once, left_out=tuple(each for found in given for each in found.left_out)), faults
 
 
 def _refuse_equal_names(paths: Iterable[Path]) -> None:
@@ -156,6 +163,19 @@ def _refuse_equal_names(paths: Iterable[Path]) -> None:
                 f"{group[0]} and {group[1]}: both would write {group[0].stem}_heatmap.tif; "
                 "rename one, or predict them into two folders."
             )
+
+
+def _refuse_overwriting(paths: Iterable[Path], folder: Path) -> None:
+    inputs = {path.resolve(): path for path in paths}
+    target = folder.resolve()
+    for path in inputs.values():
+        for ending in OUTPUT_ENDINGS:
+            other = inputs.get(target / f"{path.stem}{ending}")
+            if other is not None:
+                raise SettingsError(
+                    f"{other}: is an input, but a file of {path.name} would take its place; give another "
+                    "folder for the results."
+                )
 
 
 def _show(console: Console, done: list[Done], folder: Path) -> None:

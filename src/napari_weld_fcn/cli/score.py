@@ -1,7 +1,7 @@
 """`weld-fcn score`: the figures of two label images.
 
-Pixels are compared as they are marked or not. Flaw by flaw, a label image is taken by its numbers and a mask
-by its connected parts; stacks are scored by pixels alone.
+Pixels are compared as they are marked or not. Flaw by flaw, a label image is taken by its numbers, a mask and
+a map of classes by their connected parts; stacks are scored by pixels alone.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -19,18 +18,19 @@ from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.evaluation.cases import numbered
 from napari_weld_fcn.evaluation.matches import MIN_IOU, match_flaws
 from napari_weld_fcn.evaluation.scores import pixel_scores
-from napari_weld_fcn.radiograph.files import read
+from napari_weld_fcn.radiograph.labels import read_labels
 
 #: Outlines by two people differ by about so much.
 TOLERANCE_PX = 1
 
-#: Share of marked neighbours in a row that may be of two flaws; in a film's noise most differ.
-MOST_BORDERS = 0.25
-
 
 def run_score(terminal: Terminal, prediction: Path, truth: Path) -> int:
     """Compare two files."""
-    marked, flaw = (_label_image(path) for path in (prediction, truth))
+    images = [read_labels(path) for path in (prediction, truth)]
+    marked, flaw = (image.values for image in images)
+    cautions = list(dict.fromkeys(caution for image in images for caution in image.cautions))
+    for caution in cautions:
+        terminal.say(f"Warning: {caution}")
     if marked.shape != flaw.shape:
         raise RadiographError(
             f"{prediction} is {_size(marked)} pixels, but {truth} is {_size(flaw)}; "
@@ -41,31 +41,9 @@ def run_score(terminal: Terminal, prediction: Path, truth: Path) -> int:
     values["tolerant"] = {"tolerance_px": TOLERANCE_PX} | tolerant.as_dict()
     if marked.ndim == 2:
         values["flaws"] = _flaw_figures(numbered(marked), numbered(flaw))
+    values["warnings"] = cautions
     terminal.result(values, lambda console: _show(console, values))
     return DONE
-
-
-def _label_image(path: Path) -> NDArray[Any]:
-    pixels = np.asarray(read(path).pixels)
-    if pixels.dtype.kind == "f":
-        raise RadiographError(
-            f"{path}: holds {pixels.dtype} numbers; give a label image or a mask, not a heatmap."
-        )
-    if _is_film(pixels):
-        raise RadiographError(
-            f"{path}: looks like a radiograph, for its grey levels differ from pixel to pixel; give a label "
-            "image or a mask."
-        )
-    return pixels
-
-
-def _is_film(pixels: NDArray[Any]) -> bool:
-    """Whether numbers are grey levels: hardly any background, and neighbours that are not of one flaw."""
-    if np.count_nonzero(pixels) <= pixels.size / 2:
-        return False
-    left, right = pixels[..., :-1], pixels[..., 1:]
-    both = (left != 0) & (right != 0)
-    return bool(np.count_nonzero(both & (left != right)) > MOST_BORDERS * np.count_nonzero(both))
 
 
 def _flaw_figures(labels: NDArray[Any], instances: NDArray[Any]) -> dict[str, int]:

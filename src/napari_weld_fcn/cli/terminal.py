@@ -13,9 +13,10 @@ import logging
 import platform
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
 import typer
@@ -45,11 +46,37 @@ class Terminal:
     def __init__(self, json: bool = False) -> None:
         self.json = json
         self.errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+        self.unexpected = False
 
     def say(self, text: str) -> None:
         """Show a sentence on standard error, beside the progress."""
         log.info("%s", text)
         self.errors.print(text)
+
+    def fault(self, path: Path, fault: Exception) -> dict[str, str]:
+        """Tell what went wrong with one input, so that the others can be done, and return that for `--json`.
+
+        Raises
+        ------
+        Stopped
+            If that is what `fault` is.
+        """
+        if isinstance(fault, Stopped):
+            raise fault
+        text = str(fault)
+        if isinstance(fault, MemoryError):
+            text = "is too large for this computer's memory; close other programs, or cut the film."
+        elif not isinstance(fault, WeldFcnError):
+            self.unexpected = True
+            traceback.print_exception(fault)
+            text = f"a fault of this program ({type(fault).__name__}: {fault}); please report it."
+        text = text if str(path) in text else f"{path}: {text}"
+        self.say(text)
+        return {"input": str(path), "error": text}
+
+    def code(self, faults: Sequence[object]) -> int:
+        """Return the exit code of a command that did what it could and has told these faults."""
+        return UNEXPECTED if self.unexpected else WRONG_INPUT if faults else DONE
 
     def result(self, values: dict[str, Any], show: Callable[[Console], None]) -> None:
         """Give the result: `values` as JSON, or what `show` draws on standard output."""

@@ -13,7 +13,7 @@ from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.events import Event, OnEvent, ShouldStop, StepDone, TileDone, Validated
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.radiograph.files import read
-from napari_weld_fcn.radiograph.image_paths import image_paths
+from napari_weld_fcn.radiograph.image_paths import find_images
 from napari_weld_fcn.training.clean_films import CleanFilms
 from napari_weld_fcn.training.record import TrainResult
 from napari_weld_fcn.training.run import NOTHING, resume, train
@@ -40,8 +40,10 @@ def network_settings(preset: str, start_from: str, given: dict[str, Any]) -> Net
     return NetworkSettings(**{**PRESETS[preset].network.model_dump(), **changed})
 
 
-def clean_films(clean: Sequence[Path], unlabelled: Sequence[Path]) -> CleanFilms | None:
-    """Read films without labels; None where none are given.
+def clean_films(
+    clean: Sequence[Path], unlabelled: Sequence[Path], say: Callable[[str], None]
+) -> CleanFilms | None:
+    """Read films without labels; None where none are given. What is left out of a folder is said.
 
     Raises
     ------
@@ -54,7 +56,10 @@ def clean_films(clean: Sequence[Path], unlabelled: Sequence[Path]) -> CleanFilms
         raise SettingsError("--clean and --unlabelled: give one of them, a run has one kind.")
     if not clean and not unlabelled:
         return None
-    films = [read(path) for path in image_paths(clean or unlabelled)]
+    found = find_images(clean or unlabelled)
+    for sentence in found.sentences:
+        say(sentence)
+    films = [read(path) for path in found.images]
     return CleanFilms.of(films, "clean" if clean else "unlabelled")
 
 
@@ -123,10 +128,11 @@ def _shown(terminal: Terminal, job: _Job) -> int:
         "best": {"epoch": best.epoch, "f1": best.f1, "threshold": best.threshold},
         "stopped": result.stopped,
         "learned_all": result.learned_all,
+        "all_labels": None if result.all_labels is None else result.all_labels.to_card(),
         "memory_bytes": result.memory_bytes,
     }
     line = f"{result.model}: F1 {best.f1:.3f} at threshold {best.threshold:.3f}, after epoch {best.epoch}"
-    line += ", before the held-back part was learned too" if result.learned_all else ""
+    line += f", {result.what_followed}" if result.what_followed else ""
     more = f"\nStopped; go on with: weld-fcn resume {result.run}" if result.stopped else ""
     terminal.result(values, lambda console: console.print(line + more))
     return DONE

@@ -20,6 +20,7 @@ from napari_weld_fcn.dataset.settings import AugmentationSettings
 from napari_weld_fcn.dataset.transforms import Change, GreyScale, vary
 from napari_weld_fcn.dataset.variants import counts
 from napari_weld_fcn.errors import SettingsError
+from napari_weld_fcn.radiograph.normalisation import Normalisation
 
 #: Pixels computed together: on a processor as many as stay in its cache.
 _BATCH = {"cpu": 8 * 256**2}
@@ -180,9 +181,18 @@ def _as_pair(
         name=f"{crop.name}_v{number:03d}",
         pixels=pixels,
         mask=mask,
-        normalisation=replace(film, mean=scale.negated(film.mean)) if change.negated else film,
+        normalisation=_negated(film, scale) if change.negated else film,
         variant=number,
         parameters={name: float(getattr(change, name)) for name in _PARAMETERS},
+    )
+
+
+def _negated(film: Normalisation, scale: GreyScale) -> Normalisation:
+    return replace(
+        film,
+        mean=scale.negated(film.mean),
+        low=scale.negated(film.high),
+        high=scale.negated(film.low),
     )
 
 

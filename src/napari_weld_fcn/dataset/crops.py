@@ -20,11 +20,12 @@ from numpy.typing import ArrayLike, NDArray
 from napari_weld_fcn.dataset.labels import mask_of
 from napari_weld_fcn.dataset.pair import IGNORED, Pair
 from napari_weld_fcn.dataset.plan import Corners, Mask, Plan, corners, flaw_pixels, jitter_of, of_plane, plan
+from napari_weld_fcn.dataset.polarity import flaws_are
 from napari_weld_fcn.dataset.rois import Window
 from napari_weld_fcn.dataset.settings import CropSettings
 from napari_weld_fcn.errors import RadiographError, Stopped
 from napari_weld_fcn.events import Message, OnEvent, ShouldStop, ignore, never
-from napari_weld_fcn.radiograph.normalisation import full_scale, measure
+from napari_weld_fcn.radiograph.normalisation import measure, white_of
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
 
@@ -70,8 +71,8 @@ def crop(
     radiograph
         One plane or a stack; lazy pixels are computed plane by plane.
     truth
-        Bool or integers of the radiograph's shape, read as `settings.labels` says; None where there is none,
-        which gives masks that are `IGNORED` everywhere.
+        Bool or whole numbers of the radiograph's shape, read as `settings.labels` says; None where there is
+        none, which gives masks that are `IGNORED` everywhere.
     settings
         Where to cut, and how many.
     rectangles
@@ -158,7 +159,8 @@ def _crops(
 ) -> Iterator[Pair]:
     for plane in _planes(radiograph, truth, settings):
         pixels = np.asarray(plane.pixels)
-        normalisation, white = measure(pixels), full_scale(pixels.dtype, float(pixels.max()))
+        normalisation, polarity = measure(pixels), flaws_are(pixels)
+        white = white_of(pixels, normalisation)
         planned = replace(plane, pixels=pixels).plan(settings, rectangles, seed)
         for note in planned.notes:
             on_event(Message(note if plane.name == radiograph.name else f"Plane {plane.index}: {note}"))
@@ -175,6 +177,7 @@ def _crops(
                 normalisation=normalisation,
                 full_scale=white,
                 pixel_size_mm=radiograph.pixel_size_mm,
+                polarity=polarity,
             )
 
 
@@ -206,7 +209,7 @@ def _check(radiograph: Radiograph, truth: Any) -> None:
     if tuple(truth.shape) != tuple(radiograph.pixels.shape):
         sizes = (" x ".join(map(str, array.shape[::-1])) for array in (truth, radiograph.pixels))
         raise RadiographError("{}: its truth is {} pixels, but it is {}.".format(radiograph.name, *sizes))
-    if truth.dtype.kind not in "bui":
+    if truth.dtype.kind not in "buif":  # that floats are whole is looked at plane by plane
         raise RadiographError(
             f"{radiograph.name}: its truth holds {truth.dtype}, but labels are whole numbers."
         )

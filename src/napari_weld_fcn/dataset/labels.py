@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED
-from napari_weld_fcn.errors import DatasetError
+from napari_weld_fcn.errors import DatasetError, LabelError
+from napari_weld_fcn.radiograph.labels import whole_numbers
 
 Mask = NDArray[np.uint8]
 Convention = Literal["dense", "sparse"]
@@ -36,7 +37,7 @@ def mask_of(labels: Any, convention: Convention = "dense", looked_at: ArrayLike 
     Parameters
     ----------
     labels
-        ``(rows, columns)`` bool or integers.
+        ``(rows, columns)`` bool or whole numbers from 0 on.
     convention
         ``"dense"``: 0 is background, any other number a flaw. ``"sparse"``: 0 is not labelled, 1 background,
         any other number a flaw.
@@ -55,10 +56,12 @@ def mask_of(labels: Any, convention: Convention = "dense", looked_at: ArrayLike 
         If the labels are no plane of whole numbers, or the rectangles no rows of four finite coordinates.
     """
     numbers = np.asarray(labels)
-    if numbers.ndim != 2 or numbers.dtype.kind not in "bui":
-        raise DatasetError(
-            f"Labels of shape {numbers.shape} and type {numbers.dtype} are no plane of whole numbers."
-        )
+    if numbers.ndim != 2:
+        raise DatasetError(f"Labels of shape {numbers.shape} are no plane of whole numbers.")
+    try:
+        numbers = whole_numbers(numbers, "The labels")
+    except LabelError as fault:
+        raise DatasetError(str(fault)) from fault
     if convention == "dense":
         mask = np.where(numbers != 0, np.uint8(FLAW), np.uint8(BACKGROUND))
     else:

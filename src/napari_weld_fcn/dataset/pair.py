@@ -1,8 +1,9 @@
 """A pair: a piece of a radiograph and its mask, with the film and the place that it was cut from.
 
-Crops are pairs, and so are their variants. A pair carries its film's own normalisation figures and full
-scale, because a network that sees whole films in use must see a crop as its film would show it; measured on
-the crop alone, the same pore would look different in two crops of one film, and more so once negated.
+Crops are pairs, and so are their variants. A pair carries its film's own normalisation figures, full scale
+and polarity, because a network that sees whole films in use must see a crop as its film would show it;
+measured on the crop alone, the same pore would look different in two crops of one film, and more so once
+negated.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_weld_fcn.radiograph.normalisation import Normalisation, full_scale
+from napari_weld_fcn.dataset.polarity import FlawsAre, seen
+from napari_weld_fcn.radiograph.normalisation import Normalisation, full_scale, white_of
 
 #: Values of a mask.
 BACKGROUND, IGNORED, FLAW = 0, 128, 255
@@ -37,13 +40,15 @@ class Pair:
     normalisation
         Of the whole film, in the grey levels of `pixels` (a negated variant has its film's negated).
     full_scale
-        Grey level that stands for white in the whole film, as `radiograph.normalisation.full_scale` has it.
+        Grey level that stands for white in the whole film, as `radiograph.normalisation.white_of` has it.
     pixel_size_mm
         Edge of one pixel in mm, or None where it is not known.
     variant
         0 for the crop itself.
     parameters
         What the variant's transforms drew, by name, such as ``{"angle": 12.5}``; empty for variant 0.
+    polarity
+        Of the whole film's flaws; a negated variant keeps it, for it is to look as if they were the other.
     """
 
     name: str
@@ -57,6 +62,11 @@ class Pair:
     pixel_size_mm: float | None = None
     variant: int = 0
     parameters: Mapping[str, float] = field(default_factory=dict)
+    polarity: FlawsAre = "dark"
+
+    def seen(self, part: tuple[slice, slice] = np.s_[:, :]) -> NDArray[np.float32]:
+        """Return a part of the pixels as a network sees them within their film: flaws are dark."""
+        return seen(self.pixels[part], self.normalisation, self.polarity)
 
 
 def guessed_full_scale(pixels: np.ndarray, film: Normalisation) -> float:
@@ -70,4 +80,4 @@ def guessed_full_scale(pixels: np.ndarray, film: Normalisation) -> float:
         Of the whole film: where all of a crop is darker than its film is on average, its own brightest pixel
         says too little.
     """
-    return full_scale(pixels.dtype, max(float(pixels.max()), film.mean))
+    return max(white_of(pixels, film), full_scale(pixels.dtype, film.mean))

@@ -9,7 +9,6 @@ third axis, as in a stack of films, the first one is the film's place in the ser
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_weld_fcn.dataset.spreadsheet import TABLE_FAULTS, read_sheet
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.radiograph.gdxray.boxes import MATLAB_NAME, TEXT_NAME, read_marks
 
@@ -103,23 +103,23 @@ def _vertices(path: Path) -> dict[str, Corners]:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise SettingsError(f"{path}: is too large to be a list of rectangles.")
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+        sheet = read_sheet(path, _COLUMNS, texts=("index", "shape-type"))
     except OSError as fault:
         raise SettingsError(f"{path}: cannot be read ({fault.strerror}).") from fault
-    except (UnicodeDecodeError, csv.Error) as fault:
+    except TABLE_FAULTS as fault:
         raise SettingsError(f"{path}: is no CSV of a napari Shapes layer ({fault}).") from fault
-    if rows and not set(rows[0]) >= _COLUMNS:
+    if sheet.names and not set(sheet.names) >= _COLUMNS:
         raise SettingsError(
             f"{path}: is no CSV of a napari Shapes layer, whose columns are index, shape-type, vertex-index, "
             "axis-0 and axis-1."
         )
-    axes = sorted(name for name in rows[0] if name and name.startswith("axis-")) if rows else []
+    axes = sorted(name for name in sheet.names if name.startswith("axis-"))
     if len(axes) > 3:
         raise SettingsError(
             f"{path}: its shapes have {len(axes)} axes; rectangles on films have two or three."
         )
     shapes: defaultdict[str, list[list[float]]] = defaultdict(list)
-    for number, row in enumerate(rows, start=2):
+    for number, row in sheet.lines:
         shapes[str(row["index"])].append(_place([row[name] for name in axes], path, number))
     return {index: np.array(points) for index, points in shapes.items()}
 

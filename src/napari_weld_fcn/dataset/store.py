@@ -11,21 +11,26 @@ few of them are ever in memory. Long runs can be stopped and killed; what that l
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_weld_fcn.dataset import staging
-from napari_weld_fcn.dataset.listing import rows_of
+from napari_weld_fcn.dataset.listing import no_layout, rows_of
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair, guessed_full_scale
 from napari_weld_fcn.dataset.places import Place
+from napari_weld_fcn.dataset.polarity import flaws_are
 from napari_weld_fcn.dataset.table import IMAGES, TABLE, Row
 from napari_weld_fcn.dataset.writing import Writer, flaw_pixels_of, other_values
 from napari_weld_fcn.errors import DatasetError, RadiographError, Stopped
 from napari_weld_fcn.events import OnEvent, ShouldStop, TileDone, ignore, never
 from napari_weld_fcn.radiograph.files import read
+from napari_weld_fcn.radiograph.gdxray import GDXraySeries, list_series, open_series
+from napari_weld_fcn.radiograph.labels import LabelImage, read_exact, read_labels
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
@@ -98,8 +103,9 @@ def read_dataset(folder: str | Path) -> Dataset:
     ----------
     folder
         With `dataset.csv`, or with only `images/` and `masks/`: there an image and its mask have equal names
-        (suffixes may differ), each image is a film of its own, and any value but 0 in a mask is a flaw. That
-        holds for 128 too, since nothing says there that it means *ignored*.
+        (suffixes may differ, and the mask's may end in ``_mask`` or the like), each image is a film of its
+        own, and any value but 0 in a mask is a flaw. That holds for 128 too, since nothing says there that
+        it means *ignored*.
 
     Raises
     ------
@@ -111,6 +117,23 @@ def read_dataset(folder: str | Path) -> Dataset:
         raise DatasetError(f"{folder}: is no dataset folder.")
     staging.settle(folder)
     return Dataset(folder, rows_of(folder))
+
+
+def open_truth(path: str | Path) -> Dataset | GDXraySeries:
+    """Open films or crops with their truth: a dataset folder or a GDXray series.
+
+    Raises
+    ------
+    DatasetError
+        If a folder is neither, with what would be one.
+    RadiographError
+        If there is no such path, or the series cannot be opened.
+    """
+    if is_dataset(path):
+        return read_dataset(path)
+    if Path(path).is_dir() and not list_series(path):
+        raise no_layout(Path(path))
+    return open_series(path)
 
 
 @dataclass(frozen=True)
@@ -145,6 +168,29 @@ class Dataset(Sequence[Pair]):
         """
         return [self._place(row) for row in self.rows]
 
+    @property
+    def has_table(self) -> bool:
+        """Whether a table says what its pairs are; else each is a film of its own."""
+        return any(row.normalisation is not None for row in self.rows)
+
+    def labels(self, index: int) -> NDArray[Any]:
+        """Read the numbers of a mask as they are stored: flaws, or their classes, where there is no table.
+
+        Raises
+        ------
+        DatasetError
+            If the mask is missing or damaged, or holds no labels.
+        """
+        return self._labels(self.rows[index])
+
+    def cautions(self) -> list[str]:
+        """What is hard to believe of the masks, which are read for it where there is no table."""
+        found: list[str] = []
+        for row in () if self.has_table else self.rows:
+            with suppress(DatasetError):  # told when the pair is read
+                found += self._label_image(row).cautions
+        return found
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -169,7 +215,10 @@ class Dataset(Sequence[Pair]):
     def _read(self, row: Row) -> Pair:
         image = _plane(self.folder / row.image)
         pixels = np.asarray(image.pixels)
-        mask = _mask(self.folder / row.mask, pixels.shape, any_is_flaw=row.normalisation is None)
+        mask = self._labels(row) if row.normalisation is None else _mask(self.folder / row.mask)
+        _fits(self.folder / row.mask, mask, pixels.shape)
+        if row.normalisation is None:
+            mask = np.where(mask != 0, np.uint8(FLAW), np.uint8(BACKGROUND))
         if row.rows is not None and pixels.shape != (row.rows, row.columns):
             raise DatasetError(
                 f"{self.folder / row.image}: is {_size(pixels.shape)} pixels, but {TABLE} says "
@@ -185,10 +234,20 @@ class Dataset(Sequence[Pair]):
             column=row.column,
             normalisation=normalisation,
             full_scale=row.full_scale or guessed_full_scale(pixels, normalisation),
+            polarity=row.polarity or flaws_are(pixels),
             pixel_size_mm=image.pixel_size_mm if row.normalisation is None else row.pixel_size_mm,
             variant=row.variant,
             parameters=row.parameters,
         )
+
+    def _labels(self, row: Row) -> NDArray[Any]:
+        return self._label_image(row).values
+
+    def _label_image(self, row: Row) -> LabelImage:
+        try:
+            return read_labels(self.folder / row.mask)
+        except RadiographError as fault:
+            raise DatasetError(str(fault)) from fault
 
     def _place(self, row: Row) -> Place:
         if row.rows is None or row.columns is None or row.flaw_pixels is None:
@@ -207,12 +266,19 @@ def _plane(path: Path) -> Radiograph:
     return image
 
 
-def _mask(path: Path, shape: tuple[int, ...], any_is_flaw: bool) -> np.ndarray:
-    values = np.asarray(_plane(path).pixels)
+def _fits(path: Path, values: NDArray[Any], shape: tuple[int, ...]) -> None:
     if values.shape != shape:
         raise DatasetError(f"{path}: is {_size(values.shape)} pixels, but its image is {_size(shape)}.")
-    if any_is_flaw or values.dtype == np.bool_:
-        return np.where(values != 0, np.uint8(FLAW), np.uint8(BACKGROUND))
+
+
+def _mask(path: Path) -> NDArray[Any]:
+    """A mask that a table names, which has the values of a mask and no others."""
+    try:
+        values = read_exact(path)
+    except RadiographError as fault:
+        raise DatasetError(str(fault)) from fault
+    if values.dtype == np.bool_:
+        return np.where(values, np.uint8(FLAW), np.uint8(BACKGROUND))
     if other_values(values):
         raise DatasetError(f"{path}: has values other than {BACKGROUND}, {IGNORED} and {FLAW}.")
     return values.astype(np.uint8)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from napari_weld_fcn.dataset.pair import Pair
+from napari_weld_fcn.dataset.polarity import FlawsAre
 from napari_weld_fcn.radiograph.normalisation import Normalisation
 
 IMAGES, MASKS, TABLE = "images", "masks", "dataset.csv"
@@ -30,7 +31,10 @@ COLUMNS = (
     "variant",
     "film_mean",
     "film_spread",
+    "film_low",
+    "film_high",
     "film_white",
+    "film_polarity",
     "pixel_size_mm",
     "flaw_pixels",
 )
@@ -56,6 +60,8 @@ class Row:
         Of the whole film; None in a folder without a table, where the image is the whole film.
     full_scale
         Grey level that stands for white in the whole film; None where it has to be guessed.
+    polarity
+        Of the whole film's flaws; None in a folder without a table, where the image decides.
     pixel_size_mm
         Edge of one pixel in mm, or None where it is not known.
     flaw_pixels
@@ -74,6 +80,7 @@ class Row:
     variant: int = 0
     normalisation: Normalisation | None = None
     full_scale: float | None = None
+    polarity: FlawsAre | None = None
     pixel_size_mm: float | None = None
     flaw_pixels: int | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
@@ -107,6 +114,7 @@ def row_of(pair: Pair, image: str, mask: str, flaw_pixels: int) -> Row:
         variant=pair.variant,
         normalisation=pair.normalisation,
         full_scale=pair.full_scale,
+        polarity=pair.polarity,
         pixel_size_mm=pair.pixel_size_mm,
         flaw_pixels=flaw_pixels,
         parameters=dict(pair.parameters),
@@ -132,8 +140,15 @@ def _cells(row: Row) -> dict[str, object]:
     known = {
         "film_mean": float(row.normalisation.mean),
         "film_spread": float(row.normalisation.spread),
+        "film_low": _if_finite(row.normalisation.low),
+        "film_high": _if_finite(row.normalisation.high),
         "film_white": None if row.full_scale is None else float(row.full_scale),
+        "film_polarity": row.polarity,
         "pixel_size_mm": None if row.pixel_size_mm is None else float(row.pixel_size_mm),
     }
     own = {name: known[name] if name in known else getattr(row, name) for name in COLUMNS}
     return own | {name: float(value) for name, value in row.parameters.items()}
+
+
+def _if_finite(level: float) -> float | None:
+    return float(level) if math.isfinite(level) else None

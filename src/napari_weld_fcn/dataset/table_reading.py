@@ -1,4 +1,4 @@
-"""`dataset.csv` is read as people leave it: edited by hand, by a spreadsheet or by pandas.
+"""`dataset.csv` is read as people leave it: edited by hand, by a spreadsheet or by pandas (`spreadsheet`).
 
 Whatever is wrong with a row is told with its line. Paths are relative and stay inside the folder: a dataset
 that somebody sends must not name other files of the computer.
@@ -6,20 +6,22 @@ that somebody sends must not name other files of the computer.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NoReturn
 
+from napari_weld_fcn.dataset.polarity import FlawsAre
+from napari_weld_fcn.dataset.spreadsheet import TABLE_FAULTS, read_sheet
 from napari_weld_fcn.dataset.table import COLUMNS, IMAGES, MASKS, Row
 from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.radiograph.normalisation import Normalisation
 
-#: Columns that tables of earlier versions lack, and what they mean is then guessed.
-_OPTIONAL = ("film_white",)
+#: Columns that tables of earlier versions lack: white is then guessed, no pixel is cut off, and all flaws
+#: were taken to be dark.
+_OPTIONAL = ("film_low", "film_high", "film_white", "film_polarity")
+_SHOWN_LETTERS = 20
 
 
 def read_table(path: Path) -> tuple[Row, ...]:
@@ -60,8 +62,7 @@ def files_named(path: Path) -> frozenset[str]:
     DatasetError
         If it is no table of a dataset.
     """
-    with _opened(path) as file:
-        named = {line.cells[kind] or "" for line in _parsed(path, file) for kind in ("image", "mask")}
+    named = {line.cells[kind] or "" for line in _parsed(path) for kind in ("image", "mask")}
     return frozenset(name for name in named if _is_own(name))
 
 
@@ -75,9 +76,7 @@ class _Line:
 
     def row(self, parameters: Iterable[str]) -> Row:
         """Check and convert the line."""
-        normalisation = Normalisation(self._number("film_mean"), self._number("film_spread"))
-        if normalisation.spread <= 0:
-            self._refuse("film_spread", "a number above 0")
+        normalisation = self._normalisation()
         return Row(
             image=self._file("image"),
             mask=self._file("mask"),
@@ -89,10 +88,21 @@ class _Line:
             variant=self._whole("variant", 0),
             normalisation=normalisation,
             full_scale=self._positive("film_white", "a number above 0"),
+            polarity=self._polarity(),
             pixel_size_mm=self._positive("pixel_size_mm", "a length above 0 mm"),
             flaw_pixels=self._whole("flaw_pixels", 0) if self.cells["flaw_pixels"] else None,
             parameters={name: float(cell) for name in parameters if (cell := self.cells[name])},
         )
+
+    def _normalisation(self) -> Normalisation:
+        mean, spread = self._number("film_mean"), self._number("film_spread")
+        if spread <= 0:
+            self._refuse("film_spread", "a number above 0")
+        known = [name for name in ("film_low", "film_high") if self.cells.get(name)]
+        film = replace(Normalisation(mean, spread), **{name[5:]: self._number(name) for name in known})
+        if film.low > film.high:
+            self._refuse("film_low", "no more than film_high")
+        return film
 
     def _refuse(self, column: str, wanted: str) -> NoReturn:
         given = self.cells[column]
@@ -116,6 +126,12 @@ class _Line:
         value = self._number(column)
         return value if value > 0 else self._refuse(column, wanted)
 
+    def _polarity(self) -> FlawsAre:
+        given = self.cells.get("film_polarity") or "dark"
+        if given not in ("dark", "bright"):
+            self._refuse("film_polarity", "dark or bright")
+        return "bright" if given == "bright" else "dark"
+
     def _whole(self, column: str, least: int | None = None) -> int:
         value = self._number(column)
         if not value.is_integer() or (least is not None and value < least):
@@ -129,40 +145,40 @@ class _Line:
         return text
 
 
-def _opened(path: Path) -> io.TextIOWrapper:
-    try:
-        return path.open(
-            encoding="utf-8-sig", newline=""
-        )  # a spreadsheet may put a mark before the first name
-    except OSError as fault:
-        raise DatasetError(f"{path}: cannot be read ({fault.strerror}).") from fault
-
-
 def _lines(path: Path) -> list[_Line]:
-    with _opened(path) as file:
-        lines = _parsed(path, file, required=tuple(name for name in COLUMNS if name not in _OPTIONAL))
+    lines = _parsed(path, required=tuple(name for name in COLUMNS if name not in _OPTIONAL))
     if not lines:
         raise DatasetError(f"{path}: has no rows.")
     return lines
 
 
-def _parsed(path: Path, file: io.TextIOWrapper, required: tuple[str, ...] = ("image", "mask")) -> list[_Line]:
+def _parsed(path: Path, required: tuple[str, ...] = ("image", "mask")) -> list[_Line]:
     try:
-        reader = csv.DictReader(file, strict=True)
-        names = reader.fieldnames or []
-        _check_header(path, list(names), required)
-        return [_Line(path, reader.line_num, cells) for cells in reader]
-    except (csv.Error, UnicodeDecodeError, OSError) as fault:
+        sheet = read_sheet(path, COLUMNS, texts=("image", "mask", "film"))
+    except OSError as fault:
+        raise DatasetError(f"{path}: cannot be read ({fault.strerror}).") from fault
+    except TABLE_FAULTS as fault:
         raise DatasetError(f"{path}: is no table that can be read ({fault}).") from fault
+    _check_header(path, list(sheet.names), required)
+    return [_Line(path, number, cells) for number, cells in sheet.lines]
 
 
 def _check_header(path: Path, names: list[str], required: tuple[str, ...]) -> None:
     missing = [name for name in required if name not in names]
     if missing:
-        raise DatasetError(f"{path}: is no table of a dataset, since it has no column {', '.join(missing)}.")
+        raise DatasetError(
+            f"{path}: is no table of a dataset, since it has no column {', '.join(missing)}; its columns are "
+            f"{_shown(names)}."
+        )
     twice = [name for name in names if name and names.count(name) > 1]
     if twice:
         raise DatasetError(f"{path}: has two columns that are called {twice[0]}.")
+
+
+def _shown(names: list[str]) -> str:
+    """Some names of columns; a first row without separators is one long name."""
+    shown = ", ".join(name[:_SHOWN_LETTERS] for name in names[: len(COLUMNS)])
+    return shown or "none"
 
 
 def _refuse_repeated(path: Path, rows: tuple[Row, ...]) -> None:

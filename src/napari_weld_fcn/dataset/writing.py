@@ -19,7 +19,7 @@ from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.radiograph.output import fits_png, save_png, save_tiff
 
 #: A quarter of the time of Pillow's own choice, and smaller files: grain has no repeats worth looking for.
-_PACKING = {"compress_level": 1, "compress_type": zlib.Z_RLE}
+_PACKING: dict[str, Any] = {"compress_level": 1, "compress_type": zlib.Z_RLE}
 _THREADS = min(8, os.cpu_count() or 1)
 _MOST_WAITING = 4 * _THREADS
 

@@ -11,7 +11,7 @@ from those of patches and validation films.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from napari_weld_fcn.evaluation.tally import Tally
 from napari_weld_fcn.evaluation.top_hat import HALF_DEPTH, RADIUS, top_hat
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import probability
-from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
@@ -56,13 +55,12 @@ def scored_films(
 def benchmark_model(
     model: Model,
     films: Iterable[SimulatedFilm],
-    qualities: Iterable[str] | None = None,
     *,
     threshold: float = 0.0,
     min_size_px: float | None = None,
     top_hat_depths: Sequence[float] = DEPTHS,
-) -> dict[str, dict[str, Any]]:
-    """Score a model on simulated films at each of its qualities, all in one pass over the films.
+) -> dict[str, Any]:
+    """Score a model on simulated films.
 
     Parameters
     ----------
@@ -70,8 +68,6 @@ def benchmark_model(
         Applied as `predict` applies it.
     films
         Gone through once; `scored_films` gives those that figures are published on.
-    qualities
-        Such as ``"fast"``; None takes all of the card's.
     threshold
         Pixels above it are marked; 0 takes the model's own.
     min_size_px
@@ -83,22 +79,19 @@ def benchmark_model(
     Returns
     -------
     dict
-        By quality what `benchmark_films` returns, ready for a card. The top-hat's figures, the same for
-        all, stand in each.
+        What `benchmark_films` returns, ready for a card.
 
     Raises
     ------
     ValueError
         If there is no film.
     """
-    names = list(model.card.qualities if qualities is None else qualities)
-    return _benchmark(
+    return benchmark_films(
         films,
-        {name: _as_detector(model, name) for name in names},
+        lambda film: probability(film.radiograph, model),
         threshold or model.card.threshold,
         model.card.min_size_px if min_size_px is None else min_size_px,
-        RADIUS,
-        top_hat_depths,
+        top_hat_depths=top_hat_depths,
     )
 
 
@@ -141,33 +134,19 @@ def benchmark_films(
     ValueError
         If there is no film.
     """
-    found = _benchmark(films, {"": detector}, threshold, min_size_px, top_hat_radius, top_hat_depths)
-    return found[""]
-
-
-def _benchmark(
-    films: Iterable[SimulatedFilm],
-    detectors: Mapping[str, Detector],
-    threshold: float,
-    min_size_px: float,
-    radius: int,
-    depths: Sequence[float],
-) -> dict[str, dict[str, Any]]:
-    own = {name: Tally(threshold, min_size_px) for name in detectors}
-    others = [Tally(depth / (depth + HALF_DEPTH), min_size_px) for depth in depths]
+    own = Tally(threshold, min_size_px)
+    others = [Tally(depth / (depth + HALF_DEPTH), min_size_px) for depth in top_hat_depths]
     count = 0
     for film in films:
         count += 1
-        for name, detector in detectors.items():
-            own[name].add(film, detector(film))
+        own.add(film, detector(film))
         if others:
-            classical = top_hat(film.radiograph.pixels, radius)
+            classical = top_hat(film.radiograph.pixels, top_hat_radius)
             for other in others:
                 other.add(film, classical)
     if not count:
         raise ValueError("no film to score on")
-    beside = _best(others, depths, radius)
-    return {name: tally.as_dict() | beside for name, tally in own.items()}
+    return own.as_dict() | _best(others, top_hat_depths, top_hat_radius)
 
 
 def _best(others: Sequence[Tally], depths: Sequence[float], radius: int) -> dict[str, Any]:
@@ -176,8 +155,3 @@ def _best(others: Sequence[Tally], depths: Sequence[float], radius: int) -> dict
         return {}
     best = max(range(len(others)), key=lambda index: others[index].f1)
     return {"top_hat": {"radius_px": radius, "depth": depths[best]} | others[best].as_dict()}
-
-
-def _as_detector(model: Model, quality: str) -> Detector:
-    settings = PredictionSettings.model_validate({"quality": quality})
-    return lambda film: probability(film.radiograph, model, settings)

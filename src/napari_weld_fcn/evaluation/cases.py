@@ -3,7 +3,7 @@
 A crop is seen by its film's normalisation, as it would be within its film; what lies beyond its edge the
 network cannot see, so crops score a little lower near their edges than films do. Where a mask is *ignored*,
 nothing is marked and nothing is missed. Flaws are told apart by their numbers where the truth has numbers,
-else each connected part (edges or corners touch) is one.
+else each connected part (edges or corners touch) of one value is one: touching flaws of two classes are two.
 """
 
 from __future__ import annotations
@@ -17,14 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
+from napari_weld_fcn.dataset.polarity import FlawsAre
 from napari_weld_fcn.dataset.store import Dataset
+from napari_weld_fcn.dataset.whole_films import WINDOW
 from napari_weld_fcn.errors import DatasetError, RadiographError
 from napari_weld_fcn.evaluation.flaw_classes import FlawClass, classes_of, read_classes
 from napari_weld_fcn.prediction.indications import label
 from napari_weld_fcn.radiograph.gdxray import GDXrayFilm, GDXraySeries
+from napari_weld_fcn.radiograph.labels import whole_numbers
 from napari_weld_fcn.radiograph.normalisation import Normalisation
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm
+
+#: A map of classes has no more of them; more numbers are those of single flaws.
+MOST_CLASSES = 16
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,8 @@ class Case:
         ``(rows, columns)`` bool, what takes no part; None where all does.
     normalisation
         Of the film that a crop was cut from; None measures the radiograph.
+    polarity
+        Of the flaws of the film that a crop was cut from; None decides it on the radiograph.
     classes
         What is known of the flaws, by number.
     marks
@@ -74,6 +82,7 @@ class Case:
     instances: NDArray[Any]
     ignored: NDArray[np.bool_] | None = None
     normalisation: Normalisation | None = None
+    polarity: FlawsAre | None = None
     classes: Mapping[int, FlawClass] = field(default_factory=dict)
     marks: Marks | None = None
 
@@ -127,10 +136,30 @@ def sources(films: Iterable[Film] | Dataset | GDXraySeries) -> Iterator[Source]:
 
 
 def numbered(mask: NDArray[Any]) -> NDArray[Any]:
-    """Return flaws by number: as they are, or the connected parts of a mask that has but one value."""
-    if mask.dtype != np.bool_ and np.any((mask != 0) & (mask != mask.max(initial=0))):
+    """Return flaws by number.
+
+    Parameters
+    ----------
+    mask
+        ``(rows, columns)`` bool or integers, 0 background.
+
+    Returns
+    -------
+    ndarray
+        The connected parts of a mask that has but one value, and of each value of a map of classes: a few
+        values of which one at least has several parts. Else `mask`, whose numbers are those of its flaws.
+    """
+    values = np.unique(mask[mask != 0]) if mask.dtype != np.bool_ else np.ones(1)
+    if len(values) > MOST_CLASSES:
         return mask
-    return label((mask != 0).astype(np.float32), 0.5)
+    parts = [label((mask == value).astype(np.float32), 0.5) for value in values]
+    if len(values) > 1 and all(part.max(initial=0) == 1 for part in parts):
+        return mask
+    flaws, count = np.zeros(mask.shape, np.int32), 0
+    for part in parts:
+        flaws[part > 0] = part[part > 0] + count
+        count += int(part.max(initial=0))
+    return flaws
 
 
 def _name(film: Film, position: int) -> str:
@@ -145,7 +174,17 @@ def _name(film: Film, position: int) -> str:
 
 
 def _of_row(dataset: Dataset, index: int) -> Case | None:
-    return None if dataset.rows[index].variant else _of_pair(dataset[index])
+    """A pair of a folder; without a table it is a film of its own, and its mask tells the flaws apart."""
+    row = dataset.rows[index]
+    case = None if row.variant else _of_pair(dataset[index])
+    if case is None or row.normalisation is not None:
+        return case
+    whole = max(case.instances.shape) > WINDOW
+    return replace(
+        case,
+        instances=numbered(dataset.labels(index)),
+        normalisation=None if whole else case.normalisation,
+    )
 
 
 def _of(film: Film, position: int) -> Case | None:
@@ -161,17 +200,7 @@ def _of(film: Film, position: int) -> Case | None:
     radiograph, mask = film
     if not isinstance(radiograph, Radiograph):
         radiograph = Radiograph(radiograph, name=_name(film, position))
-    return Case(radiograph, numbered(_checked(np.asarray(mask), radiograph.name)))
-
-
-def _checked(mask: NDArray[Any], name: str) -> NDArray[Any]:
-    """Return a mask as it is if it holds flaw numbers, from 0 on."""
-    whole = mask.dtype.kind in "bu" or (
-        mask.dtype.kind in "if" and bool(np.all((mask >= 0) & (mask == np.floor(mask))))
-    )
-    if not whole:
-        raise RadiographError(f"{name}: its mask has other values than whole numbers from 0 on.")
-    return mask if mask.dtype.kind in "bui" else mask.astype(np.int64)
+    return Case(radiograph, numbered(whole_numbers(np.asarray(mask), f"{radiograph.name}: its mask")))
 
 
 def _of_pair(pair: Pair) -> Case | None:
@@ -190,6 +219,7 @@ def _of_pair(pair: Pair) -> Case | None:
         instances=numbered(pair.mask == FLAW),
         ignored=ignored if ignored.any() else None,
         normalisation=pair.normalisation,
+        polarity=pair.polarity,
     )
 
 

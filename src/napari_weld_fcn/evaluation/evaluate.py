@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_weld_fcn.dataset.polarity import decide
 from napari_weld_fcn.dataset.store import Dataset
 from napari_weld_fcn.errors import DatasetError, RadiographError
 from napari_weld_fcn.evaluation.cases import Case, Film, Source, sources
@@ -39,14 +40,13 @@ from napari_weld_fcn.evaluation.scores import BestThreshold, PixelScores, Thresh
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.evaluation.tally import SIZES_MM, by_class, by_size, shares
 from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop, TileDone, ignore, never
-from napari_weld_fcn.network.card import Quality
 from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.prediction.application import area_of
 from napari_weld_fcn.prediction.engine import engine_for
-from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.prediction.precision import arithmetic_for
 from napari_weld_fcn.prediction.resolved import Resolved, resolve
 from napari_weld_fcn.prediction.sweep import View, default_tile, sweep
-from napari_weld_fcn.prediction.tiles import Box
+from napari_weld_fcn.radiograph.film_area import FilmArea
 from napari_weld_fcn.radiograph.gdxray import GDXraySeries
 from napari_weld_fcn.radiograph.normalisation import measure
 
@@ -212,7 +212,8 @@ def evaluate(
         part in what is said of flaws: it is neither found nor missed, nor is an indication on it a false
         call. Its pixels stay in the pixel scores.
     on_event
-        Is handed `TileDone`, in percent of a film, and `Message` for each film that cannot be read.
+        Is handed `TileDone`, in percent of a film, and `Message` for each film that cannot be read and for
+        each setting that is no more.
     should_stop
         Asked before each tile, each layer and each threshold.
     on_marks
@@ -233,6 +234,8 @@ def evaluate(
         If the model or the settings cannot be used.
     """
     ready = model if isinstance(model, Model) else Model.load(model)
+    for sentence in settings.ignored:
+        on_event(Message(sentence))
 
     def score(case: Case, listen: OnEvent) -> FilmScores:
         resolved = resolve(case.radiograph, ready.card, settings, None)
@@ -344,16 +347,17 @@ def _probability(
     """What `predict` gives for the film, or would give at the crop's place if it saw no further."""
     pixels = case.radiograph.pixels
     try:
-        normalisation = case.normalisation or measure(pixels)
+        area = area_of(pixels, settings) if case.whole_film else FilmArea.whole(pixels.shape)
+        normalisation = case.normalisation or measure(pixels, area)
     except RadiographError as fault:
         raise RadiographError(f"{case.radiograph.name}: {fault}") from fault
-    shrunk = oversampling(pixels) if settings.oversampled == "shrink" else 1
-    quality = Quality(scales=tuple(scale / shrunk for scale in resolved.scales), merge=resolved.merge)
-    view = View(pixels, normalisation, settings.polarity, quality, model.halo, model.stride)
+    known = case.polarity if settings.polarity == "auto" else None
+    polarity = known or decide(pixels, settings.polarity, area).polarity
+    view = View(pixels, normalisation, polarity, model.halo, model.stride, area)
     engine = engine_for(model, torch.device(resolved.device), arithmetic_for(settings.precision))
     tile = (settings.tile, settings.tile) if settings.tile else default_tile(view, engine)
-    probability = np.zeros(view.shape, np.float32)
-    sweep(view, engine, tile, Box(0, 0, *view.shape), probability, on_event, should_stop)
+    probability = np.zeros(pixels.shape, np.float32)
+    sweep(view, engine, tile, view.box, probability, on_event, should_stop)
     return probability
 
 

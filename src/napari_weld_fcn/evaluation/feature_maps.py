@@ -82,22 +82,25 @@ def feature_maps(
     Stopped
         If `should_stop` said so.
     RadiographError
-        If it is a stack, or a pixel is not a finite number.
+        If it is a stack, or no pixel is a finite number.
     SettingsError
-        If there is no such stage, channel or device, or the region lies outside.
+        If there is no such stage, channel or device, or the region lies outside of the film.
     ModelError
         If the model cannot be used.
     """
     film = radiograph if isinstance(radiograph, Radiograph) else Radiograph(radiograph)
     ready = model if isinstance(model, Model) else Model.load(model)
     view = view_of(film, ready, settings, normalisation)
-    inside = Box(0, 0, *view.shape) if region is None else region.within(view.shape)
+    shown = view.box if region is None else region.within(film.pixels.shape)
+    inside = view.inside(shown)
+    if inside is None:
+        raise SettingsError(f"{film.name}: there is no film in the region; draw it on the film.")
     pass_over = _Passes(ready, view, settings, _on_grid(inside, view.stride), on_event, should_stop)
     scales = _Scales()
     pass_over(scales.add)
     maps = _Maps(view.shape, scales.weights(settings), settings.show == "strongest")
     pass_over(maps.add)
-    return maps.found if region is None else {name: _only(inside, each) for name, each in maps.found.items()}
+    return {name: view.placed(_only(inside, each)) for name, each in maps.found.items()}
 
 
 def _on_grid(box: Box, stride: int) -> Box:
@@ -106,6 +109,8 @@ def _on_grid(box: Box, stride: int) -> Box:
 
 
 def _only(box: Box, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    if box.shape == values.shape:
+        return values
     shown = np.zeros_like(values)
     shown[box.slices] = values[box.slices]
     return shown

@@ -7,7 +7,6 @@ length (a bent flaw's centre lies beside it, and a broken one has parts). Other 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_weld_fcn.dataset.spreadsheet import TABLE_FAULTS, read_sheet
 from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.prediction.indications import measure
 
 TABLE = "flaws.csv"
+_COLUMNS = ("image", "name", "visible", "iso6520", "row", "column", "length_px")
 #: Centres this near are one however short the flaw is, pixels; the table rounds to four digits.
 _NEAR_PX = 2.0
 
@@ -58,13 +59,12 @@ def read_classes(film: Path) -> dict[str, list[KnownFlaw]]:
         return {}
     found: dict[str, list[KnownFlaw]] = {}
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                if row["visible"] == "True":
-                    kind = FlawClass(int(row["iso6520"]), row["name"])
-                    figures = (float(row[name]) for name in ("row", "column", "length_px"))
-                    found.setdefault(row["image"], []).append(KnownFlaw(kind, *figures))
-    except (KeyError, ValueError, TypeError, OSError) as fault:
+        for _, row in read_sheet(path, _COLUMNS, texts=("image", "name")).lines:
+            image, name, visible, iso6520, *figures = (str(row[column]) for column in _COLUMNS)
+            if visible.title() == "True":
+                flaw = KnownFlaw(FlawClass(int(iso6520), name), *map(float, figures))
+                found.setdefault(image, []).append(flaw)
+    except (KeyError, ValueError, *TABLE_FAULTS) as fault:
         raise RadiographError(f"{path}: is no table of flaws as simulate writes it ({fault}).") from fault
     return found
 

@@ -1,17 +1,20 @@
-"""What drew an indication: Seg-Grad-CAM, for each stage of a network.
+"""What drew an indication: Grad-CAM sample by sample (HiResCAM), for each stage of a network.
 
-The logits of the indication's pixels are added up, and each channel of a stage is weighed by how much that
-sum grows with it; the sum of the weighed channels, where positive, is the map. Its usual form shows it all
-over the image, though most of the image cannot have had a say; here only samples on which the sum of logits
-depends at all are shown, so a map ends where the network's reach ends.
+The logits of the indication's pixels are added up. What a sample of a stage adds to that sum is, to first
+order, its responses times the sum's gradients there, over all channels; where that is positive, it is the
+map. Grad-CAM takes the mean of the gradients over the stage instead: that tells which channels speak for a
+flaw, but not where, and in the coarse stages of a network that sees far its map is as high far from the
+indication as on it.
 
-Nothing beyond that reach changes a map, so only the window around the indication is computed, of however
-large a film, and any larger window gives the same.
+Nothing beyond the network's reach has a gradient, so only the window around the indication is computed, of
+however large a film, and any larger window gives the same.
 
 References
 ----------
-K. Vinogradova, A. Dibrov, G. Myers, "Towards Interpretable Semantic Segmentation via Gradient-weighted Class
-Activation Mapping", AAAI 34 (2020). R. R. Selvaraju et al., "Grad-CAM", ICCV 2017.
+R. L. Draelos, L. Carin, "Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural
+networks", arXiv:2011.08891 (2020). R. R. Selvaraju et al., "Grad-CAM", ICCV 2017. K. Vinogradova, A. Dibrov,
+G. Myers, "Towards Interpretable Semantic Segmentation via Gradient-weighted Class Activation Mapping", AAAI
+34 (2020): the sum over an indication's pixels.
 """
 
 from __future__ import annotations
@@ -82,17 +85,20 @@ def grad_cam(
     film = radiograph if isinstance(radiograph, Radiograph) else Radiograph(radiograph)
     ready = model if isinstance(model, Model) else Model.load(model)
     view = view_of(film, ready, settings)
-    if indication.shape != view.shape:
+    if indication.shape != film.pixels.shape:
         raise RadiographError(
-            f"{film.name}: the indication is marked on {indication.shape}, but the film has {view.shape}."
+            f"{film.name}: the indication is marked on {indication.shape}, but the film has "
+            f"{film.pixels.shape}."
         )
+    indication = indication[view.box.slices]
     window = surround(_around(indication), view.shape, view.halo, view.stride)
     if window.area > MOST_PIXELS:
         raise SettingsError(
             f"The indication reaches over {window.shape[0]} x {window.shape[1]} pixels with what its network "
             f"sees around it, more than {MOST_PIXELS / 1e6:g} million; choose a smaller one."
         )
-    return _maps(view, indication, ready, settings, window, should_stop)
+    found = _maps(view, indication, ready, settings, window, should_stop)
+    return {name: view.placed(values) for name, values in found.items()}
 
 
 def _around(indication: NDArray[np.bool_]) -> Box:
@@ -136,9 +142,8 @@ def _maps(
 
 
 def _weighed(response: torch.Tensor, gradient: torch.Tensor) -> NDArray[np.float32]:
-    """Weigh the channels ``(channels, rows, columns)`` by their gradients; 1 is the largest sum."""
-    weights = gradient.sum((1, 2), keepdim=True)
-    drew = (weights * response).sum(0).clamp_min(0) * (gradient != 0).any(0)
+    """Weigh responses ``(channels, rows, columns)`` by their gradients; 1 is the largest sum of a sample."""
+    drew = (gradient * response).sum(0).clamp_min(0)
     most = float(drew.max())
     return np.asarray((drew / most if most > 0 else drew).cpu().numpy())
 

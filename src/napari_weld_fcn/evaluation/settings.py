@@ -40,8 +40,9 @@ class FeatureSettings(Settings):
     )
     channel: int = setting(0, "Number of the channel that is shown, from 0", step=1, ge=0)
     stage: str = setting("", "The stages to show, with commas between them; empty shows all")
-    polarity: Literal["dark", "bright"] = setting(
-        _as_predicted("polarity").default, "Whether flaws are darker or brighter than their surroundings"
+    polarity: Literal["auto", "dark", "bright"] = setting(
+        _as_predicted("polarity").default,
+        "Flaws are darker or brighter than their surroundings; auto tells it from the bead",
     )
     tile: int = _as_predicted("tile")
     device: Literal["auto", "cpu", "cuda", "mps"] = _as_predicted("device")

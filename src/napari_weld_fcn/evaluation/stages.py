@@ -8,12 +8,13 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch import nn
 
+from napari_weld_fcn.dataset.polarity import decide
 from napari_weld_fcn.errors import RadiographError, SettingsError
 from napari_weld_fcn.evaluation.settings import FeatureSettings
-from napari_weld_fcn.network.card import Quality
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.stage import Stage
 from napari_weld_fcn.prediction.sweep import View
+from napari_weld_fcn.radiograph.film_area import FilmArea, film_area
 from napari_weld_fcn.radiograph.normalisation import Normalisation, measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
@@ -57,15 +58,17 @@ def view_of(
     Raises
     ------
     RadiographError
-        If it is a stack, or a pixel is not a finite number.
+        If it is a stack, or no pixel is a finite number.
     """
     if len(film.pixels.shape) != 2:
         raise RadiographError(f"{film.name}: is a stack of {film.planes} planes; give one plane.")
     try:
-        normalisation = known or measure(film.pixels)
+        area = FilmArea.whole(film.pixels.shape) if known else film_area(film.pixels)
+        normalisation = known or measure(film.pixels, area)
     except RadiographError as fault:
         raise RadiographError(f"{film.name}: {fault}") from fault
-    return View(film.pixels, normalisation, settings.polarity, Quality(), model.halo, model.stride)
+    polarity = decide(film.pixels, settings.polarity, area).polarity
+    return View(film.pixels, normalisation, polarity, model.halo, model.stride, area)
 
 
 @contextmanager

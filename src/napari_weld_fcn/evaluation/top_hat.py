@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_weld_fcn.radiograph.normalisation import full_scale
+from napari_weld_fcn.radiograph.normalisation import measure, white_of
 
 #: Depth that becomes 0.5, in grey levels of 255.
 HALF_DEPTH = 10.0
@@ -45,10 +45,23 @@ def top_hat(pixels: NDArray[Any], radius: int = RADIUS, blur: float = 1.5) -> ND
         Same shape, float32 in [0, 1): ``depth / (depth + 10)`` with the depth in grey levels of 255. It
         rises with the depth, so any threshold on one is a threshold on the other; it is no probability.
     """
-    white = full_scale(pixels.dtype, float(pixels.max()))
-    grey = pixels.astype(np.float32) * np.float32(255 / white)
+    grey = grey_levels(pixels)
     if blur:
         grey = ndimage.gaussian_filter(grey, blur)
     depth = ndimage.grey_closing(grey, (2 * radius + 1, 2 * radius + 1)) - grey
-    np.maximum(depth, 0.0, out=depth)
+    return squashed(np.maximum(depth, 0.0, out=depth))
+
+
+def grey_levels(pixels: NDArray[Any]) -> NDArray[np.float32]:
+    """Return pixels of any real dtype in grey levels of 255, float32."""
+    return pixels.astype(np.float32) * np.float32(255 / white_level(pixels))
+
+
+def white_level(pixels: NDArray[Any]) -> float:
+    """Return the pixels' own grey level that becomes 255."""
+    return white_of(pixels, measure(pixels))
+
+
+def squashed(depth: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a depth from 0 on, in grey levels of 255, in [0, 1): `HALF_DEPTH` becomes 0.5."""
     return np.asarray(depth / (depth + np.float32(HALF_DEPTH)), dtype=np.float32)

@@ -35,9 +35,63 @@ def mean_and_detail(folded: torch.Tensor) -> torch.Tensor:
 @torch.fx.wrap
 def compressed_contrast(folded: torch.Tensor, surroundings: torch.Tensor) -> torch.Tensor:
     """Difference from the mean in standard deviations of the grain, compressed, beside the pixels."""
+    return torch.cat([folded, _compressed(folded, surroundings)], 1)
+
+
+@torch.fx.wrap
+def contrast_alone(pixels: torch.Tensor, surroundings: torch.Tensor) -> torch.Tensor:
+    """As `compressed_contrast`, without the pixels."""
+    return _compressed(pixels, surroundings)
+
+
+def _compressed(pixels: torch.Tensor, surroundings: torch.Tensor) -> torch.Tensor:
     mean, detail = surroundings[:, :1], surroundings[:, 1:]
-    contrast = (folded - mean) * (GRAIN * detail + FLOOR).reciprocal()
-    return torch.cat([folded, contrast * (1 + contrast.abs() / KNEE).rsqrt()], 1)
+    contrast = (pixels - mean) * (GRAIN * detail + FLOOR).reciprocal()
+    return contrast * (1 + contrast.abs() / KNEE).rsqrt()
+
+
+class CoarseMeans(nn.Module):
+    """Local mean and detail around each folded position: ``(N, C, rows, columns)`` to ``(N, 2, ...)``.
+
+    Parameters
+    ----------
+    cell
+        Edge of a cell of the coarse grid, in folded positions, of which rows and columns are multiples; means
+        are over `WINDOW` cells.
+    enlarged
+        By what the grid is spread out: `cell` gives back the folded positions.
+    """
+
+    def __init__(self, cell: int, enlarged: int) -> None:
+        super().__init__()
+        self.cells = nn.AvgPool2d(cell)
+        self.window = nn.AvgPool2d(WINDOW, stride=1, padding=WINDOW // 2, count_include_pad=False)
+        self.spread = nn.Upsample(scale_factor=float(enlarged), mode="bilinear", align_corners=False)
+
+    def forward(self, folded: torch.Tensor) -> torch.Tensor:
+        """Measure the surroundings of each position."""
+        spread: torch.Tensor = self.spread(self.window(self.cells(mean_and_detail(folded))))
+        return spread
+
+
+class Surroundings(nn.Module):
+    """Local mean and detail around each pixel: ``(N, 1, rows, columns)`` to ``(N, 2, rows, columns)``.
+
+    Parameters
+    ----------
+    cell
+        Edge of a cell, in positions of two pixels; rows and columns are multiples of two cells.
+    """
+
+    def __init__(self, cell: int) -> None:
+        super().__init__()
+        self.fold = nn.PixelUnshuffle(2)
+        self.means = CoarseMeans(cell, 2 * cell)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Measure the surroundings of each pixel."""
+        means: torch.Tensor = self.means(self.fold(pixels))
+        return means
 
 
 class LocalContrast(nn.Module):
@@ -48,11 +102,8 @@ class LocalContrast(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.cells = nn.AvgPool2d(CELL)
-        self.window = nn.AvgPool2d(WINDOW, stride=1, padding=WINDOW // 2, count_include_pad=False)
-        self.spread = nn.Upsample(scale_factor=float(CELL), mode="bilinear", align_corners=False)
+        self.means = CoarseMeans(CELL, CELL)
 
     def forward(self, folded: torch.Tensor) -> torch.Tensor:
         """Append the contrast of each pixel to the pixels."""
-        surroundings = self.spread(self.window(self.cells(mean_and_detail(folded))))
-        return compressed_contrast(folded, surroundings)
+        return compressed_contrast(folded, self.means(folded))

@@ -21,13 +21,13 @@ from torch import nn
 
 from napari_weld_fcn.errors import ModelError
 from napari_weld_fcn.network import container, library
-from napari_weld_fcn.network.card import Card, Quality
+from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.container import CARD_KEY, SUFFIX
 from napari_weld_fcn.network.receptive_field import ReceptiveField, receptive_field
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.radiograph.output import written_whole
 
-__all__ = ["Card", "Model", "Quality"]
+__all__ = ["Card", "Model"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ import torch
 from torch import fx, nn
 
 from napari_weld_fcn.network.autoencoder import cut_to, extend_to_multiple
-from napari_weld_fcn.network.contrast import compressed_contrast, mean_and_detail
+from napari_weld_fcn.network.contrast import compressed_contrast, contrast_alone, mean_and_detail
 
 
 @dataclass(frozen=True)
@@ -162,5 +162,5 @@ _POINTWISE_LAYERS = (nn.BatchNorm2d, nn.SELU, nn.ELU, nn.ReLU, nn.AlphaDropout, 
 # A replicated border only repeats pixels that are nearer than the ones it stands for.
 _POINTWISE: set[Any] = {
     "add_", operator.add, operator.mul, torch.cat, nn.functional.elu, extend_to_multiple, cut_to,
-    mean_and_detail, compressed_contrast,
+    mean_and_detail, compressed_contrast, contrast_alone,
 }  # fmt: skip

@@ -8,8 +8,13 @@ from napari_weld_fcn.network.autoencoder import Autoencoder
 from napari_weld_fcn.network.fcn import FCN
 from napari_weld_fcn.network.settings import NetworkKind, NetworkSettings
 from napari_weld_fcn.network.stage import PRIOR_LOGIT
+from napari_weld_fcn.network.unet import UNet
 
-NETWORKS: dict[NetworkKind, type[FCN] | type[Autoencoder]] = {"fcn": FCN, "autoencoder": Autoencoder}
+NETWORKS: dict[NetworkKind, type[FCN] | type[Autoencoder] | type[UNet]] = {
+    "fcn": FCN,
+    "autoencoder": Autoencoder,
+    "unet": UNet,
+}
 
 
 def build(settings: NetworkSettings, prior_logit: float = PRIOR_LOGIT) -> nn.Module:

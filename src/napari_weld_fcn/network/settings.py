@@ -11,7 +11,7 @@ from pydantic import Field
 
 from napari_weld_fcn.settings import Settings, setting
 
-NetworkKind = Literal["fcn", "autoencoder"]
+NetworkKind = Literal["fcn", "autoencoder", "unet"]
 Dilation = Annotated[int, Field(ge=1, le=64)]
 
 
@@ -19,7 +19,9 @@ class NetworkSettings(Settings):
     """Architecture of a network."""
 
     kind: NetworkKind = setting(
-        "autoencoder", "The paper's fully convolutional network, or an encoder-decoder with skips"
+        "autoencoder",
+        "The paper's fully convolutional network, an encoder-decoder with skips at half the pixels "
+        "(autoencoder), or one at all of them that sees near and far (unet)",
     )
     width: int = setting(24, "Channels of the first stage", unit="channels", step=4, ge=4, le=256)
     activation: Literal["selu", "elu", "relu"] = setting("selu", "Activation after each convolution")
@@ -39,5 +41,8 @@ class NetworkSettings(Settings):
         (1, 1, 2, 4, 8, 1), "Dilation of each stage of the fcn", advanced=True
     )
     depth: int = setting(
-        2, "Levels of the autoencoder below its half-resolution entry", step=1, ge=1, le=5, advanced=True
+        2, "Levels of autoencoder and unet below the finest one", step=1, ge=1, le=5, advanced=True
+    )
+    widest: int = setting(
+        96, "Most channels of a level of the unet", unit="channels", step=8, ge=4, le=512, advanced=True
     )

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_weld_fcn.dataset.polarity import Decision, decide
 from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.events import Event, OnEvent, ShouldStop, TileDone
-from napari_weld_fcn.network.card import Quality
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.engine import FLOAT32, engine_for
-from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.prediction.precision import arithmetic_for, difference_from_float32
 from napari_weld_fcn.prediction.record import PlaneRun
 from napari_weld_fcn.prediction.resolved import Resolved
 from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.prediction.survey import broken_share, clipped_share
 from napari_weld_fcn.prediction.sweep import View, default_tile, sweep
-from napari_weld_fcn.prediction.tiles import Box
+from napari_weld_fcn.radiograph.film_area import FilmArea, film_area
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
@@ -39,7 +40,7 @@ def apply(
     Stopped
         If `should_stop` said so.
     RadiographError
-        If a pixel is not a finite number.
+        If no pixel is a finite number.
     ModelError
         If the network gives numbers that are not finite, or the device has no memory for a tile.
     """
@@ -47,30 +48,34 @@ def apply(
     progress = _Progress(film.planes, on_event)
     runs: list[PlaneRun] = []
     for index in range(film.planes):
-        view = _view(film, index, model, settings, resolved)
+        view, decision = _view(film, index, model, settings)
         out = probability[index] if probability.ndim == 3 else probability
         # What had no memory for a tile on one plane has none on the next, so the tile is carried over.
         tile = runs[-1].tile if runs else None
-        runs.append(_plane(view, model, settings, resolved, tile, out, progress, should_stop))
+        runs.append(_plane(view, decision, model, settings, resolved, tile, out, progress, should_stop))
         progress.next_plane()
     return probability, runs
 
 
-def _view(
-    film: Radiograph, index: int, model: Model, settings: PredictionSettings, resolved: Resolved
-) -> View:
+def _view(film: Radiograph, index: int, model: Model, settings: PredictionSettings) -> tuple[View, Decision]:
     plane = film.plane(index)
     try:
-        normalisation = measure(plane)
+        area = area_of(plane, settings)
+        normalisation = measure(plane, area)
     except RadiographError as fault:
         raise RadiographError(f"{film.name}: {fault}") from fault
-    shrunk = oversampling(plane) if settings.oversampled == "shrink" else 1
-    quality = Quality(scales=tuple(scale / shrunk for scale in resolved.scales), merge=resolved.merge)
-    return View(plane, normalisation, settings.polarity, quality, model.halo, model.stride)
+    decision = decide(plane, settings.polarity, area)
+    return View(plane, normalisation, decision.polarity, model.halo, model.stride, area), decision
+
+
+def area_of(plane: Any, settings: PredictionSettings) -> FilmArea:
+    """Return the part of a plane that is to be predicted."""
+    return film_area(plane) if settings.area == "film" else FilmArea.whole(plane.shape)
 
 
 def _plane(
     view: View,
+    decision: Decision,
     model: Model,
     settings: PredictionSettings,
     resolved: Resolved,
@@ -83,18 +88,24 @@ def _plane(
     engine = engine_for(model, device, arithmetic)
     if tile is None:
         tile = (settings.tile, settings.tile) if settings.tile else default_tile(view, engine)
-    region = resolved.region or Box(0, 0, *view.shape)
+    region = resolved.region or view.box
     tile = sweep(view, engine, tile, region, out, progress, should_stop)
     difference = 0.0
-    if arithmetic != FLOAT32:
-        difference = difference_from_float32(view, model, device, region, out, should_stop)
+    inside = view.inside(region)
+    if arithmetic != FLOAT32 and inside:
+        film = out[view.box.slices]
+        difference = difference_from_float32(view, model, device, inside, film, should_stop)
     return PlaneRun(
         view.normalisation.mean,
         view.normalisation.spread,
         arithmetic.name,
         difference,
         tile,
-        view.quality.scales,
+        decision,
+        view.film.box,
+        view.film.excluded(view.pixels.shape),
+        clipped_share(view.pixels, view.film, view.normalisation),
+        broken_share(view.pixels, view.film, view.normalisation),
     )
 
 

@@ -7,40 +7,120 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_weld_fcn.prediction.settings import Polarity
-from napari_weld_fcn.prediction.survey import clipped_share
-from napari_weld_fcn.radiograph.radiograph import Radiograph
+from napari_weld_fcn.dataset.polarity import ASKED, Decision
 
 #: Share of clipped pixels that is worth a warning.
 CLIPPED = 0.05
+#: Share of broken pixels that is worth one.
+BROKEN = 0.002
 #: So many indications at least say something of the film's scale.
 ENOUGH = 3
 #: How near to a limit of the model's sizes counts as at it, as a factor.
 _NEAR = 1.25
+#: Where the polarity is set, by a form and by the command.
+_SET = "set polarity (Flaws are, or --polarity) to"
 
 
-def clipping(radiograph: Radiograph) -> list[str]:
-    """Warn where much of a plane lies at the ends of its scale; of a stack, name the worst plane."""
-    shares = [clipped_share(radiograph.plane(index)) for index in range(radiograph.planes)]
+def clipping(shares: Sequence[float], name: str) -> list[str]:
+    """Warn where much of a plane lies at the ends of its scale; of a stack, name the worst plane.
+
+    Parameters
+    ----------
+    shares
+        Of each plane, `survey.clipped_share`.
+    name
+        The radiograph's.
+    """
     share, clipped = max(shares), sum(each > CLIPPED for each in shares)
     if not clipped:
         return []
-    what = "the film" if len(shares) == 1 else f"plane {shares.index(share)}"
+    what = "the film" if len(shares) == 1 else f"plane {list(shares).index(share)}"
     more = f" ({clipped} of {len(shares)} planes are over {CLIPPED:.0%})" if len(shares) > 1 else ""
     return [
-        f"{radiograph.name}: {share:.0%} of {what} is at the black or white end of its scale{more}; "
+        f"{name}: {share:.0%} of {what} is at the black or white end of its scale{more}; "
         "flaws cannot be seen there, so digitise it again with a wider window."
     ]
 
 
-def both_polarities(polarity: Polarity, name: str) -> list[str]:
-    """Say what else counts where dark and bright were both looked for."""
-    if polarity != "either":
+def broken(shares: Sequence[float], name: str) -> list[str]:
+    """Warn where many pixels are far darker or brighter than all the rest.
+
+    Parameters
+    ----------
+    shares
+        Of each plane, `survey.broken_share`.
+    name
+        The radiograph's.
+    """
+    share = max(shares)
+    if share <= BROKEN:
         return []
+    where = "of the film" if len(shares) == 1 else f"of plane {list(shares).index(share)}"
     return [
+        f"{name}: {share:.1%} {where} is far darker or brighter than all the rest and was cut off: "
+        "strong flaws on a flat film stay seen, but broken pixels hide flaws, so correct them before."
+    ]
+
+
+def surround(excluded: Sequence[float], name: str) -> list[str]:
+    """Say where something was left out since it is no film.
+
+    Parameters
+    ----------
+    excluded
+        The share of each plane that was.
+    name
+        The radiograph's.
+    """
+    share, planes = max(excluded), sum(each > 0 for each in excluded)
+    if not planes:
+        return []
+    told = f"{share:.0%}" if share >= 0.005 else "less than 1%"
+    where = "of the picture" if len(excluded) == 1 else f"of a plane or less, on {planes} of them,"
+    return [
+        f"{name}: {told} {where} is no film (a surround, a frame, text) and was left out, so nothing is "
+        "marked there; the setting area (More settings, or --area) at all takes everything for film."
+    ]
+
+
+def polarity(decisions: Sequence[Decision], name: str) -> list[str]:
+    """Say what a user may want otherwise: both polarities, a film turned round, or one that nothing told.
+
+    Parameters
+    ----------
+    decisions
+        Of each plane.
+    name
+        The radiograph's.
+    """
+    told = []
+    if any(each.polarity == "either" for each in decisions):
+        told.append(both_polarities(name))
+    bright = [each for each in decisions if each.polarity == "bright" and each.why != ASKED]
+    if bright:
+        told.append(
+            f"{name}: {_planes(bright, decisions)}{bright[0].why}, as in a detector's linear image, so flaws "
+            f"were taken to be bright; where they are dark, {_SET} dark."
+        )
+    guessed = [each for each in decisions if not each.sure]
+    if guessed:
+        told.append(
+            f"{name}: {_planes(guessed, decisions)}{guessed[0].why} whether flaws are dark or bright, so "
+            f"they were taken to be dark; where they are bright, as in many castings, {_SET} bright."
+        )
+    return told
+
+
+def both_polarities(name: str) -> str:
+    """Say what else counts where dark and bright were both looked for."""
+    return (
         f"{name}: dark and bright were both looked for and the stronger was kept, so bright wires, "
         "letters and inclusions count as indications too."
-    ]
+    )
+
+
+def _planes(some: Sequence[Decision], of: Sequence[Decision]) -> str:
+    return "" if len(of) == 1 else f"on {len(some)} of {len(of)} planes "
 
 
 def rounding(differences: Sequence[float], name: str) -> list[str]:
@@ -59,28 +139,6 @@ def rounding(differences: Sequence[float], name: str) -> list[str]:
     return [
         f"{name}: bfloat16 moved a probability by {largest:.2g} where the network is least certain, and "
         "elsewhere perhaps by more; precision float32 is exact."
-    ]
-
-
-def oversampled(scales: Sequence[tuple[float, ...]], asked: tuple[float, ...], name: str) -> list[str]:
-    """Say where planes were predicted at half their pixels.
-
-    Parameters
-    ----------
-    scales
-        Those that each plane was predicted at.
-    asked
-        Those of the quality.
-    name
-        The radiograph's.
-    """
-    shrunk = sum(each != asked for each in scales)
-    if not shrunk:
-        return []
-    what = "its grain is" if len(scales) == 1 else f"the grain of {shrunk} of {len(scales)} planes is"
-    return [
-        f"{name}: {what} several pixels wide, so it was predicted at half its pixels; the setting "
-        "oversampled (More settings, or --oversampled) at keep predicts all of them."
     ]
 
 

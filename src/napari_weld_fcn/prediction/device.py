@@ -29,7 +29,7 @@ def choose_device(name: str) -> torch.device:
 def lacks_memory(fault: BaseException) -> bool:
     """Tell lack of memory from other failures; PyTorch has a class for it on GPUs only.
 
-    What its library for processors, oneDNN, says in that case are the last two sentences.
+    What its library for processors, oneDNN, says in that case are the last three sentences.
     """
     known: tuple[type[BaseException], ...] = (MemoryError, torch.OutOfMemoryError)
     sentences = (
@@ -37,6 +37,7 @@ def lacks_memory(fault: BaseException) -> bool:
         "can't allocate memory",
         "not enough memory",
         "could not create a primitive",
+        "could not execute a primitive",
         "could not create a memory",
     )
     return isinstance(fault, known) or any(sentence in str(fault).lower() for sentence in sentences)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,36 +18,13 @@ from numpy.typing import NDArray
 
 from napari_weld_fcn.prediction.overlay import overlay
 from napari_weld_fcn.prediction.predict import Prediction
+from napari_weld_fcn.prediction.saved import OutputFiles, output_files
+from napari_weld_fcn.radiograph.image_paths import RECORD_NAME
 from napari_weld_fcn.radiograph.output import write_png, write_text, write_tiff
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
-#: One for all inputs of a call.
-RECORD_NAME = "record.json"
 _PER_INPUT = ("input", "planes", "region", "pixel_size_mm", "pixel_size_source", "min_size_px", "precision")
-#: What an input's entry says besides its record.
-_OF_THE_RESULT = ("indications", "seconds", "warnings")
 _SIGNIFICANT_DIGITS = 6
-
-
-@dataclass(frozen=True)
-class OutputFiles:
-    """Where the files of one input are."""
-
-    heatmap: Path
-    labels: Path
-    indications: Path
-    overlay: Path
-
-
-def output_files(folder: str | Path, name: str) -> OutputFiles:
-    """Return the paths that `write_outputs` writes for an input called `name`."""
-    stem = Path(folder) / name
-    return OutputFiles(
-        *(
-            stem.with_name(f"{name}_{ending}")
-            for ending in ("heatmap.tif", "labels.tif", "indications.csv", "overlay.png")
-        )
-    )
 
 
 def write_outputs(folder: str | Path, radiograph: Radiograph, prediction: Prediction) -> OutputFiles:
@@ -70,10 +46,10 @@ def write_outputs(folder: str | Path, radiograph: Radiograph, prediction: Predic
     """
     files = output_files(folder, radiograph.name)
     size_mm = prediction.record["pixel_size_mm"]
-    write_tiff(files.heatmap, prediction.probability, size_mm)
-    write_tiff(files.labels, _narrow(prediction.labels), size_mm)
+    write_tiff(files.heatmap, prediction.probability, size_mm, output=True)
+    write_tiff(files.labels, _narrow(prediction.labels), size_mm, output=True)
     write_text(files.indications, table_text(prediction.table))
-    write_png(files.overlay, _picture(radiograph, prediction))
+    write_png(files.overlay, _picture(radiograph, prediction), output=True)
     return files
 
 
@@ -120,16 +96,6 @@ def write_record(folder: str | Path, predictions: list[Prediction]) -> Path:
     path = Path(folder) / RECORD_NAME
     write_text(path, json.dumps(common | {"inputs": inputs}, indent=2, allow_nan=False) + "\n")
     return path
-
-
-def records_of(text: str) -> list[dict[str, Any]]:
-    """Return the records of all inputs, as `predict.from_record` takes them, from a `record.json`.
-
-    What an input has of its own goes before what all have in common.
-    """
-    whole = json.loads(text)
-    inputs = whole.pop("inputs")
-    return [whole | {key: each[key] for key in each if key not in _OF_THE_RESULT} for each in inputs]
 
 
 def _narrow(labels: NDArray[np.int32]) -> NDArray[np.integer]:

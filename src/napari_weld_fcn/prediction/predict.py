@@ -7,7 +7,7 @@ setting leaves open (0, ``auto``) is settled here and written into the record.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from napari_weld_fcn.prediction.record import (
     check_input,
     make_record,
     model_file,
+    no_longer_made,
     with_recorded_size,
 )
 from napari_weld_fcn.prediction.resolved import resolve
@@ -147,10 +148,13 @@ def _predicted(
     table = found.table
     seconds = time.perf_counter() - start
     warnings = [
-        *cautions.clipping(film),
-        *cautions.both_polarities(settings.polarity, film.name),
+        *film.notes,
+        *settings.ignored,
+        *cautions.surround([plane.excluded for plane in planes], film.name),
+        *cautions.clipping([plane.clipped for plane in planes], film.name),
+        *cautions.broken([plane.broken for plane in planes], film.name),
+        *cautions.polarity([plane.polarity for plane in planes], film.name),
         *cautions.rounding([plane.difference for plane in planes], film.name),
-        *cautions.oversampled([plane.scales for plane in planes], resolved.scales, film.name),
         *cautions.scale(table["length_px"], ready.card.flaw_size_px, resolved.min_size_px, film.name),
     ]
     record = make_record(film, ready, loaded, settings, resolved, planes)
@@ -204,6 +208,9 @@ def from_record(
 ) -> Prediction:
     """Predict again what a record describes.
 
+    A record of version 0.1 that is of several scales, or of half the pixels, cannot be repeated; what the one
+    recipe of today finds is returned, with a warning.
+
     Parameters
     ----------
     record
@@ -232,7 +239,8 @@ def from_record(
             f"({record['model']['sha256'][:12]}...)."
         )
     loaded = record["model"]["loaded"] if model is None else ready.source
-    return _predicted(film, ready, loaded, settings, region, on_event, should_stop)
+    found = _predicted(film, ready, loaded, settings, region, on_event, should_stop)
+    return replace(found, warnings=[*no_longer_made(record), *found.warnings])
 
 
 def _as_model(model: Model | str | Path) -> Model:

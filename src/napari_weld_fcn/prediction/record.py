@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 import napari_weld_fcn
+from napari_weld_fcn.dataset.polarity import Decision
 from napari_weld_fcn.errors import ModelError, RadiographError, SettingsError
 from napari_weld_fcn.network import library
 from napari_weld_fcn.network.model import Model
@@ -44,8 +45,16 @@ class PlaneRun:
         float32. Elsewhere it may be larger.
     tile
         Rows and columns of a tile that was possible, pixels.
-    scales
-        Enlargements that were predicted: those of the quality, halved where the plane is oversampled.
+    polarity
+        How its flaws were looked for, and why so.
+    area
+        Of the exposed film: first row and column, and those behind the last.
+    excluded
+        Share of the plane that is no film.
+    clipped
+        Share of the film that lies at an end of its scale.
+    broken
+        Share of the film that is cut off, as far from all the rest.
     """
 
     mean: float
@@ -53,7 +62,11 @@ class PlaneRun:
     precision: str
     difference: float
     tile: tuple[int, int]
-    scales: tuple[float, ...]
+    polarity: Decision
+    area: tuple[int, int, int, int]
+    excluded: float
+    clipped: float
+    broken: float
 
 
 def make_record(
@@ -83,9 +96,8 @@ def make_record(
         "model": {"name": model.card.name, "loaded": loaded, "sha256": model.sha256},
         "settings": settings.model_dump(),
         **chosen,
-        "scales": list(resolved.scales),
         "region": None if region is None else [region.top, region.left, region.bottom, region.right],
-        "polarity": settings.polarity,
+        "polarity": " and ".join(sorted({plane.polarity.polarity for plane in planes})),
         "precision": " and ".join(sorted({plane.precision for plane in planes})),
         "planes": [_plane(plane) for plane in planes],
     }
@@ -106,6 +118,18 @@ def asked(record: dict[str, Any]) -> tuple[PredictionSettings, Box | None]:
         )
     region = record["region"]
     return PredictionSettings.model_validate(record["settings"]), None if region is None else Box(*region)
+
+
+def no_longer_made(record: dict[str, Any]) -> list[str]:
+    """Say where a record is of a prediction at other scales than the film's own, as version 0.1 made them."""
+    scales = {float(scale) for plane in record["planes"] for scale in plane.get("scales", [1.0])}
+    if scales == {1.0}:
+        return []
+    told = " and ".join(f"{scale:g}" for scale in sorted(scales))
+    return [
+        f"{record['input']['name']}: its record is of a prediction at {told} times its pixels, which is not "
+        "made any more; this one was made at the film's own pixels, so its indications are others."
+    ]
 
 
 def model_file(record: dict[str, Any]) -> Path:
@@ -171,4 +195,6 @@ def _input(radiograph: Radiograph) -> dict[str, Any]:
 
 
 def _plane(plane: PlaneRun) -> dict[str, Any]:
-    return asdict(plane) | {"tile": list(plane.tile), "scales": list(plane.scales)}
+    decision = plane.polarity
+    told = {"polarity": decision.polarity, "polarity_why": decision.why, "polarity_sure": decision.sure}
+    return asdict(plane) | {name: list(getattr(plane, name)) for name in ("tile", "area")} | told

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.network.card import Card, Quality
-from napari_weld_fcn.prediction.device import choose_device
+from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.tiles import Box
 from napari_weld_fcn.radiograph.radiograph import Radiograph
-
-#: What `careful` means for a model whose card does not say.
-CAREFUL = Quality(scales=(1.0, 1.5), merge="mean")
 
 
 @dataclass(frozen=True)
@@ -28,8 +23,6 @@ class Resolved:
         Smallest maximum Feret length of an indication, pixels.
     pixel_size_mm, pixel_size_source
         As in `Radiograph`, or the user's own.
-    scales, merge
-        Of the quality.
     device
         ``cpu``, ``cuda`` or ``mps``.
     region
@@ -40,8 +33,6 @@ class Resolved:
     min_size_px: float
     pixel_size_mm: float | None
     pixel_size_source: str
-    scales: tuple[float, ...]
-    merge: Literal["mean", "max"]
     device: str
     region: Box | None
 
@@ -55,21 +46,25 @@ def resolve(film: Radiograph, card: Card, settings: PredictionSettings, region: 
         If a size is asked for in mm and the pixel size is not known, the region lies outside the film, or
         the device is not there.
     """
-    size_mm, source = film.pixel_size_mm, str(film.pixel_size_source)
-    if settings.pixel_size_mm:
-        size_mm, source = settings.pixel_size_mm, "user"
-    quality = card.qualities.get(settings.quality, CAREFUL if settings.quality == "careful" else Quality())
+    from napari_weld_fcn.prediction.device import choose_device  # brings PyTorch; the rest is asked without
+
+    size_mm, source = pixel_size_in(settings, film)
     rows, columns = film.pixels.shape[-2:]
     return Resolved(
         threshold=settings.threshold or card.threshold,
         min_size_px=min_size_in_px(settings, card.min_size_px, size_mm),
         pixel_size_mm=size_mm,
         pixel_size_source=source,
-        scales=quality.scales,
-        merge=quality.merge,
         device=choose_device(settings.device).type,
         region=None if region is None else region.within((rows, columns)),
     )
+
+
+def pixel_size_in(settings: PredictionSettings, film: Radiograph) -> tuple[float | None, str]:
+    """Return the pixel size in mm that is in force for a film, and its source."""
+    if settings.pixel_size_mm:
+        return settings.pixel_size_mm, "user"
+    return film.pixel_size_mm, str(film.pixel_size_source)
 
 
 def min_size_in_px(settings: PredictionSettings, own: float, pixel_size_mm: float | None) -> float:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from napari_weld_fcn.settings import Settings, setting
 
-Polarity = Literal["dark", "bright", "either"]
+Polarity = Literal["auto", "dark", "bright", "either"]
 
 
 class PredictionSettings(Settings):
     """One call of `predict`; zero means that the model, the file or the program chooses."""
 
+    retired: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("quality", "oversampled"), "every film is predicted in one pass at its own pixels"
+    )
+    former_defaults: ClassVar[Mapping[str, Any]] = {"polarity": "dark"}
+
     threshold: float = setting(
         0.0, "Probability above which a pixel is marked; 0 takes the model's own", step=0.01, ge=0, lt=1
     )
     polarity: Polarity = setting(
-        "dark",
-        "Flaws are darker or brighter than their surroundings; either keeps the stronger of both, so "
-        "that bright wires and inclusions count as well",
+        "auto",
+        "Flaws are darker or brighter than their surroundings; auto takes them to be bright where the bead "
+        "is darker than its plate, else dark; either keeps the stronger of both, so that bright wires and "
+        "inclusions count as well",
     )
     min_size: float = setting(
         0.0, "Smallest maximum Feret length of an indication; 0 takes the model's own", step=0.5, ge=0
@@ -27,12 +34,9 @@ class PredictionSettings(Settings):
     pixel_size_mm: float = setting(
         0.0, "Edge of a pixel; 0 takes the file's own", unit="mm", step=0.001, ge=0, le=10
     )
-    quality: Literal["fast", "careful"] = setting(
-        "fast", "One pass, or a second one on the enlarged film for finer outlines"
-    )
-    oversampled: Literal["shrink", "keep"] = setting(
-        "shrink",
-        "A film whose grain is several pixels wide is predicted at half its pixels, or as it is",
+    area: Literal["film", "all"] = setting(
+        "film",
+        "What counts and is marked in: the exposed film without what surrounds it, or all of the picture",
         advanced=True,
     )
     tile: int = setting(

@@ -1,4 +1,4 @@
-"""What is read off the pixels besides the prediction: their fingerprint, and whether they are clipped.
+"""What is read off the pixels besides the prediction: their fingerprint, and what of them is useless.
 
 A film digitised with too narrow a window has large areas at the ends of the scale, where no flaw can be
 seen; the user should know before trusting an empty result. Both go over the plane some rows at a time, so
@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_weld_fcn.radiograph.normalisation import full_scale
+from napari_weld_fcn.radiograph.film_area import FilmArea
+from napari_weld_fcn.radiograph.normalisation import Normalisation, full_scale
 
 _BLOCK_PIXELS = 1 << 20
 
@@ -44,28 +45,54 @@ def file_sha256(path: str | Path) -> str | None:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def clipped_share(plane: Any) -> float:
-    """Return which share of the pixels lies at an end of the scale.
+def clipped_share(plane: Any, area: FilmArea, film: Normalisation) -> float:
+    """Return which share of the film's pixels lies at an end of the scale.
 
-    White is what the normalisation takes for it: a 12-bit film that lies in 16 bits ends at 4095. Black is 0,
-    or the lowest number of a signed dtype. One-bit images are never clipped.
+    White is the smallest full scale that holds the film, hot pixels left out: a 12-bit film that lies in
+    16 bits ends at 4095. Black is 0, or the lowest number of a signed dtype. One-bit images are not clipped.
 
     Parameters
     ----------
     plane
         ``(rows, columns)``; may be lazy.
+    area
+        Where the film is.
+    film
+        Its normalisation; what that cuts off are hot and dead pixels.
     """
     if plane.dtype.kind == "b":
         return 0.0
-    ends = [_End(), _End()]
-    for block in blocks(plane):
-        ends = [end.with_block(block, extreme) for end, extreme in zip(ends, (np.min, np.max), strict=True)]
+    ends, count = [_End(), _End()], 0
+    for block in area.film_pixels(plane):
+        count += block.size
+        block = block[(block >= film.darkest) & (block <= film.brightest)]
+        if block.size:
+            ends = [
+                end.with_block(block, extreme) for end, extreme in zip(ends, (np.min, np.max), strict=True)
+            ]
     darkest, brightest = ends
     lowest = np.iinfo(plane.dtype).min if plane.dtype.kind == "i" else 0
     clipped = darkest.count if darkest.value in (0, lowest) else 0
     if brightest.value == full_scale(plane.dtype, brightest.value):
         clipped += brightest.count
-    return float(clipped / np.prod(plane.shape))
+    return float(clipped / max(count, 1))
+
+
+def broken_share(plane: Any, area: FilmArea, film: Normalisation) -> float:
+    """Return which share of the film's pixels is so far from all others that it is cut off.
+
+    Parameters
+    ----------
+    plane, area, film
+        As for `clipped_share`; of a large film every few pixels are looked at.
+    """
+    rows, columns = area.shape
+    step = int(np.ceil((rows * columns / _BLOCK_PIXELS) ** 0.5))
+    count = broken = 0
+    for block in area.film_pixels(plane, step):
+        count += block.size
+        broken += int(np.count_nonzero((block < film.darkest) | (block > film.brightest)))
+    return float(broken / max(count, 1))
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """One plane of a radiograph, tile after tile.
 
-Each tile's window is read from the plane (which may be lazy or larger than memory), normalised with the
-whole plane's figures, enlarged where the quality asks for it, run through the network, and its inner part
-written. What lies beyond the true border is the network's own affair, as on the whole image: padding here
-too would be a second rule, and another result. Nothing of the plane's size is made besides the result. A
-device that has no memory for a tile gets halves of it.
+The film inside the plane is predicted as if it were the whole picture. Each tile's window is read from it (it
+may be lazy or larger than memory), normalised with the whole film's figures, run through the network, and its
+inner part written. What lies beyond the true border is the network's own affair, as on the whole image:
+padding here too would be a second rule, and another result. Nothing of the plane's size is made besides the
+result. A device that has no memory for a tile gets halves of it.
 """
 
 from __future__ import annotations
@@ -12,20 +12,19 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_weld_fcn.dataset.polarity import seen
 from napari_weld_fcn.errors import ModelError, Stopped
 from napari_weld_fcn.events import Message, OnEvent, ShouldStop, TileDone
-from napari_weld_fcn.network.card import Quality
 from napari_weld_fcn.prediction.device import lacks_memory
 from napari_weld_fcn.prediction.engine import Engine
-from napari_weld_fcn.prediction.resampling import enlarged, resampled, shifted, taps
-from napari_weld_fcn.prediction.settings import Polarity
 from napari_weld_fcn.prediction.tiles import Box, split, surround, tile_shape
+from napari_weld_fcn.radiograph.film_area import FilmArea
 from napari_weld_fcn.radiograph.normalisation import Normalisation
 
 #: Memory that the layers' results of one window may take together, bytes. Twice as much was a sixth slower:
@@ -42,38 +41,58 @@ SMALLEST_TILE = 64
 
 @dataclass(frozen=True)
 class View:
-    """How the network sees a plane.
+    """How the network sees a plane; its boxes are counted from the first pixel of the film.
 
     Attributes
     ----------
     pixels
         ``(rows, columns)``, any real dtype, perhaps lazy.
     normalisation
-        Of the whole plane.
+        Of the whole film.
     polarity
-        Whether flaws are darker or brighter than their surroundings, or either.
-    quality
-        Scales, and how they are merged.
+        Whether flaws are darker or brighter than their surroundings, or either; of the whole plane.
     halo, stride
         The network's, in pixels.
+    area
+        Where the film is; None takes the whole plane for film.
     """
 
     pixels: Any
     normalisation: Normalisation
-    polarity: Polarity
-    quality: Quality
+    polarity: Literal["dark", "bright", "either"]
     halo: int
     stride: int
+    area: FilmArea | None = None
+
+    @property
+    def film(self) -> FilmArea:
+        """Where the film is."""
+        return FilmArea.whole(self.pixels.shape) if self.area is None else self.area
+
+    @property
+    def box(self) -> Box:
+        """The film's rectangle in the plane."""
+        return Box(*self.film.box)
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
-        rows, columns = self.pixels.shape
-        return int(rows), int(columns)
+        """Rows and columns of the film."""
+        return self.film.shape
 
-    def enlarged_shape(self, scale: float) -> tuple[int, int]:
-        """Rows and columns of the plane enlarged by `scale`."""
-        return enlarged(self.shape[0], scale), enlarged(self.shape[1], scale)
+    def inside(self, region: Box) -> Box | None:
+        """Return what of a region of the plane is film, counted from there; None where nothing is."""
+        own = self.box
+        top, left = max(region.top, own.top), max(region.left, own.left)
+        bottom, right = min(region.bottom, own.bottom), min(region.right, own.right)
+        return Box(top, left, bottom, right).relative_to(own) if top < bottom and left < right else None
+
+    def placed(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return values of the film's pixels as values of the plane's, 0 beside the film."""
+        if values.shape == self.pixels.shape:
+            return values
+        placed = np.zeros(self.pixels.shape, values.dtype)
+        placed[self.box.slices] = values
+        return placed
 
     @property
     def readings(self) -> tuple[View, ...]:
@@ -84,24 +103,14 @@ class View:
 
     def read(self, box: Box) -> NDArray[np.float32]:
         """Return the normalised pixels of `box`; flaws of its polarity are below their surroundings."""
-        values = self.normalisation.apply(np.asarray(self.pixels[box.slices]))
-        return np.negative(values, out=values) if self.polarity == "bright" else values
-
-    def window(self, box: Box, scale: float) -> torch.Tensor:
-        """Return `box` of the film enlarged by `scale`."""
-        rows = taps(np.arange(box.top, box.bottom), self.shape[0], scale)
-        columns = taps(np.arange(box.left, box.right), self.shape[1], scale)
-        (top, bottom), (left, right) = rows.span, columns.span
-        values = torch.from_numpy(self.read(Box(top, left, bottom, right)))
-        return resampled(values, shifted(rows, top), shifted(columns, left))
+        return seen(self.film.read(self.pixels, *box.slices), self.normalisation, self.polarity)
 
 
 def default_tile(view: View, engine: Engine) -> tuple[int, int]:
     """Return rows and columns of a tile that suits memory and progress."""
     each = engine.cost.values * _VALUE_BYTES * _ALIVE
     pixels = min(WINDOW_BYTES / each, WINDOW_OPERATIONS / max(engine.cost.operations, 1.0))
-    largest = max(view.quality.scales)
-    return tile_shape(view.shape, view.halo, view.stride, int(pixels / max(largest, 1.0) ** 2))
+    return tile_shape(view.shape, view.halo, view.stride, int(pixels))
 
 
 def sweep(
@@ -124,7 +133,7 @@ def sweep(
     tile
         Rows and columns of a tile's inner part.
     region
-        Within the plane; pixels outside are seen but not written.
+        Within the plane; pixels outside are seen but not written, nor is what lies beside the film.
     out
         ``(rows, columns)`` of the plane.
     on_event, should_stop
@@ -137,14 +146,15 @@ def sweep(
     ModelError
         If the device has no memory even for a small tile.
     """
-    waiting = deque(split(region, tile, view.stride))
+    inside, film = view.inside(region), out[view.box.slices]
+    waiting = deque(split(inside, tile, view.stride) if inside else ())
     done, area_done, start = 0, 0, time.perf_counter()
     while waiting:
         if should_stop():
             raise Stopped
         box = waiting.popleft()
         try:
-            out[box.slices] = _finite(compute(view, engine, box, should_stop))
+            film[box.slices] = _finite(compute(view, engine, box, should_stop))
         except (RuntimeError, MemoryError) as fault:
             tile = _halved(box, tile, view.stride, fault, engine)
             on_event(Message(f"Not enough memory for a tile: going on with {tile[0]} x {tile[1]} pixels."))
@@ -157,45 +167,30 @@ def sweep(
 
 
 def compute(view: View, engine: Engine, box: Box, should_stop: ShouldStop) -> NDArray[np.float32]:
-    """Return the probability of one tile: float32, the shape of `box`; the stronger of two polarities."""
+    """Return the probability of one tile: float32, the shape of `box`; the stronger of two polarities.
+
+    It is 0 on what is no film, and along it.
+    """
     with torch.inference_mode():
-        first, *others = (_merged(each, engine, box, should_stop) for each in view.readings)
-        for found in others:
-            first = torch.maximum(first, found)
-        return first.cpu().numpy()
+        first, *others = (_read_as(each, engine, box, should_stop) for each in view.readings)
+        for other in others:
+            first = torch.maximum(first, other)
+        found: NDArray[np.float32] = first.cpu().numpy()
+    silent = view.film.silent(*box.slices)
+    return found if silent is None else np.where(silent, np.float32(0), found)
 
 
-def _merged(view: View, engine: Engine, box: Box, should_stop: ShouldStop) -> torch.Tensor:
-    """Predict one tile at each scale of the quality."""
-    first, *others = view.quality.scales
-    merged = _at_scale(view, engine, box, first, should_stop)
-    for scale in others:
-        found = _at_scale(view, engine, box, scale, should_stop)
-        merged = torch.maximum(merged, found) if view.quality.merge == "max" else merged + found
-    if others and view.quality.merge == "mean":
-        merged = merged / len(view.quality.scales)
-    return merged
+def _read_as(view: View, engine: Engine, box: Box, should_stop: ShouldStop) -> torch.Tensor:
+    """Predict one tile in one polarity."""
+    outer = surround(box, view.shape, view.halo, view.stride)
+    probability = engine.probability(torch.from_numpy(view.read(outer)), should_stop)
+    return probability[box.relative_to(outer).slices]
 
 
 def _finite(probability: NDArray[np.float32]) -> NDArray[np.float32]:
     if not np.isfinite(probability.sum()):
         raise ModelError("The network gives numbers that are not finite (NaN); its weights cannot be used.")
     return probability
-
-
-def _at_scale(view: View, engine: Engine, box: Box, scale: float, should_stop: ShouldStop) -> torch.Tensor:
-    """Predict one tile on the film enlarged by `scale`, and bring it back to the film's own pixels."""
-    size = view.enlarged_shape(scale)
-    rows = taps(np.arange(box.top, box.bottom), size[0], 1 / scale)
-    columns = taps(np.arange(box.left, box.right), size[1], 1 / scale)
-    (top, bottom), (left, right) = rows.span, columns.span
-    needed = Box(top, left, bottom, right)
-    outer = surround(needed, size, view.halo, view.stride)
-    probability = engine.probability(view.window(outer, scale), should_stop)
-    inner = probability[needed.relative_to(outer).slices]
-    if scale == 1.0:
-        return inner
-    return resampled(inner, shifted(rows, top), shifted(columns, left)).clamp_(0.0, 1.0)
 
 
 def _halved(

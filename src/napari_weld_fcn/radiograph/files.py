@@ -7,50 +7,43 @@ reason, because the person at the screen can act on that and not on a traceback.
 
 from __future__ import annotations
 
-import struct
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.radiograph.gdxray import parse_name
+from napari_weld_fcn.radiograph.damage import damage_told
+from napari_weld_fcn.radiograph.formats import kind_of
+from napari_weld_fcn.radiograph.gdxray import series_pixel_size_mm
+from napari_weld_fcn.radiograph.header import Header
+from napari_weld_fcn.radiograph.png import png_header, read_png
 from napari_weld_fcn.radiograph.radiograph import PixelSizeSource, Radiograph
 from napari_weld_fcn.radiograph.raster import (
-    bmp_shape,
-    jpeg_shape,
-    png_pixel_size,
-    png_shape,
+    bmp_header,
+    jpeg_as_stored,
+    jpeg_header,
     read_bmp,
     read_jpeg,
-    read_png,
 )
-from napari_weld_fcn.radiograph.tiff import read_tiff, seen_otherwise, tiff_pixel_size, tiff_shape
+from napari_weld_fcn.radiograph.tiff import read_tiff, tiff_as_stored, tiff_header
 
-_Reader = Callable[[Path], tuple[Any, float | None]]
-_READERS: dict[bytes, tuple[str, _Reader]] = {
-    b"\x89PNG\r\n\x1a\n": ("PNG", read_png),
-    b"II*\x00": ("TIFF", read_tiff),
-    b"MM\x00*": ("TIFF", read_tiff),
-    b"II+\x00": ("TIFF", read_tiff),
-    b"MM\x00+": ("TIFF", read_tiff),
-    b"\xff\xd8\xff": ("JPEG", read_jpeg),
-    b"BM": ("BMP", read_bmp),
+
+class _Format(NamedTuple):
+    """How a kind of file is read, how its header alone, and what programs show that know no meaning."""
+
+    read: Callable[[Path], tuple[Any, Header]]
+    header: Callable[[Path], Header]
+    as_stored: Callable[[Path], Any] | None = None
+
+
+_FORMATS = {
+    "PNG": _Format(read_png, png_header),
+    "TIFF": _Format(read_tiff, tiff_header, tiff_as_stored),
+    "JPEG": _Format(read_jpeg, jpeg_header, jpeg_as_stored),
+    "BMP": _Format(read_bmp, bmp_header),
 }
-#: Formats whose header may hold a pixel size, and what finds it there.
-_SIZES: dict[str, Callable[[Path], float | None]] = {"PNG": png_pixel_size, "TIFF": tiff_pixel_size}
-_SHAPES: dict[str, Callable[[Path], tuple[tuple[int, ...], np.dtype[Any]]]] = {
-    "PNG": png_shape,
-    "TIFF": tiff_shape,
-    "JPEG": jpeg_shape,
-    "BMP": bmp_shape,
-}
-#: What decoders raise on bytes that are not what they should be.
-_DECODING = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError)
-_FINITE_AT_ONCE = 2**22
 
 
 def read(path: str | Path) -> Radiograph:
@@ -67,24 +60,36 @@ def read(path: str | Path) -> Radiograph:
         Pixels ``(rows, columns)`` or, from a TIFF, ``(planes, rows, columns)``, in the file's own dtype (bool
         for 1 bit); colour as luminance of the same depth. The pixel size is the file's own (source
         ``"file"``): a TIFF's resolution tag, ImageJ or OME metadata, a PNG's pHYs, each only where it can be
-        a measurement: 72 and 96 dpi, which programs write by default, are not. Else it is GDXray's for the
-        names of its weld series (source ``"GDXray"``).
+        a measurement: 72 and 96 dpi, which programs write by default, are not. Else it is GDXray's for a
+        file in the folder of one of its weld series (source ``"GDXray"``). Pixels keep the order in which
+        they are stored; an orientation tag that makes other viewers turn them is told in the radiograph's
+        notes, and so are pixels that are not square.
 
     Raises
     ------
     RadiographError
-        If there is no such file or it is empty, truncated, damaged, no image, an animation, of several
-        sizes, a volume of colour, of complex numbers, or has pixels that are NaN or infinite.
+        If there is no such file or it is empty, truncated, damaged, packed in an unknown way, no image, an
+        animation, of images of several sizes, of over three dimensions, or of complex numbers.
     """
     path = Path(path)
-    kind, reader = _recognised(path)
-    with _damage_told(path, kind):
-        pixels, own_size_mm = reader(path)
+    kind = _recognised(path)
+    with damage_told(path, kind):
+        pixels, header = _FORMATS[kind].read(path)
     _check_numbers(pixels, path)
-    pixel_size_mm, source = _size_and_source(path, own_size_mm)
+    pixel_size_mm, source = _size_and_source(path, header.pixel_size_mm)
     return Radiograph(
-        pixels, path.stem, source=str(path), pixel_size_mm=pixel_size_mm, pixel_size_source=source
+        pixels,
+        path.stem,
+        source=str(path),
+        pixel_size_mm=pixel_size_mm,
+        pixel_size_source=source,
+        notes=tuple(f"{path.name}: {note}" for note in header.notes),
     )
+
+
+def notes_of(path: str | Path) -> tuple[str, ...]:
+    """Find the notes that `read` gives, from the file's header alone; parameters and errors as there."""
+    return tuple(f"{Path(path).name}: {note}" for note in _header(Path(path)).notes)
 
 
 def pixel_size_of(path: str | Path) -> tuple[float | None, PixelSizeSource]:
@@ -101,10 +106,7 @@ def pixel_size_of(path: str | Path) -> tuple[float | None, PixelSizeSource]:
         If there is no such file, or its header is damaged or no image's.
     """
     path = Path(path)
-    kind, _ = _recognised(path)
-    with _damage_told(path, kind):
-        size_mm = _SIZES[kind](path) if kind in _SIZES else None
-    return _size_and_source(path, size_mm)
+    return _size_and_source(path, _header(path).pixel_size_mm)
 
 
 def shape_of(path: str | Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -120,23 +122,22 @@ def shape_of(path: str | Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
     RadiographError
         If there is no such file, or its header is damaged or no image's.
     """
-    path = Path(path)
-    kind, _ = _recognised(path)
-    with _damage_told(path, kind):
-        return _SHAPES[kind](path)
+    header = _header(Path(path))
+    return header.shape, header.dtype
 
 
 def as_seen(path: str | Path, shown: np.ndarray) -> np.ndarray:
     """Undo what a program does that shows the numbers of a file as they are stored.
 
-    A TIFF may store white as 0, or places in a palette; `read` gives grey as it is seen on a light box.
+    A file may store white as 0, places in a palette, or ink; `read` gives grey as it is seen on a light box.
 
     Parameters
     ----------
     path
         The file that `shown` came from.
     shown
-        ``(rows, columns)`` or ``(planes, rows, columns)`` as the program gives it, perhaps edited.
+        ``(rows, columns)`` or ``(planes, rows, columns)`` as the program gives it, perhaps edited; with a
+        last axis of 3 or 4 samples where it takes them for colour.
 
     Returns
     -------
@@ -149,37 +150,31 @@ def as_seen(path: str | Path, shown: np.ndarray) -> np.ndarray:
         As `read`.
     """
     path = Path(path)
-    kind, _ = _recognised(path)
-    if kind != "TIFF":
+    kind, header = _recognised(path), _header(path)
+    of_one_kind = header.shape == shown.shape or header.shape == shown.shape[:-1]
+    as_stored = _FORMATS[kind].as_stored
+    if header.as_stored or as_stored is None or not of_one_kind:
         return shown
-    with _damage_told(path, kind):
-        seen = seen_otherwise(path, shown)
-    return seen if seen is not None and np.array_equal(seen, read(path).pixels) else shown
+    with damage_told(path, kind):
+        stored = as_stored(path)
+    return np.asarray(read(path).pixels) if np.array_equal(stored, shown, equal_nan=True) else shown
 
 
-@contextmanager
-def _damage_told(path: Path, kind: str) -> Iterator[None]:
-    """Turn whatever a decoder raises into the one sentence."""
-    try:
-        yield
-    except MemoryError as fault:
-        raise RadiographError(f"{path}: is too large for this computer's memory.") from fault
-    except (*_DECODING, EOFError, struct.error, zlib.error) as fault:
-        reason = " ".join(str(fault).split()) or type(fault).__name__
-        raise RadiographError(f"{path}: is a damaged or truncated {kind} ({reason}).") from fault
+def _header(path: Path) -> Header:
+    kind = _recognised(path)
+    with damage_told(path, kind):
+        return _FORMATS[kind].header(path)
 
 
 def _size_and_source(path: Path, own_size_mm: float | None) -> tuple[float | None, PixelSizeSource]:
     """The file's own pixel size goes before the one of GDXray's series."""
-    gdxray = parse_name(path.stem)
     if own_size_mm:
         return own_size_mm, "file"
-    if gdxray is not None and gdxray.pixel_size_mm is not None:
-        return gdxray.pixel_size_mm, "GDXray"
-    return None, "none"
+    of_series = series_pixel_size_mm(path)
+    return (of_series, "GDXray") if of_series else (None, "none")
 
 
-def _recognised(path: Path) -> tuple[str, _Reader]:
+def _recognised(path: Path) -> str:
     if path.is_dir():
         raise RadiographError(f"{path}: is a folder, not an image file.")
     if not path.exists():
@@ -187,16 +182,14 @@ def _recognised(path: Path) -> tuple[str, _Reader]:
     if not path.is_file():
         raise RadiographError(f"{path}: is no ordinary file.")
     try:
-        with path.open("rb") as file:
-            start = file.read(16)
+        kind = kind_of(path)
     except OSError as fault:
         raise RadiographError(f"{path}: cannot be read ({fault.strerror}).") from fault
-    if not start:
+    if not path.stat().st_size:
         raise RadiographError(f"{path}: is empty.")
-    for magic, reader in _READERS.items():
-        if start.startswith(magic):
-            return reader
-    raise RadiographError(f"{path}: is not a PNG, TIFF, JPEG or BMP image.")
+    if kind not in _FORMATS:
+        raise RadiographError(f"{path}: is not a PNG, TIFF, JPEG or BMP image.")
+    return kind
 
 
 def _check_numbers(pixels: Any, path: Path) -> None:
@@ -204,10 +197,3 @@ def _check_numbers(pixels: Any, path: Path) -> None:
         raise RadiographError(f"{path}: its pixels ({pixels.dtype}) are not real numbers.")
     if 0 in pixels.shape:
         raise RadiographError(f"{path}: has no pixels.")
-    if pixels.dtype.kind != "f":
-        return
-    rows = pixels.reshape(-1, pixels.shape[-1])
-    step = max(1, _FINITE_AT_ONCE // rows.shape[1])
-    bad = sum(int((~np.isfinite(rows[top : top + step])).sum()) for top in range(0, len(rows), step))
-    if bad:
-        raise RadiographError(f"{path}: {bad} of its pixels are not finite numbers (NaN or infinity).")

@@ -17,9 +17,15 @@ from typing import Any
 
 import numpy as np
 import tifffile
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from napari_weld_fcn.errors import WeldFcnError
+from napari_weld_fcn.radiograph.formats import kind_of
+from napari_weld_fcn.radiograph.tiff import tiff_opened
+
+#: In the files that are no film: whatever they are called and wherever they lie, they are none.
+OUTPUT_MARK = "napari-weld-fcn output"
+_TEXT_KEY = "Software"
 
 
 @contextmanager
@@ -52,7 +58,9 @@ def written_whole(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def write_png(path: str | Path, array: np.ndarray, pixel_size_mm: float | None = None) -> None:
+def write_png(
+    path: str | Path, array: np.ndarray, pixel_size_mm: float | None = None, *, output: bool = False
+) -> None:
     """Write a PNG of the array's own depth.
 
     Parameters
@@ -63,6 +71,8 @@ def write_png(path: str | Path, array: np.ndarray, pixel_size_mm: float | None =
         ``(rows, columns)`` bool (1-bit), uint8 or uint16, or ``(rows, columns, 3 or 4)`` uint8.
     pixel_size_mm
         Edge of one pixel, written as the pHYs chunk (pixels per metre); None writes none.
+    output
+        Whether it is marked as no film (see `is_output`).
 
     Raises
     ------
@@ -74,10 +84,12 @@ def write_png(path: str | Path, array: np.ndarray, pixel_size_mm: float | None =
     if not fits_png(array):
         raise ValueError(f"a PNG cannot hold {array.dtype} pixels of shape {array.shape}")
     with written_whole(path) as temporary:
-        save_png(temporary, array, pixel_size_mm)
+        save_png(temporary, array, pixel_size_mm, output=output)
 
 
-def write_tiff(path: str | Path, array: np.ndarray, pixel_size_mm: float | None = None) -> None:
+def write_tiff(
+    path: str | Path, array: np.ndarray, pixel_size_mm: float | None = None, *, output: bool = False
+) -> None:
     """Write a TIFF of the array's own dtype: one plane, or one page for each plane.
 
     Integers are deflated (labels shrink a hundredfold); floats are stored plainly, because a heatmap hardly
@@ -91,6 +103,8 @@ def write_tiff(path: str | Path, array: np.ndarray, pixel_size_mm: float | None 
         ``(rows, columns)`` or ``(planes, rows, columns)``, integer, float or bool.
     pixel_size_mm
         Edge of one pixel, written as the resolution tag (pixels per cm); None writes no tag.
+    output
+        Whether it is marked as no film (see `is_output`).
 
     Raises
     ------
@@ -102,7 +116,22 @@ def write_tiff(path: str | Path, array: np.ndarray, pixel_size_mm: float | None 
     if array.ndim not in (2, 3):
         raise ValueError(f"a TIFF of planes cannot hold shape {array.shape}")
     with written_whole(path) as temporary:
-        save_tiff(temporary, array, pixel_size_mm)
+        save_tiff(temporary, array, pixel_size_mm, output=output)
+
+
+def is_output(path: Path) -> bool:
+    """Whether a file is a PNG or TIFF that was written as no film: a heatmap, labels, a picture."""
+    try:
+        kind = kind_of(path)
+        if kind == "PNG":
+            with PngImagePlugin.PngImageFile(path) as image:
+                return image.info.get(_TEXT_KEY) == OUTPUT_MARK
+        if kind == "TIFF":
+            with tiff_opened(path) as tif:
+                return bool(tif.pages.first.software == OUTPUT_MARK)
+    except Exception:  # a damaged file is told when it is read
+        return False
+    return False
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -123,20 +152,32 @@ def fits_png(array: np.ndarray) -> bool:
     return colour or (array.ndim == 2 and array.dtype in (np.bool_, np.uint8, np.uint16))
 
 
-def save_png(path: Path, array: np.ndarray, pixel_size_mm: float | None, **packing: int) -> None:
+def save_png(
+    path: Path, array: np.ndarray, pixel_size_mm: float | None, *, output: bool = False, **packing: int
+) -> None:
     """Save as `write_png` does, but in place: for whoever sees to it that a half-written file is never found.
 
     Parameters
     ----------
+    output
+        As there.
     **packing
         Pillow's `compress_level` and `compress_type`.
     """
-    size: dict[str, Any] = {"dpi": (25.4 / pixel_size_mm,) * 2} if pixel_size_mm else {}
-    Image.fromarray(np.ascontiguousarray(array)).save(path, format="PNG", **size, **packing)
+    more: dict[str, Any] = {"dpi": (25.4 / pixel_size_mm,) * 2} if pixel_size_mm else {}
+    if output:
+        more["pnginfo"] = PngImagePlugin.PngInfo()
+        more["pnginfo"].add_text(_TEXT_KEY, OUTPUT_MARK)
+    Image.fromarray(np.ascontiguousarray(array)).save(path, format="PNG", **more, **packing)
 
 
 def save_tiff(
-    path: Path, array: np.ndarray, pixel_size_mm: float | None, *, pack_floats: bool = False
+    path: Path,
+    array: np.ndarray,
+    pixel_size_mm: float | None,
+    *,
+    pack_floats: bool = False,
+    output: bool = False,
 ) -> None:
     """Save as `write_tiff` does, but in place (see `save_png`).
 
@@ -144,17 +185,19 @@ def save_tiff(
     ----------
     pack_floats
         Whether floats are deflated too: that saves little, but tells a damaged file by its check sum.
+    output
+        As there.
     """
     pixels = array.astype(np.uint8) * 255 if array.dtype == np.bool_ else array
-    resolution: dict[str, Any] = {}
+    more: dict[str, Any] = {"software": OUTPUT_MARK} if output else {}
     if pixel_size_mm:
-        resolution = {"resolution": (10 / pixel_size_mm,) * 2, "resolutionunit": "CENTIMETER"}
+        more |= {"resolution": (10 / pixel_size_mm,) * 2, "resolutionunit": "CENTIMETER"}
     tifffile.imwrite(
         path,
         np.ascontiguousarray(pixels),
         photometric="minisblack",
         compression="zlib" if pack_floats or pixels.dtype.kind in "ui" else None,
-        **resolution,
+        **more,
     )
 
 

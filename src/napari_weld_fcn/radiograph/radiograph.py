@@ -38,6 +38,8 @@ class Radiograph:
         Edge of one pixel in mm, or None where it is not known.
     pixel_size_source
         Where the pixel size comes from; ``"none"`` exactly where `pixel_size_mm` is None.
+    notes
+        Sentences for the user from reading, such as that other viewers turn the picture.
     """
 
     pixels: Any
@@ -46,6 +48,7 @@ class Radiograph:
     source: str = ""
     pixel_size_mm: float | None = None
     pixel_size_source: PixelSizeSource = "none"
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape

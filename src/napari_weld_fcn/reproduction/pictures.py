@@ -18,6 +18,7 @@ from napari_weld_fcn.dataset.pair import Pair
 from napari_weld_fcn.dataset.places import Place
 from napari_weld_fcn.evaluation.feature_maps import feature_maps
 from napari_weld_fcn.evaluation.figures import comparison, stage_figure, write_figure
+from napari_weld_fcn.evaluation.settings import FeatureSettings
 from napari_weld_fcn.events import ShouldStop
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import predict
@@ -63,7 +64,13 @@ def draw_figures(
     pixels = [pair.pixels for pair in pairs]
     heatmaps = [crop_probability(model, pair) for pair in pairs]
     maps = [
-        feature_maps(pair.pixels, model, normalisation=pair.normalisation, should_stop=should_stop)
+        feature_maps(
+            pair.pixels,
+            model,
+            FeatureSettings(polarity=pair.polarity),
+            normalisation=pair.normalisation,
+            should_stop=should_stop,
+        )
         for pair in pairs
     ]
     figures = {
@@ -99,7 +106,7 @@ def chosen(places: Sequence[Place], positions: Sequence[int]) -> list[int]:
 @torch.inference_mode()
 def crop_probability(model: Model, pair: Pair) -> NDArray[np.float32]:
     """Return what a model makes of a crop that it sees alone: ``(rows, columns)`` float32 in [0, 1]."""
-    pixels = torch.from_numpy(pair.normalisation.apply(pair.pixels))[None, None]
+    pixels = torch.from_numpy(pair.seen())[None, None]
     return np.asarray(model.network(pixels).sigmoid()[0, 0].numpy())
 
 

@@ -131,7 +131,7 @@ class _Best:
         best = self.state.history[-1]
         blind = 2 * best.flaw_share / (1 + best.flaw_share)  # F1 of marking every pixel
         pooled = 2 * best.precision * best.recall / max(best.precision + best.recall, 1e-12)
-        if pooled <= 1.02 * blind:
+        if best.flaw_share and pooled <= 1.02 * blind:
             raise BlindError(
                 "The network tells flaws from background nowhere: too few flaws, or too high a learning rate."
             )

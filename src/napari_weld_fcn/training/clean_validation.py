@@ -20,6 +20,7 @@ from napari_weld_fcn.errors import Stopped
 from napari_weld_fcn.events import ShouldStop, Validated, never
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.indications import label
+from napari_weld_fcn.radiograph.film_area import FilmArea
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings
 from napari_weld_fcn.training.settings import PatchSettings
@@ -101,7 +102,11 @@ class CleanValidation:
             for index in range(WINDOWS)
         ]
         self._simulated = [
-            Patch(measure(pixels).apply(pixels), film.mask, np.zeros(pixels.shape, bool))
+            Patch(
+                measure(pixels, FilmArea.whole(pixels.shape)).apply(pixels),
+                film.mask,
+                np.zeros(pixels.shape, bool),
+            )
             for film in validation_films(FILMS, should_stop)
             for pixels in (film.radiograph.pixels,)
         ]

@@ -15,8 +15,8 @@ _PAUSE = 0.05
 class Clock:
     """How much of the fit is done, by its steps or by its time; pauses do not count."""
 
-    def __init__(self, state: FitState, settings: FitSettings) -> None:
-        self.state, self.settings = state, settings
+    def __init__(self, state: FitState, settings: FitSettings, reserve: float = 0.0) -> None:
+        self.state, self.settings, self._reserve = state, settings, reserve
         self._before, self._first = state.seconds, state.step
         self._started = time.monotonic()
         self._validation = 0.0
@@ -30,10 +30,10 @@ class Clock:
 
     @property
     def over(self) -> bool:
-        """Whether the fit is at its end; in time for as long a validation as the last one was."""
+        """Whether the fit is at its end; in time for as long a validation as the last one was, or longer."""
         if not self.settings.seconds:
             return self.state.step >= self.settings.steps
-        return self.state.seconds + self._validation >= self.settings.seconds
+        return self.state.seconds + max(self._validation, self._reserve) >= self.settings.seconds
 
     @property
     def total(self) -> int:

@@ -71,7 +71,7 @@ def _considered(network: torch.nn.Module, pairs: Iterator[Pair]) -> Iterator[tup
     network.eval()
     try:
         for pair in pairs:
-            pixels = torch.from_numpy(pair.normalisation.apply(pair.pixels))[None, None].to(device)
+            pixels = torch.from_numpy(pair.seen())[None, None].to(device)
             probability = network(pixels).float().sigmoid()[0, 0].cpu().numpy()
             part = pair.mask != IGNORED
             yield probability[part], pair.mask[part] == FLAW

@@ -13,13 +13,14 @@ from typing import cast
 from napari_weld_fcn.dataset.films import LabelledFilm
 from napari_weld_fcn.dataset.labels import mask_of
 from napari_weld_fcn.dataset.pair import Pair
-from napari_weld_fcn.dataset.store import is_dataset, read_dataset
+from napari_weld_fcn.dataset.store import Dataset, open_truth, read_dataset
+from napari_weld_fcn.dataset.whole_films import holds_films, labelled_films
 from napari_weld_fcn.errors import DatasetError, RadiographError
 from napari_weld_fcn.events import Message, OnEvent, ignore
-from napari_weld_fcn.radiograph.gdxray import open_series
+from napari_weld_fcn.radiograph.gdxray import GDXraySeries
 from napari_weld_fcn.training.clean_films import CleanFilms, CleanKind
 from napari_weld_fcn.training.crop_material import Crops
-from napari_weld_fcn.training.film_material import Films, Unlabelled, film_of
+from napari_weld_fcn.training.film_material import Films, Unlabelled
 from napari_weld_fcn.training.material import Kind, Material
 from napari_weld_fcn.training.sources import pairs_of
 
@@ -39,7 +40,7 @@ def material_of(data: Data, on_event: OnEvent = ignore) -> Material:
         return Unlabelled(data.films, kind=data.kind)
     if isinstance(data, str | Path):
         path = Path(data)
-        return Crops(pairs_of(path)) if is_dataset(path) else _series(path, on_event)
+        return _of_path(path, on_event)
     if len(data) and isinstance(data[0], LabelledFilm):
         return Films(tuple(cast(Sequence[LabelledFilm], data)))
     return Crops(pairs_of(cast(Sequence[Pair], data)))
@@ -50,35 +51,44 @@ def saved_material(folder: Path, kind: Kind) -> Material:
     pairs = read_dataset(folder)
     if kind == "crops":
         return Crops(pairs, by_pixels=True)
-    films = tuple(film_of(pair) for pair in pairs)
+    films = tuple(labelled_films(pairs))
     return Films(films) if kind == "films" else Unlabelled(films, kind=kind)
 
 
 def clean_films(folder: Path, kind: CleanKind) -> CleanFilms:
     """Open films without labels that `Material.save` wrote."""
-    return CleanFilms(tuple(film_of(pair) for pair in read_dataset(folder)), kind)
+    return CleanFilms(tuple(labelled_films(read_dataset(folder))), kind)
 
 
-def _series(path: Path, on_event: OnEvent) -> Films:
-    """The films of a GDXray series that have masks."""
+def _of_path(path: Path, on_event: OnEvent) -> Material:
+    """The crops or films of a dataset folder, or the films of a GDXray series."""
     try:
-        series = open_series(path)
-        if series.is_mask:
-            raise DatasetError(f"{path}: holds masks only; give the series of their films.")
-        for problem in series.problems:
-            on_event(Message(problem))
-        without = [film.name for film in series if not film.has_mask]
-        if without:
-            on_event(Message(f"{len(without)} films have no mask and are left out, {without[0]} the first."))
-        found = []
-        for film in series:
-            mask = film.mask()
-            if mask is not None:
-                found.append(LabelledFilm(film.radiograph(), mask_of(mask)))
+        truth = open_truth(path)
+        if not isinstance(truth, Dataset):
+            return _series(path, truth, on_event)
     except RadiographError as fault:
-        text = str(fault).rstrip(".")
-        more = "" if path.is_file() else "; nor is it a dataset folder, which has images/ and masks/"
-        raise DatasetError(f"{text}{more}.") from fault
+        raise DatasetError(str(fault)) from fault
+    for caution in truth.cautions():
+        on_event(Message(caution))
+    if holds_films(truth):
+        return Films(tuple(labelled_films(truth)), str(path.absolute()))
+    return Crops(pairs_of(truth))
+
+
+def _series(path: Path, series: GDXraySeries, on_event: OnEvent) -> Films:
+    """The films of a GDXray series that have masks."""
+    if series.is_mask:
+        raise DatasetError(f"{path}: holds masks only; give the series of their films.")
+    for problem in series.problems:
+        on_event(Message(problem))
+    without = [film.name for film in series if not film.has_mask]
+    if without:
+        on_event(Message(f"{len(without)} films have no mask and are left out, {without[0]} the first."))
+    found = []
+    for film in series:
+        mask = film.mask()
+        if mask is not None:
+            found.append(LabelledFilm(film.radiograph(), mask_of(mask)))
     if not found:
         raise DatasetError(f"{path}: none of its films has a mask.")
     return Films(tuple(found), str(path.absolute()))

@@ -16,14 +16,13 @@ import torch
 from napari_weld_fcn.dataset.films import FilmSplit, LabelledFilm, split_films
 from napari_weld_fcn.dataset.pair import Pair
 from napari_weld_fcn.dataset.places import Split
+from napari_weld_fcn.dataset.polarity import flaws_are
 from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.dataset.store import write_dataset
 from napari_weld_fcn.dataset.writing import as_stored
 from napari_weld_fcn.events import OnEvent, ShouldStop, Validated, ignore, never
 from napari_weld_fcn.network.model import Model
-from napari_weld_fcn.prediction.oversampling import oversampling
-from napari_weld_fcn.radiograph.normalisation import full_scale, measure
-from napari_weld_fcn.radiograph.radiograph import Radiograph
+from napari_weld_fcn.radiograph.normalisation import measure, white_of
 from napari_weld_fcn.training.clean import CleanLesson
 from napari_weld_fcn.training.clean_films import CleanFilms
 from napari_weld_fcn.training.film_source import FilmSource
@@ -85,9 +84,9 @@ class Films:
         write_dataset((_pair_of(film, number) for number, film in enumerate(self.films)), folder)
 
     def notes(self, about: RunSettings) -> list[str]:
-        """Name the films that are shown with half of their pixels."""
-        names = [film.film for film in self.films if oversampling(film.radiograph.pixels) > 1]
-        text = f"{', '.join(names)}: more pixels than detail, so half of them are shown, as in a prediction."
+        """Name the films whose flaws are taken to be bright."""
+        names = [film.film for film in self.films if flaws_are(film.radiograph.pixels) == "bright"]
+        text = f"{', '.join(names)}: the bead is darker than the plate, so flaws are taken to be bright."
         return [text] if names else []
 
 
@@ -157,6 +156,7 @@ class Unlabelled(Films):
 
 def _pair_of(film: LabelledFilm, number: int) -> Pair:
     pixels = np.asarray(film.radiograph.pixels)
+    normalisation = measure(pixels)
     return Pair(
         name=f"film_{number:03d}",
         pixels=pixels,
@@ -164,20 +164,8 @@ def _pair_of(film: LabelledFilm, number: int) -> Pair:
         film=film.film,
         row=0,
         column=0,
-        normalisation=measure(pixels),
-        full_scale=full_scale(pixels.dtype, float(pixels.max())),
+        normalisation=normalisation,
+        full_scale=white_of(pixels, normalisation),
         pixel_size_mm=film.radiograph.pixel_size_mm,
+        polarity=flaws_are(pixels),
     )
-
-
-def film_of(pair: Pair) -> LabelledFilm:
-    """Return the film that a pair in a run's folder is."""
-    size = pair.pixel_size_mm
-    radiograph = Radiograph(
-        pair.pixels,
-        name=pair.film,
-        film=pair.film,
-        pixel_size_mm=size,
-        pixel_size_source="file" if size else "none",
-    )
-    return LabelledFilm(radiograph, pair.mask)

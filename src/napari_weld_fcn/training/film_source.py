@@ -4,8 +4,7 @@ Crops that are cut beforehand show a flaw in the same few places for ever, and a
 clean bead. Here window j of step k is drawn anew from (seed, k, j): every second one around a flaw, each flaw
 having the same chance whatever its size, the others around any labelled pixel. It is varied as crop j in its
 variant k + 1 by `augment`. More than the window is cut and the middle kept, so that a rotated window shows
-film in its corners; what lies outside the film is reflected, and ignored in the mask. A film that a
-prediction shrinks, because it has more pixels than it shows, is shrunk here too.
+film in its corners; what lies outside the film is reflected, and ignored in the mask.
 """
 
 from __future__ import annotations
@@ -21,10 +20,9 @@ from scipy import ndimage
 from napari_weld_fcn.dataset.augmentation import variant
 from napari_weld_fcn.dataset.films import LabelledFilm
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
+from napari_weld_fcn.dataset.polarity import flaws_are
 from napari_weld_fcn.dataset.settings import AugmentationSettings
-from napari_weld_fcn.prediction.oversampling import oversampling
-from napari_weld_fcn.radiograph.normalisation import full_scale, measure
-from napari_weld_fcn.training.halving import halved, halved_mask
+from napari_weld_fcn.radiograph.normalisation import measure, white_of
 from napari_weld_fcn.training.patches import Batch
 from napari_weld_fcn.training.settings import PatchSettings
 from napari_weld_fcn.training.sources import batch_of_windows
@@ -114,7 +112,8 @@ class FilmSource:
             slice((whole - part) // 2, (whole - part) // 2 + part)
             for whole, part in zip(pair.mask.shape, self.size, strict=True)
         )
-        pixels, mask = pair.normalisation.apply(pair.pixels[middle]), pair.mask[middle]
+        rows, columns = middle
+        pixels, mask = pair.seen((rows, columns)), pair.mask[middle]
         return (
             (pixels, mask) if self.seen_as is None else self._seen(step, number, pixels, mask, self.seen_as)
         )
@@ -167,10 +166,8 @@ class _Drawn:
     def __init__(self, film: LabelledFilm) -> None:
         self.mask, self.radiograph = film.mask, film.radiograph
         self.pixels = np.asarray(film.radiograph.pixels)
-        self.normalisation = measure(self.pixels)
-        if oversampling(self.pixels) == 2:  # a prediction shows it like this
-            self.pixels, self.mask = halved(self.pixels), halved_mask(self.mask)
-        self.full_scale = full_scale(self.pixels.dtype, float(self.pixels.max()))
+        self.normalisation, self.polarity = measure(self.pixels), flaws_are(self.pixels)
+        self.full_scale = white_of(self.pixels, self.normalisation)
         labelled = self.mask != IGNORED
         self._in_rows = np.cumsum(np.count_nonzero(labelled, axis=1))
         self.labelled = int(self._in_rows[-1])
@@ -221,6 +218,7 @@ class _Drawn:
             normalisation=self.normalisation,
             full_scale=self.full_scale,
             pixel_size_mm=self.radiograph.pixel_size_mm,
+            polarity=self.polarity,
         )
 
     def _read(self, starts: list[int], size: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[np.uint8]]:

@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 
 from napari_weld_fcn.dataset.films import FilmSplit, LabelledFilm, Part
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED
+from napari_weld_fcn.dataset.polarity import flaws_are
 from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.evaluation.scores import BestThreshold, ThresholdCounts, threshold_counts
 from napari_weld_fcn.events import FilmPredicted, OnEvent, ShouldStop, Validated, ignore, never
-from napari_weld_fcn.network.card import Quality
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.engine import FLOAT32, engine_for
-from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.prediction.sweep import View, default_tile, sweep
 from napari_weld_fcn.prediction.tiles import Box
+from napari_weld_fcn.radiograph.film_area import film_area
 from napari_weld_fcn.radiograph.normalisation import measure
 
 
 class FilmValidation:
-    """The films that validate, normalised once, and shrunk where a prediction shrinks them.
+    """The films that validate, normalised and their polarity decided once.
 
     Parameters
     ----------
@@ -54,10 +54,12 @@ class FilmValidation:
     ) -> None:
         self._threshold, self._margin, self._cut = threshold, margin, split.cuts_a_film
         self._parts = [(part, part.of(films)) for part in split.validation]
-        self._normalisations = [measure(film.radiograph.pixels) for _, film in self._parts]
-        self._qualities = [
-            Quality(scales=(1 / oversampling(film.radiograph.pixels),)) for _, film in self._parts
+        self._areas = [film_area(film.radiograph.pixels) for _, film in self._parts]
+        self._normalisations = [
+            measure(film.radiograph.pixels, area)
+            for (_, film), area in zip(self._parts, self._areas, strict=True)
         ]
+        self._polarities = [flaws_are(film.radiograph.pixels) for _, film in self._parts]
         if all((film.mask == IGNORED).all() for _, film in self._parts):
             raise DatasetError("Every pixel of the films that validate is ignored.")
 
@@ -90,23 +92,40 @@ class FilmValidation:
             If `should_stop` said so.
         """
         counts: ThresholdCounts | None = None
-        considered = 0
         for index, (part, film) in enumerate(self._parts):
             probability = self._predicted(index, model, device, _box(part), should_stop)
-            labelled = film.mask != IGNORED
-            more = threshold_counts(probability[labelled], film.mask[labelled] == FLAW)
+            more = _counts(probability, film)
             counts = more if counts is None else counts + more
-            considered += int(np.count_nonzero(labelled))
             if should_show():
                 whole = Box(0, 0, *film.mask.shape)
                 if _box(part) != whole:
                     probability = self._predicted(index, model, device, whole, should_stop)
                 on_event(FilmPredicted(step, film.film, part.position, probability))
         assert counts is not None
-        best = self._best(counts)
-        scores = best.scores
-        share = counts.flaws / considered
-        return Validated(step, scores.f1, scores.precision, scores.recall, best.threshold, share)
+        return self._told(self._best(counts), step)
+
+    def at(
+        self, model: Model, device: torch.device, threshold: float, step: int, should_stop: ShouldStop = never
+    ) -> Validated:
+        """Score a model as `validate` does, at a threshold that is given.
+
+        Raises
+        ------
+        Stopped
+            If `should_stop` said so.
+        """
+        counts = [
+            _counts(self._predicted(index, model, device, _box(part), should_stop), film)
+            for index, (part, film) in enumerate(self._parts)
+        ]
+        return self._told(sum(counts[1:], start=counts[0]).nearest(threshold), step)
+
+    def _told(self, found: BestThreshold, step: int) -> Validated:
+        masks = [film.mask for _, film in self._parts]
+        flaws = sum(int(np.count_nonzero(mask == FLAW)) for mask in masks)
+        share = flaws / sum(int(np.count_nonzero(mask != IGNORED)) for mask in masks)
+        scores = found.scores
+        return Validated(step, scores.f1, scores.precision, scores.recall, found.threshold, share)
 
     def _best(self, counts: ThresholdCounts) -> BestThreshold:
         if self._threshold and self._cut:
@@ -123,15 +142,20 @@ class FilmValidation:
         view = View(
             film.radiograph.pixels,
             self._normalisations[index],
-            "dark",
-            self._qualities[index],
+            self._polarities[index],
             model.halo,
             model.stride,
+            self._areas[index],
         )
         engine = engine_for(model, device, FLOAT32)
-        out = np.zeros(view.shape, np.float32)
+        out = np.zeros(film.mask.shape, np.float32)
         sweep(view, engine, default_tile(view, engine), box, out, ignore, should_stop)
         return out
+
+
+def _counts(probability: NDArray[np.float32], film: LabelledFilm) -> ThresholdCounts:
+    labelled = film.mask != IGNORED
+    return threshold_counts(probability[labelled], film.mask[labelled] == FLAW)
 
 
 def _box(part: Part) -> Box:

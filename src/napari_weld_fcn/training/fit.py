@@ -67,6 +67,7 @@ def fit(
     on_event: OnEvent = ignore,
     should_stop: ShouldStop = never,
     should_pause: ShouldStop = never,
+    reserve: float = 0.0,
 ) -> FitResult:
     """Fit a network, or go on with a fit whose state lies in `folder`.
 
@@ -101,6 +102,8 @@ def fit(
         Asked after each step; `validate` may raise `Stopped` too.
     should_pause
         While it says so, and `should_stop` does not, the next step waits.
+    reserve
+        Seconds that are needed after the last step at least, where time decides.
 
     Returns
     -------
@@ -122,7 +125,7 @@ def fit(
     stepper = Stepper(
         state, settings, objective or objective_of(settings), ranks, freeze_statistics, on_event, keeping
     )
-    clock = Clock(state, settings)
+    clock = Clock(state, settings, reserve)
     chief = Chief(state, settings, folder, clock, validate, keep, enough, on_event, should_stop, should_pause)
     with kept_memory():
         batches = source(state.step, _stop(settings))

@@ -14,7 +14,8 @@ from napari_weld_fcn.training.chief import BlindError
 from napari_weld_fcn.training.fit import begin, fit
 from napari_weld_fcn.training.prepared import Prepared
 from napari_weld_fcn.training.record import Record, TrainResult
-from napari_weld_fcn.training.settings import LEARNING_ALL
+from napari_weld_fcn.training.second_learning import SecondLearning
+from napari_weld_fcn.training.two_learnings import told
 
 _NOT_EXACT = (
     "A run by minutes depends on how fast the computer is: repeated or resumed, it ends with other weights."
@@ -53,6 +54,8 @@ class Going:
         if self.run.fit_settings.seconds:
             self.on_event(Message(_NOT_EXACT))
         self.on_event(Message(self.run.told_memory()))
+        if self.run.learns_all:
+            self.on_event(Message(self._told_plan()))
         self.record.begin_with_start(self.on_event)
         try:
             with self.run.fabric() as fabric:
@@ -67,7 +70,7 @@ class Going:
                     keeping=self.run.keeping,
                     keep=self.record.keep,
                     enough=self.record.enough,
-                    on_event=_twice(self.on_event) if self.run.learns_all else self.on_event,
+                    on_event=self._with_the_second() if self.run.learns_all else self.on_event,
                     should_stop=self.should_stop,
                     should_pause=self.should_pause,
                 )
@@ -82,54 +85,35 @@ class Going:
                     Message(f"No better validation for {self.run.about.train.patience} epochs: ended.")
                 )
             if self.run.learns_all:
+                more = (self.on_event, self.should_stop, self.should_pause)
                 try:
-                    self._learn_all(result.seconds)
+                    checked = SecondLearning(self.run, self.record, *more).take_up(result)
                 except Stopped:
                     return self._stopped()
-                return self.record.result(stopped=False, learned_all=True)
+                return self.record.result(stopped=False, all_labels=checked)
         if self.record.best() == self.record.before:
             self.on_event(Message("No step was better than the model that it began with, which is kept."))
         return self.record.result(stopped=False)
 
-    def _learn_all(self, seconds: float) -> None:
-        """Fit anew, on all labels, for as many steps as the best network had; that is the model.
-
-        Parameters
-        ----------
-        seconds
-            That the first fit took; patience may have ended it before its time.
-        """
-        chosen, settings = self.record.best(), self.run.fit_settings
-        self.on_event(Message(f"{LEARNING_ALL}, those held back too, for {chosen.step} steps."))
-        share = chosen.step / max(row.step for row in self.run.folder.history())
-        again = settings.model_copy(
-            update={
-                "steps": chosen.step,
-                "validate_every": chosen.step,
-                "warm_up": round(self.run.about.train.warm_up * chosen.step),
-                "seconds": share * min(settings.seconds, seconds),
-            }
-        )
-        known = Validated(chosen.step, chosen.f1, chosen.precision, chosen.recall, chosen.threshold, 0.0)
-        network = fit(
-            self.run.network(),
-            self.run.kept(self.run.whole_lesson().batches),
-            lambda averaged, step: replace(known, step=step),
-            again,
-            self.run.folder.state / "again",
-            device=choose_device(self.run.about.train.device).type,
-            freeze_statistics=self.run.start is not None,
-            keeping=self.run.keeping,
-            on_event=_without_scores(self.on_event),
-            should_stop=self.should_stop,
-            should_pause=self.should_pause,
-        ).network
-        Model.create(self.record.card(chosen, learned_all=True), network).save(self.run.folder.best)
+    def _told_plan(self) -> str:
+        return told(self.run.about.train, self.run.about.first_share, from_model=self.run.start is not None)
 
     def _validate(self, averaged: torch.nn.Module, step: int, should_stop: ShouldStop = never) -> Validated:
         model = Model.create(Card(name="validated", network=self.run.about.network), averaged)
         device = next(averaged.parameters()).device
         return self.run.lesson.validate(model, device, step, self.on_event, self.should_show, should_stop)
+
+    def _with_the_second(self) -> OnEvent:
+        """Hand on steps with the time of a second fit, if the last network is chosen: it is no longer."""
+        more = (1 - self.run.about.first_share) / self.run.about.first_share
+
+        def told(event: Event) -> None:
+            if isinstance(event, StepDone) and event.seconds_left is not None:
+                rest = max(event.total - event.done, 1)
+                event = replace(event, seconds_left=event.seconds_left * (1 + more * event.total / rest))
+            self.on_event(event)
+
+        return told
 
     def _stopped(self) -> TrainResult:
         """Return the best so far; before the first validation that is the network as it stands."""
@@ -140,25 +124,3 @@ class Going:
             Model.create(self.record.card(row), state.averaged).save(self.run.folder.best)
             return TrainResult(self.run.folder.path, self.run.folder.best, row, True, self.run.memory_bytes())
         return self.record.result(stopped=True)
-
-
-def _twice(on_event: OnEvent) -> OnEvent:
-    """Hand on steps with the time of a second fit as long as the whole first one: it is no longer."""
-
-    def told(event: Event) -> None:
-        if isinstance(event, StepDone) and event.seconds_left is not None:
-            rest = max(event.total - event.done, 1)
-            event = replace(event, seconds_left=event.seconds_left * (1 + event.total / rest))
-        on_event(event)
-
-    return told
-
-
-def _without_scores(on_event: OnEvent) -> OnEvent:
-    """Hand on all but scores: what was held back is none any more."""
-
-    def told(event: Event) -> None:
-        if not isinstance(event, Validated):
-            on_event(event)
-
-    return told

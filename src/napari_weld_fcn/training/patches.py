@@ -18,21 +18,22 @@ from typing import Any
 
 import numpy as np
 
+from napari_weld_fcn.radiograph.film_area import FilmArea
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.simulation import SimulationSettings, simulate
 from napari_weld_fcn.training.settings import PatchSettings
 
-#: Windows from shrunk films to patches magnified four times, a third of them as GDXray digitised its welds,
+#: Windows from shrunk films to patches magnified six times, a quarter of them as GDXray digitised its welds,
 #: three tenths without a flaw.
 WINDOWS = SimulationSettings(
     rows=192,
     columns=192,
     framing="window",
     magnification_min=0.4,
-    magnification_max=4.0,
-    native_share=0.35,
+    magnification_max=6.0,
+    native_share=0.25,
     flawless_share=0.3,
-    harsh_share=0.25,
+    harsh_share=0.35,
     jpeg_share=0.35,
 )
 
@@ -83,7 +84,7 @@ def patch(
     """
     film = simulate(simulation, FIRST_PATCH + number)
     rng = np.random.default_rng([number, 0xF11A])
-    pixels = measure(film.radiograph.pixels).apply(film.radiograph.pixels)
+    pixels = measure(film.radiograph.pixels, FilmArea.whole(film.mask.shape)).apply(film.radiograph.pixels)
     factor = np.exp(rng.uniform(np.log(settings.spread_min), np.log(settings.spread_max)))
     shift = rng.uniform(-settings.shift, settings.shift)
     return (pixels * np.float32(factor) + np.float32(shift)).astype(np.float32), film.mask

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,6 +16,7 @@ from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.prediction.device import choose_device
 from napari_weld_fcn.training.data import clean_films
 from napari_weld_fcn.training.film_material import Films
+from napari_weld_fcn.training.film_validation import FilmValidation
 from napari_weld_fcn.training.hardware import fabric_for
 from napari_weld_fcn.training.keeping import Keeping
 from napari_weld_fcn.training.material import Lesson, Material
@@ -25,6 +27,7 @@ from napari_weld_fcn.training.processes import joined
 from napari_weld_fcn.training.ranks import Ranks
 from napari_weld_fcn.training.run_folder import RunFolder
 from napari_weld_fcn.training.settings import FitSettings
+from napari_weld_fcn.training.two_learnings import learns_all
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -82,13 +85,30 @@ class Prepared:
     @property
     def learns_all(self) -> bool:
         """Whether what was held back of a film that is alone is learned in the end."""
-        train, split = self.about.train, self.split
-        alone = isinstance(split, FilmSplit) and split.cuts_a_film
-        return train.again and alone and self.lesson.before is None and train.devices == 1
+        return self.lesson.before is None and learns_all(self.about.train, self.split)
 
     def whole_lesson(self) -> Lesson:
-        """What the run shows, with all of the films that are cut."""
+        """What the run shows, with all of the film that is cut.
+
+        A window may be as large as the labelled part is broad; here it stays as it was, or a step would take
+        several times as long, and in the same time there would be hardly any.
+        """
         return self._lesson(whole=True)
+
+    def judges(self) -> tuple[FilmValidation, FilmValidation]:
+        """What scores a network on what was held back of a film, and on the other part of that film.
+
+        Other films are left out: they have no flaw, and to predict them takes as long as it may.
+        """
+        split, material = self.split, self.material
+        assert isinstance(split, FilmSplit) and isinstance(material, Films)
+        cut = {part.position for part in split.validation}
+        learned = tuple(part for part in split.training if part.position in cut)
+        held_back, other = (
+            FilmValidation(material.films, replace(split, training=(), validation=parts))
+            for parts in (split.validation, learned)
+        )
+        return held_back, other
 
     @contextmanager
     def fabric(self) -> Iterator[Fabric]:
@@ -138,16 +158,18 @@ class Prepared:
 
     def _lesson(self, *, whole: bool = False) -> Lesson:
         """What the run shows; of the films that are cut, the whole."""
-        split = self.split
+        split, about = self.split, self.about
         if whole:
             assert isinstance(split, FilmSplit) and isinstance(self.material, Films)
             split = split.whole(self.material.films)
+            window = about.train.model_copy(update={"window": max(self.lesson.size)})
+            about = about.model_copy(update={"train": window})
         more = (self._on_event, self._should_stop)
-        lesson = self.material.lesson(self.about, split, self.start, *more)
-        if not self.about.mixed_in:
+        lesson = self.material.lesson(about, split, self.start, *more)
+        if not about.mixed_in:
             return lesson
-        mixed_in = clean_films(self.folder.clean, self.about.mixed_in)
-        return WithClean(lesson, mixed_in, self.about, self.start, *more)
+        mixed_in = clean_films(self.folder.clean, about.mixed_in)
+        return WithClean(lesson, mixed_in, about, self.start, *more)
 
     def _keeping(self) -> Keeping | None:
         train = self.about.train
@@ -170,6 +192,6 @@ class Prepared:
             steps=steps,
             validate_every=each,
             warm_up=round(train.warm_up * steps),
-            seconds=60 * train.minutes * (0.5 if self.learns_all else 1.0),
+            seconds=60 * train.minutes * (self.about.first_share if self.learns_all else 1.0),
             balance=train.balance if self.start is None and self.lesson.flaws_are_rare else 0.0,
         )

@@ -13,9 +13,10 @@ import torch
 
 from napari_weld_fcn.events import OnEvent, Validated
 from napari_weld_fcn.network.model import Card, Model
+from napari_weld_fcn.training.checked import Checked
 from napari_weld_fcn.training.choice import best_of
 from napari_weld_fcn.training.prepared import Prepared
-from napari_weld_fcn.training.run_card import card_of
+from napari_weld_fcn.training.run_card import ALL_LABELS, card_of
 from napari_weld_fcn.training.run_folder import Row
 
 
@@ -35,8 +36,8 @@ class TrainResult:
         Whether the run was stopped and can be resumed.
     memory_bytes
         What the run was estimated to need, in all its processes; of GPUs their own memory.
-    learned_all
-        Whether the model learned all labels in the end, so that `best` is of the network before.
+    all_labels
+        Of a film alone, what the network that learned all labels does; None where none did.
     """
 
     run: Path
@@ -44,7 +45,21 @@ class TrainResult:
     best: Row
     stopped: bool
     memory_bytes: int
-    learned_all: bool = False
+    all_labels: Checked | None = None
+
+    @property
+    def learned_all(self) -> bool:
+        """Whether the model learned all labels in the end, so that `best` is of the network before."""
+        return self.all_labels is not None and self.all_labels.holds
+
+    @property
+    def what_followed(self) -> str:
+        """What became of the network that learned what was held back too, in words after its score."""
+        if self.all_labels is None:
+            return ""
+        if self.all_labels.holds:
+            return "before the held-back part was learned too"
+        return "which learning the held-back part too did not hold, so that network was left out"
 
 
 class Record:
@@ -108,19 +123,26 @@ class Record:
         best = best_of([each.f1 for each in history], self.run.about.train.margin)
         return len(history) - 1 - best >= patience
 
-    def result(self, *, stopped: bool, learned_all: bool = False) -> TrainResult:
+    def take(self, row: Row, network: torch.nn.Module, checked: Checked | None = None) -> None:
+        """Write the network that is taken in the end; its card says what was found, where anything was."""
+        Model.create(self.card(row, checked), network).save(self.folder.best)
+
+    def checked(self) -> Checked | None:
+        """Return what was found when all labels were learned; None where that is still to come."""
+        said = Model.load(self.folder.best).card.scores.get(ALL_LABELS)
+        return None if said is None else Checked.of_card(said)
+
+    def result(self, *, stopped: bool, all_labels: Checked | None = None) -> TrainResult:
         """Return what the run has come to."""
         folder, memory = self.folder, self.run.memory_bytes()
-        return TrainResult(folder.path, folder.best, self.best(), stopped, memory, learned_all)
+        return TrainResult(folder.path, folder.best, self.best(), stopped, memory, all_labels)
 
     def row(self, scores: Validated) -> Row:
         """Name the epoch of a validation."""
         return Row.of(scores, scores.step // self.run.lesson.steps_per_epoch)
 
-    def card(self, row: Row, *, learned_all: bool = False) -> Card:
-        """Describe the network of a validation, or the one that learned what it was taken on too."""
+    def card(self, row: Row, checked: Checked | None = None) -> Card:
+        """Describe the network of a validation, or the one that was checked after all labels were learned."""
         start = self.run.start.card if self.run.start else None
         sizes = self.run.material.pixel_sizes_mm
-        return card_of(
-            self.folder.path, self.run.about, self.run.split, row, start, sizes, learned_all=learned_all
-        )
+        return card_of(self.folder.path, self.run.about, self.run.split, row, start, sizes, checked)

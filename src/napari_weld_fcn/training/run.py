@@ -26,6 +26,7 @@ from napari_weld_fcn.training.prepared import Prepared
 from napari_weld_fcn.training.record import TrainResult
 from napari_weld_fcn.training.run_folder import RunFolder
 from napari_weld_fcn.training.settings import PRESETS, VARIED, RunSettings, TrainSettings
+from napari_weld_fcn.training.two_learnings import first_share
 
 #: What `start_from` is where no model is trained further.
 NOTHING = "nothing"
@@ -126,6 +127,7 @@ def train(
         start_from=(start.source or start.card.name) if start else NOTHING,
         start_sha256=start.sha256 if start else "",
         threshold=start.card.threshold if start else 0.0,
+        first_share=first_share(from_model=start is not None),
     )
     folder = RunFolder(Path(run))
     copied = None if material.folder else material

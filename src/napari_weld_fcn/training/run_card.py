@@ -11,7 +11,8 @@ from typing import Any
 from napari_weld_fcn import __version__
 from napari_weld_fcn.dataset.films import FilmSplit
 from napari_weld_fcn.dataset.splits import Split
-from napari_weld_fcn.network.card import Card, Quality
+from napari_weld_fcn.network.card import Card
+from napari_weld_fcn.training.checked import Checked
 from napari_weld_fcn.training.run_folder import Row
 from napari_weld_fcn.training.settings import RunSettings
 
@@ -23,7 +24,9 @@ _CUT = "pixel F1 on the part of a film that was held out, as near to one half as
 _KEPT = "that of the model that was tuned"
 _MOVED = "pixel F1 on held-out films, as near as it lets to that of the model that was tuned"
 #: What the scores of a network belong to that has learned what they were taken on.
-BEFORE_ALL = "the network that chose the length, before the part that was held back was learned too"
+BEFORE_ALL = "the network before what was held back was learned too"
+#: Where a card says what was found when all labels were learned.
+ALL_LABELS = "all_labels"
 _NOUNS = {"crops": "crop", "films": "film", "clean": "clean film", "unlabelled": "unlabelled film"}
 
 
@@ -34,8 +37,7 @@ def card_of(
     row: Row,
     start: Card | None,
     pixel_sizes_mm: Sequence[float],
-    *,
-    learned_all: bool = False,
+    checked: Checked | None = None,
 ) -> Card:
     """Describe the network of one validation.
 
@@ -51,8 +53,8 @@ def card_of(
         Card of the model that it was trained on from; how that is applied holds for this one too.
     pixel_sizes_mm
         Of the crops or films, where known; the median is what the model is fitted for.
-    learned_all
-        Whether the network learned in the end what the validation was taken on.
+    checked
+        What was found when what the validation was taken on was learned too; None where it was not.
 
     Returns
     -------
@@ -61,12 +63,13 @@ def card_of(
     """
     names = ("train", "network", "augmentation", "split", "start_from", "start_sha256", "pairs_sha256")
     recipe = about.model_dump(mode="json", include={*names, "kind", "mixed_in"})
-    scores = {**asdict(row), about.kind: len(split.validation)}
-    if learned_all:
-        scores["of"] = BEFORE_ALL
-    values: dict[str, Any] = (
-        {} if start is None else {"min_size_px": start.min_size_px, "qualities": _applied_as(start)}
-    )
+    validation = {**asdict(row), about.kind: len(split.validation)}
+    scores: dict[str, Any] = {"validation": validation}
+    if checked is not None:
+        scores[ALL_LABELS] = checked.to_card()
+        if checked.holds:
+            validation["of"] = BEFORE_ALL
+    values: dict[str, Any] = {} if start is None else {"min_size_px": start.min_size_px}
     if pixel_sizes_mm:
         values["pixel_size_mm"] = median(pixel_sizes_mm)
     return Card(
@@ -74,7 +77,7 @@ def card_of(
         network=about.network,
         threshold=row.threshold,
         threshold_purpose=_purpose(about, split, row.threshold),
-        scores={"validation": scores},
+        scores=scores,
         recipe={**recipe, "run": run.absolute().name},
         data=_data(about, len(split.training)),
         seed=about.train.seed,
@@ -93,7 +96,3 @@ def _purpose(about: RunSettings, split: Split | FilmSplit, threshold: float) -> 
 def _data(about: RunSettings, count: int) -> str:
     source = f"of {Path(about.dataset).name}" if about.dataset else "from memory"
     return f"{count} {_NOUNS[about.kind]}{'s' * (count != 1)} {source}"
-
-
-def _applied_as(start: Card) -> dict[str, Quality]:
-    return {name: Quality(scales=each.scales, merge=each.merge) for name, each in start.qualities.items()}

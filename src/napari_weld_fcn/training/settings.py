@@ -101,9 +101,9 @@ class FitSettings(Optimisation):
 class PatchSettings(Settings):
     """How simulated patches reach the network: seen as if their film's normalisation were another."""
 
-    spread_min: float = setting(0.6, "Least factor on a normalised patch", step=0.1, gt=0)
+    spread_min: float = setting(0.25, "Least factor on a normalised patch", step=0.1, gt=0)
     spread_max: float = setting(1.5, "Largest factor on a normalised patch", step=0.1, gt=0)
-    shift: float = setting(0.7, "Largest shift of a normalised patch", step=0.1, ge=0)
+    shift: float = setting(1.0, "Largest shift of a normalised patch", step=0.1, ge=0)
     workers: int = setting(1, "Processes that simulate", step=1, ge=1)
 
 
@@ -174,8 +174,8 @@ class TrainSettings(Optimisation):
     )
     again: bool = setting(
         True,
-        "One film alone is learned whole in the end, for as long as the part that was held back has chosen; "
-        "not with several devices",
+        "One film alone is learned whole in the end, what was held back to choose a network too: in a third "
+        "of the time from nothing, half of it from a model; not with several devices",
         advanced=True,
     )
     precision: Literal["auto", "float32", "bfloat16"] = setting(
@@ -238,10 +238,6 @@ PRESETS = {
 }
 
 
-#: How the sentence begins that is told when a run learns what was held back too.
-LEARNING_ALL = "Learning all labels"
-
-
 class RunSettings(Settings):
     """All that a run folder must know to go on; its `settings.json`."""
 
@@ -267,6 +263,9 @@ class RunSettings(Settings):
         "Threshold of that model, which stays unless whole films validate; 0 is chosen on what validates",
         ge=0,
         lt=1,
+    )
+    first_share: float = setting(
+        0.5, "Share of time or steps before a film that is alone is learned whole", gt=0, lt=1
     )
 
     @model_validator(mode="before")

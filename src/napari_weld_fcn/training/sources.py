@@ -227,7 +227,7 @@ class CropSource:
         if self.augmentation is not None:
             pair = variant(pair, draw.position, draw.number, self.augmentation, self.seed)
         part = self._window(pair.mask, draw)
-        return pair.normalisation.apply(pair.pixels[part]), pair.mask[part]
+        return pair.seen(part), pair.mask[part]
 
     def _window(self, mask: np.ndarray, draw: Draw) -> tuple[slice, slice]:
         """Where to cut; around a flaw pixel in a third of the draws, where there is one."""

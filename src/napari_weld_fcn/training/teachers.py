@@ -2,7 +2,7 @@
 
 On a film that is known to be free of flaws whatever a model marks is a mistake, and worth being shown more
 often than chance would. On any other film what the model marks already may be a flaw, so it is ignored, and
-no flaw is put on it. A film teaches as it is predicted: shrunk where it is shrunk then.
+no flaw is put on it.
 """
 
 from __future__ import annotations
@@ -12,19 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from napari_weld_fcn.dataset.bead import find_bead
+from napari_weld_fcn.dataset.polarity import flaws_are
 from napari_weld_fcn.dataset.rois import Band
 from napari_weld_fcn.errors import Stopped
 from napari_weld_fcn.events import ShouldStop, never
 from napari_weld_fcn.network.model import Model
-from napari_weld_fcn.prediction.oversampling import oversampling
 from napari_weld_fcn.prediction.predict import probability
-from napari_weld_fcn.prediction.resampling import enlarged, resampled, taps
+from napari_weld_fcn.radiograph.film_area import film_area
 from napari_weld_fcn.radiograph.gdxray import WELD_PIXEL_SIZE_MM
-from napari_weld_fcn.radiograph.normalisation import Normalisation, full_scale, measure
+from napari_weld_fcn.radiograph.normalisation import Normalisation, measure, white_of
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation.ground import Ground, ground_of
 from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings
@@ -82,7 +81,7 @@ def teacher_of(
     Parameters
     ----------
     film
-        One plane whose flaws are dark.
+        One plane; where its flaws are bright, its negative teaches.
     model
         Says what may be a flaw already, or is called by mistake; None where there is none.
     clean
@@ -106,15 +105,19 @@ def teacher_of(
     pixels = np.asarray(film.pixels)
     if pixels.dtype.kind == "b":
         pixels = pixels.astype(np.uint8)
+    exposed = film_area(pixels)
+    white = white_of(pixels, measure(pixels, exposed))
+    doubtful = _doubtful(film, model, should_stop)
+    if flaws_are(pixels) == "bright":
+        pixels = (white - pixels).astype(pixels.dtype if pixels.dtype.kind == "u" else np.float32)
+    normalisation = measure(pixels, exposed)
     band, size = find_bead(pixels), film.pixel_size_mm
     planes = _Planes(
         pixels,
         area=np.ones(pixels.shape, bool) if band is None else _area(band, pixels.shape),
-        unknown=np.zeros(pixels.shape, bool) if known is None else ~known,
-        doubtful=_doubtful(film, model, should_stop),
+        unknown=exposed.outside_of(pixels.shape) | (False if known is None else ~known),
+        doubtful=doubtful,
     )
-    if oversampling(pixels) > 1:
-        planes, size = planes.shrunk(), size and 2 * size
     if band is not None and band.vertical:
         planes = planes.map(np.transpose)
     planes = planes.known_part(film.name)
@@ -123,12 +126,12 @@ def teacher_of(
         area=None if band is None else planes.area,
         forbidden=planes.unknown if clean else planes.unknown | planes.doubtful,
         margin=margin,
-        white=full_scale(pixels.dtype, float(pixels.max())),
+        white=white,
     )
     nothing = np.zeros((0, 2), np.intp)
     return Teacher(
         ground,
-        measure(pixels),
+        normalisation,
         calls=_places(planes.doubtful & ~planes.unknown) if clean else nothing,
         bead=nothing if band is None else _places(planes.area),
         magnification=size and WELD_PIXEL_SIZE_MM / size,
@@ -150,10 +153,7 @@ def check_taught(film: Radiograph, known: NDArray[np.bool_]) -> None:
     DatasetError
         Which names the film.
     """
-    unknown = ~known
-    if known.any() and oversampling(np.asarray(film.pixels)) > 1:
-        unknown = _shrunk(unknown) > 0
-    check_size(film.name, ~unknown)
+    check_size(film.name, known)
 
 
 def _doubtful(film: Radiograph, model: Model | None, should_stop: ShouldStop) -> NDArray[np.bool_]:
@@ -177,15 +177,6 @@ class _Planes:
     def map(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> _Planes:
         return _Planes(*(change(each) for each in (self.pixels, self.area, self.unknown, self.doubtful)))
 
-    def shrunk(self) -> _Planes:
-        """Half the pixels; what is unknown or doubtful in a part is so."""
-        return _Planes(
-            _shrunk(self.pixels),
-            _shrunk(self.area) >= 0.5,
-            _shrunk(self.unknown) > 0,
-            _shrunk(self.doubtful) > 0,
-        )
-
     def known_part(self, name: str) -> _Planes:
         """The smallest rectangle around what is known; DatasetError, which names the film, if it is small."""
         rows, columns = check_size(name, ~self.unknown)
@@ -196,11 +187,6 @@ def _area(band: Band, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     across = np.arange(shape[1] if band.vertical else shape[0])[:, None]
     area = np.asarray((across >= band.upper) & (across < band.lower))
     return area.T if band.vertical else area
-
-
-def _shrunk(plane: NDArray[Any]) -> NDArray[np.float32]:
-    rows, columns = (taps(np.arange(enlarged(size, 0.5)), size, 0.5) for size in plane.shape)
-    return np.asarray(resampled(torch.from_numpy(plane.astype(np.float32)), rows, columns).numpy())
 
 
 def _places(mask: NDArray[np.bool_]) -> NDArray[np.intp]:

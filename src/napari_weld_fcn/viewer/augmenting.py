@@ -17,14 +17,15 @@ from napari.layers import Image, Labels
 from scipy.ndimage import binary_erosion
 
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair, guessed_full_scale
+from napari_weld_fcn.dataset.polarity import flaws_are
 from napari_weld_fcn.dataset.settings import AugmentationSettings
 from napari_weld_fcn.dataset.store import write_dataset
 from napari_weld_fcn.dataset.variants import counts, read_crops
 from napari_weld_fcn.errors import SettingsError, Stopped
 from napari_weld_fcn.events import OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.radiograph.normalisation import measure
+from napari_weld_fcn.viewer.belonging import MARK
 from napari_weld_fcn.viewer.crops import Stacks, is_crops, painted_mask, pair_of, refuse_too_many, stacked
-from napari_weld_fcn.viewer.layers import MARK
 
 #: Variants of the gallery, the crop itself the first of them.
 GALLERY_ROWS, GALLERY_COLUMNS = 3, 4
@@ -75,9 +76,9 @@ class StackedCrops(Sequence[Pair]):
         if not self._rows:
             name = f"{self._name}_{index:03d}"
             film = measure(pixels)
-            return Pair(
-                name, pixels, painted_mask(labels), name, 0, 0, film, guessed_full_scale(pixels, film)
-            )
+            white = guessed_full_scale(pixels, film)
+            mask, polarity = painted_mask(labels), flaws_are(pixels)
+            return Pair(name, pixels, mask, name, 0, 0, film, white, polarity=polarity)
         return pair_of(self._rows[index], pixels, labels)
 
 

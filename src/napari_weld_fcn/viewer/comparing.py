@@ -15,7 +15,7 @@ from napari import Viewer
 from napari.layers import Image, Labels, Layer
 
 from napari_weld_fcn.evaluation.figures import Figure, Place, placed
-from napari_weld_fcn.viewer.layers import MARK
+from napari_weld_fcn.viewer.belonging import MARK
 
 #: What the layers of a grid are marked as.
 OUTPUT = "comparison"

@@ -8,7 +8,7 @@ together give the pairs back, with whatever was painted meanwhile.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,9 @@ from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.rois import Window
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.radiograph.normalisation import Normalisation
-from napari_weld_fcn.viewer.layers import MARK, films, placement
+from napari_weld_fcn.viewer.belonging import MARK, earlier_output, films, mark_of
+from napari_weld_fcn.viewer.layers import placement
+from napari_weld_fcn.viewer.pixel_sizes import pixel_edge_mm
 
 NAME = "crops"
 #: Colours of what is ignored, and of every other number, which is a flaw.
@@ -170,7 +172,7 @@ def show_windows(viewer: Viewer, film: Image, planes: Sequence[Iterable[Window]]
         The windows of each plane, one where the film is no stack.
     """
     corners = [_corners(window, plane, film.ndim) for plane, each in enumerate(planes) for window in each]
-    present = next((layer for layer in viewer.layers if layer.metadata.get(MARK) == _mark(film)), None)
+    present = earlier_output(viewer, film, "windows")
     if isinstance(present, Shapes):
         if len(present.data) != len(corners) or not np.array_equal(present.data, corners):
             present.data = corners
@@ -184,7 +186,7 @@ def show_windows(viewer: Viewer, film: Image, planes: Sequence[Iterable[Window]]
         edge_color=WINDOW_COLOR,
         face_color="transparent",
         edge_width=max(1.0, max(film.extent.data[1][-2:]) / 500),
-        metadata={MARK: _mark(film)},
+        metadata={MARK: mark_of(film, "windows")},
         **placement(film),
     )
 
@@ -195,10 +197,6 @@ def _mask_colors() -> CyclicLabelColormap:
     colors[BACKGROUND] = 0
     colors[IGNORED] = IGNORED_COLOR
     return CyclicLabelColormap(colors=colors, name="mask")
-
-
-def _mark(film: Image) -> dict[str, str]:
-    return {"film": film.name, "output": "windows"}
 
 
 def _corners(window: Window, plane: int, ndim: int) -> np.ndarray:
@@ -216,16 +214,27 @@ def _present(viewer: Viewer, output: str, name: str) -> Layer | None:
 
 
 def _placed(viewer: Viewer, stacks: Stacks) -> dict[str, Any]:
-    """Where a stack lies: in mm where all its films are, under the lowest film."""
-    sizes = {row["pixel_size_mm"] for row in stacks.rows}
-    size = (sizes.pop() if len(sizes) == 1 else None) or 1.0
+    """Where a stack lies: under the lowest film, in its pixels."""
+    (height, width), units = _pixel_beside(films(viewer), stacks)
     below = max((film.extent.world[1][-2] for film in films(viewer)), default=0.0)
     return {
-        "scale": (1, size, size),
-        "units": ("pixel", "mm", "mm") if size != 1 else ("pixel",) * 3,
-        "translate": (0, below + GAP * stacks.pixels.shape[1] * size, 0),
+        "scale": (1, height, width),
+        "units": ("pixel", *units),
+        "translate": (0, below + GAP * stacks.pixels.shape[1] * height, 0),
         "axis_labels": ("crop", "row", "column"),
     }
+
+
+def _pixel_beside(present: Sequence[Image], stacks: Stacks) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Scale and units of a pixel: as the films have them, for beside another unit a crop is a speck."""
+    pixels = {(tuple(film.scale[-2:]), tuple(map(str, film.units[-2:]))) for film in present}
+    if len(pixels) == 1:
+        return pixels.pop()
+    sizes = {row["pixel_size_mm"] for row in stacks.rows}
+    size = sizes.pop() if len(sizes) == 1 else None
+    if size and all(pixel_edge_mm(film.scale, film.units) for film in present):
+        return (size, size), ("mm", "mm")
+    return (1.0, 1.0), ("pixel", "pixel")
 
 
 def _move(layer: Layer, placed: dict[str, Any]) -> None:
@@ -241,8 +250,11 @@ def _row(pair: Pair) -> dict[str, Any]:
         "column": pair.column,
         "mean": pair.normalisation.mean,
         "spread": pair.normalisation.spread,
+        "low": pair.normalisation.low,
+        "high": pair.normalisation.high,
         "full_scale": pair.full_scale,
         "pixel_size_mm": pair.pixel_size_mm,
+        "polarity": pair.polarity,
         "variant": pair.variant,
         "parameters": dict(pair.parameters),
     }
@@ -259,5 +271,7 @@ def pair_of(row: dict[str, Any], pixels: np.ndarray, labels: np.ndarray) -> Pair
         ``(rows, columns)``; the labels as `painted_mask` takes them.
     """
     mask = painted_mask(labels)
-    own = {name: value for name, value in row.items() if name not in ("mean", "spread")}
-    return Pair(pixels=pixels, mask=mask, normalisation=Normalisation(row["mean"], row["spread"]), **own)
+    figures = [field.name for field in fields(Normalisation)]
+    own = {name: value for name, value in row.items() if name not in figures}
+    film = Normalisation(**{name: row[name] for name in figures if name in row})
+    return Pair(pixels=pixels, mask=mask, normalisation=film, **own)

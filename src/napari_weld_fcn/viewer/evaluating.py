@@ -21,8 +21,8 @@ from napari_weld_fcn.evaluation.cases import Case, Marks, Source, numbered
 from napari_weld_fcn.evaluation.flaw_classes import FlawClass, classes_of, read_classes
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.events import OnEvent, ShouldStop
-from napari_weld_fcn.viewer.layers import MARKED
-from napari_weld_fcn.viewer.reader import SERIES_KEY
+from napari_weld_fcn.viewer.belonging import SERIES_KEY
+from napari_weld_fcn.viewer.marks import marked_with
 from napari_weld_fcn.viewer.sources import Part, plane_of, plane_shape, source_of
 
 #: Columns of a truth's features that say what its flaws are, as the sample has them.
@@ -101,15 +101,20 @@ def _copied(marks: Layer | None) -> Any:
     return marks.data.copy() if painted else marks.data
 
 
-def entry_of(film: Image, truth: Labels | None, marks: Layer | None = None) -> Entry:
-    """Take what a job needs from a film's layer, its truth and, if a model is not to make them, its marks."""
-    read = source_of(film, truth, None)
+def entry_of(
+    film: Image, truth: Labels | None, marks: Layer | None = None, preferred_mm: float = 0.0
+) -> Entry:
+    """Take what a job needs from a film's layer, its truth and, if a model is not to make them, its marks.
+
+    `preferred_mm` is the pixel size of a film that has none of its own.
+    """
+    read = source_of(film, truth, None, preferred_mm=preferred_mm)
     source = film.source.path
     around = _Around(
         tuple(film.metadata.get(SERIES_KEY, (source,) if source else ())),
         _classes_in(truth),
         _copied(marks),
-        {} if marks is None else marks.metadata.get(MARKED, {}),
+        {} if marks is None else marked_with(marks),
     )
     shape = plane_shape(film)
     if len(read.reads) > 1 or len(shape) == 2:

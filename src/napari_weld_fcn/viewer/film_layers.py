@@ -18,7 +18,7 @@ from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.radiograph.film_stack import FilmStack
 from napari_weld_fcn.radiograph.gdxray.boxes import box_line, point_line
 from napari_weld_fcn.radiograph.lazy import LazyFilm
-from napari_weld_fcn.viewer.film import pixel_edge_mm
+from napari_weld_fcn.viewer.pixel_sizes import pixel_edge_mm
 
 LayerData = tuple[Any, dict[str, Any], str]
 

@@ -8,8 +8,8 @@ from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.radiograph.gdxray import SeriesFolder, list_series
+from napari_weld_fcn.viewer.belonging import SERIES_KEY
 from napari_weld_fcn.viewer.preferences import PLUGIN
-from napari_weld_fcn.viewer.reader import SERIES_KEY
 
 
 def open_folder(viewer: Viewer) -> None:

@@ -16,10 +16,14 @@ from napari_weld_fcn.dataset.pair import BACKGROUND
 from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.dataset.splits import split
 from napari_weld_fcn.dataset.store import is_dataset, read_dataset
+from napari_weld_fcn.dataset.whole_films import holds_films, labelled_films
 from napari_weld_fcn.errors import DatasetError, RadiographError, WeldFcnError
 from napari_weld_fcn.events import ShouldStop, never
 from napari_weld_fcn.radiograph.gdxray import open_series
 from napari_weld_fcn.training.clean_films import CleanFilms, CleanKind, check_apart, check_size, check_start
+from napari_weld_fcn.training.settings import TrainSettings
+from napari_weld_fcn.training.two_learnings import first_share, learns_all
+from napari_weld_fcn.training.two_learnings import told as two_learnings
 from napari_weld_fcn.viewer.labelled import Group, LabelledLayer, Taken, together, until_stopped
 
 NO_FILM = "There is no film to train with: open an image, label it, and choose both in a row."
@@ -74,7 +78,10 @@ class Surveyed:
 
 
 def survey(
-    rows: Sequence[LabelledLayer | str], known: Known = Known(), should_stop: ShouldStop = never
+    rows: Sequence[LabelledLayer | str],
+    known: Known = Known(),
+    should_stop: ShouldStop = never,
+    settings: TrainSettings | None = None,
 ) -> Surveyed:
     """Say what is labelled in each row, and what hinders a start; pixels are not looked at.
 
@@ -84,6 +91,8 @@ def survey(
         A film's layers, or why they could not be taken.
     known
         What is mixed in without labels.
+    settings
+        Of the training; where they are given it is said how its time is shared.
 
     Raises
     ------
@@ -95,7 +104,11 @@ def survey(
     def told() -> tuple[str, ...]:
         taken = found.taken(NO_FILM)
         divided = split_films(taken.films, taken.split)
-        return divided.note, *_beside(known, beside, taken.films, divided)
+        shared = ""
+        if settings is not None and learns_all(settings, divided):
+            share = first_share(from_model=known.from_model)
+            shared = two_learnings(settings, share, from_model=known.from_model)
+        return divided.note, shared, *_beside(known, beside, taken.films, divided)
 
     return _surveyed(found, beside, known.kind, told)
 
@@ -195,12 +208,19 @@ def survey_folder(path: Path, known: Known = Known(), should_stop: ShouldStop = 
 def _folder_in_words(path: Path) -> tuple[str, ...]:
     if not is_dataset(path):
         return (_series_in_words(path),)
-    places = read_dataset(path).places()
+    dataset = read_dataset(path)
+    cautions = dataset.cautions()
+    if holds_films(dataset):
+        films = list(labelled_films(dataset))
+        flaw = sum(count(film.mask).flaw for film in films)
+        said = f"{len(films)} film{'s' * (len(films) != 1)}, {_many(flaw)} px of flaw."
+        return (said, split_films(films, SplitSettings()).note, *cautions)
+    places = dataset.places()
     note = split(places, SplitSettings()).note
     flaw = sum(place.flaw_pixels for place in places)
-    films = len({place.film for place in places})
-    said = f"{len(places)} crops of {films} film{'s' * (films != 1)}, {_many(flaw)} px of flaw."
-    return said, note
+    names = len({place.film for place in places})
+    said = f"{len(places)} crops of {names} film{'s' * (names != 1)}, {_many(flaw)} px of flaw."
+    return (said, note, *cautions)
 
 
 def _series_in_words(path: Path) -> str:

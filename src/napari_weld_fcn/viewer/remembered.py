@@ -2,7 +2,8 @@
 
 One small JSON file for all forms of the plugin, in the user's configuration folder. It is a convenience and
 never a reason to fail: a missing, unreadable or outdated file means that the defaults hold, and a value that
-its settings class refuses today is dropped alone.
+its settings class refuses today is dropped alone. What an earlier version wrote is told once: its settings
+that are no more have no effect, and what was only its default is not taken for a choice.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
+from napari.utils.notifications import show_info
 from pydantic import ValidationError
 
 from napari_weld_fcn.errors import WeldFcnError
@@ -44,6 +46,10 @@ def remembered(form: str, settings: type[Settings]) -> dict[str, Any]:
     values = _read().get(form, {})
     if not isinstance(values, dict):
         return {}
+    if old := [name for name in settings.retired if name in values]:
+        show_info(settings.without(old))
+        values = {name: value for name, value in values.items() if not _of_before(settings, name, value)}
+        remember(form, values)
     known = {name: value for name, value in values.items() if name in settings.model_fields}
     return {name: value for name, value in known.items() if _allowed(settings, name, value)}
 
@@ -72,6 +78,10 @@ def _read() -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return everything if isinstance(everything, dict) else {}
+
+
+def _of_before(settings: type[Settings], name: str, value: Any) -> bool:
+    return name in settings.retired or (name, value) in settings.former_defaults.items()
 
 
 def _allowed(settings: type[Settings], name: str, value: Any) -> bool:

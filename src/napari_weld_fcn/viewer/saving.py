@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_weld_fcn.errors import WeldFcnError
+from napari_weld_fcn.prediction.saved import records_of
+from napari_weld_fcn.radiograph.image_paths import RECORD_NAME
 from napari_weld_fcn.radiograph.output import write_text
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
@@ -39,7 +41,7 @@ def save(folder: str | Path, radiograph: Radiograph, prediction: Any) -> list[Pa
     WeldFcnError
         If a file cannot be written.
     """
-    from napari_weld_fcn.prediction.outputs import RECORD_NAME, write_outputs, write_record  # with PyTorch
+    from napari_weld_fcn.prediction.outputs import write_outputs, write_record  # with PyTorch
 
     named = replace(radiograph, name=file_name(radiograph.name))
     files = write_outputs(folder, named, prediction)
@@ -71,7 +73,6 @@ def _keep(earlier: dict[str, Any], path: Path, saved: str) -> None:
 
 def _whole_record(path: Path) -> dict[str, Any]:
     """What a folder's `record.json` holds; nothing where it is not there or not of this version."""
-    from napari_weld_fcn.prediction.outputs import records_of
     from napari_weld_fcn.prediction.record import asked
 
     try:

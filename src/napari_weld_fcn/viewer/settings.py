@@ -20,12 +20,31 @@ class ViewerSettings(Settings):
     device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "Where the network runs")
     pixel_size_um: float = setting(
         0.0,
-        "Edge of a pixel of your films; 0 takes what the layer or its file says",
+        "Edge of a pixel of films whose layer and file do not say it; 0 leaves it unknown",
         unit="um",
         ge=0,
         le=10_000,
     )
     colormap: Colormap = setting("turbo", "Colours of the heatmap; turbo runs from blue to red")
+
+    @property
+    def pixel_size_mm(self) -> float:
+        """The pixel size in mm; 0 where none is set."""
+        return round(self.pixel_size_um / 1000, 5)
+
+
+class ViewSettings(Settings):
+    """How a film's marks are shown; what is changed in the layers' controls is remembered."""
+
+    outline: int = setting(1, "Thickness of an indication's outline; 0 fills it", ge=0, le=100)
+    opacity: float = setting(0.9, "Of the indications", ge=0, le=1)
+    heatmap: bool = setting(False, "Whether the heatmap is shown")
+
+
+DEFAULT_VIEW = ViewSettings()
+
+#: What the view is remembered as.
+VIEW = "view"
 
 
 class TrainFormSettings(Settings):

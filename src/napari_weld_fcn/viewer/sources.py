@@ -20,8 +20,9 @@ from napari_weld_fcn.radiograph.film_stack import FilmStack
 from napari_weld_fcn.radiograph.gdxray import parse_name
 from napari_weld_fcn.radiograph.lazy import LazyFilm
 from napari_weld_fcn.radiograph.radiograph import Radiograph
-from napari_weld_fcn.viewer.film import pixel_edge_mm, radiograph_of
-from napari_weld_fcn.viewer.reader import SERIES_KEY
+from napari_weld_fcn.viewer.belonging import SERIES_KEY
+from napari_weld_fcn.viewer.film import radiograph_of
+from napari_weld_fcn.viewer.pixel_sizes import PixelSize, size_finder
 from napari_weld_fcn.viewer.saving import file_name
 
 #: What a labels layer of the film `NAME` may be called, besides its number in GDXray's series of masks.
@@ -54,7 +55,14 @@ class Source:
     reads: tuple[Callable[[], Part], ...]
 
 
-def source_of(film: Image, truth: Labels | None, shapes: Shapes | None, *, copied: bool = False) -> Source:
+def source_of(
+    film: Image,
+    truth: Labels | None,
+    shapes: Shapes | None,
+    *,
+    copied: bool = False,
+    preferred_mm: float = 0.0,
+) -> Source:
     """Take what a job needs from a film's layer, its labels and the rectangles.
 
     Parameters
@@ -67,6 +75,8 @@ def source_of(film: Image, truth: Labels | None, shapes: Shapes | None, *, copie
         Whose shapes count, by their bounding boxes; both layers may be scaled and moved.
     copied
         Whether labels in memory are copied, so that what is painted later changes nothing.
+    preferred_mm
+        The pixel size of a film that has none of its own; 0 for none.
     """
     labels = None if truth is None else _finest(truth)
     if copied and isinstance(labels, np.ndarray):
@@ -74,12 +84,12 @@ def source_of(film: Image, truth: Labels | None, shapes: Shapes | None, *, copie
     rectangles = rectangles_on(film, shapes)
     stack = _finest(film)
     if not isinstance(stack, FilmStack):
-        return Source(film.name, (partial(_whole, radiograph_of(film), labels, rectangles),))
-    size = pixel_edge_mm(film.scale, film.units)
+        return Source(film.name, (partial(_whole, radiograph_of(film, preferred_mm), labels, rectangles),))
+    find_size = size_finder(film, preferred_mm)
     reads = []
     for place, (pixels, name) in enumerate(zip(stack.films, _names(film, stack), strict=True)):
         own = None if rectangles is None else rectangles[np.rint(rectangles[:, 0]) == place, 1:]
-        reads.append(partial(_one_of_stack, pixels, name, size, labels, place, own))
+        reads.append(partial(_one_of_stack, pixels, name, find_size, labels, place, own))
     return Source(film.name, tuple(reads))
 
 
@@ -108,11 +118,18 @@ def _whole(read: Callable[[], Radiograph], truth: Any, rectangles: np.ndarray | 
 
 
 def _one_of_stack(
-    pixels: LazyFilm, name: str, size: float | None, truth: Any, place: int, rectangles: np.ndarray | None
+    pixels: LazyFilm,
+    name: str,
+    find_size: Callable[[], PixelSize],
+    truth: Any,
+    place: int,
+    rectangles: np.ndarray | None,
 ) -> Part:
-    own = plane_of(truth, place, pixels.shape)
-    known: dict[str, Any] = {"pixel_size_mm": size, "pixel_size_source": "user"} if size else {}
-    return Part(Radiograph(pixels.exact(), name, source=name, **known), _exact(own), rectangles)
+    own, size = plane_of(truth, place, pixels.shape), find_size()
+    radiograph = Radiograph(
+        pixels.exact(), name, source=name, pixel_size_mm=size.mm, pixel_size_source=size.source
+    )
+    return Part(radiograph, _exact(own), rectangles)
 
 
 def plane_of(truth: Any, place: int, shape: tuple[int, ...]) -> Any:

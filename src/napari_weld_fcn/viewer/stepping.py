@@ -2,7 +2,7 @@
 
 The selected label of the indications layer is the one truth about where the user is: the buttons of the
 form, the keys ``-`` and ``=`` of Labels and a row picked in the features table all set it, and whoever sets
-it, the camera follows.
+it, the camera follows. Numbers have gaps, because they stay with their indications.
 """
 
 from __future__ import annotations
@@ -22,31 +22,28 @@ COMFORTABLE = 32
 LARGEST_ZOOM = 4
 
 
-def count(layer: Labels) -> int:
-    """Number of indications in the layer's table."""
-    return max(len(layer.features) - 1, 0)
-
-
-def neighbour(at: int, by: int, total: int) -> int:
-    """The number `by` steps on from indication `at`, round the end.
+def neighbour(at: int, by: int, numbers: Sequence[int]) -> int:
+    """The indication after or before number `at`, round the end.
 
     Parameters
     ----------
     at
-        The indication looked at last; 0, or any other number that there is not, for none.
+        The number looked at last; 0 for none. It need not be there any more.
     by
         1 for the next, -1 for the one before. From none, the first or the last comes.
-    total
-        How many there are, at least 1.
+    numbers
+        Those there are, rising; at least one.
     """
-    if not 1 <= at <= total:
-        at = 0 if by > 0 else total + 1
-    return (at - 1 + by) % total + 1
+    if by > 0:
+        return next((number for number in numbers if number > at), numbers[0])
+    return next((number for number in reversed(numbers) if number < at), numbers[-1])
 
 
 def row(layer: Labels, number: int) -> dict[str, Any] | None:
     """What the table says of indication `number`; None where there is no such one."""
-    if not 1 <= number <= count(layer):
+    if "area_px" not in layer.features or not 1 <= number < len(layer.features):
+        return None
+    if np.isnan(layer.features["area_px"].iloc[number]):
         return None
     return {str(name): layer.features[name].iloc[number] for name in layer.features.columns}
 

@@ -12,8 +12,9 @@ import numpy as np
 from napari import Viewer
 from napari.layers import Image
 
-from napari_weld_fcn.viewer.film import pixel_edge_mm
-from napari_weld_fcn.viewer.layers import HEATMAP_OPACITY, MARK, earlier_output, mark_of, over_film, placement
+from napari_weld_fcn.viewer.belonging import MARK, earlier_output, mark_of
+from napari_weld_fcn.viewer.layers import HEATMAP_OPACITY, over_film, placement
+from napari_weld_fcn.viewer.pixel_sizes import pixel_edge_mm
 from napari_weld_fcn.viewer.training import FilmOfRun, Glimpse
 
 #: What the layer of the film `NAME` is called, and what its mark calls it.

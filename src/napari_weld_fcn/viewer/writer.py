@@ -21,7 +21,6 @@ from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.radiograph.gdxray import WELD_PIXEL_SIZE_MM, SeriesWriter, list_series
 from napari_weld_fcn.radiograph.output import write_png, write_tiff
 from napari_weld_fcn.radiograph.radiograph import to_luminance
-from napari_weld_fcn.viewer.film import pixel_edge_mm
 from napari_weld_fcn.viewer.film_layers import (
     LayerData,
     exact,
@@ -31,6 +30,7 @@ from napari_weld_fcn.viewer.film_layers import (
     lines_on,
     planes_of,
 )
+from napari_weld_fcn.viewer.pixel_sizes import pixel_edge_mm
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 
@@ -61,7 +61,7 @@ def write_labels(path: str, layer_data: list[LayerData]) -> list[str]:
     labels = exact(finest(data, meta))
     size = pixel_edge_mm(meta["scale"], meta["units"])
     if Path(path).suffix.lower() in TIFF_SUFFIXES:
-        write_tiff(path, _narrow(labels), size)
+        write_tiff(path, _narrow(labels), size, output=True)
     elif labels.ndim != 2:
         raise RadiographError(
             f"{path}: a PNG holds one plane, but {meta['name']} is a stack; save it as TIFF."

@@ -214,8 +214,26 @@ def test_a_grey_image_is_no_mask(gdxray):
     path = gdxray / "Welds/W0002/W0002_0001.png"
     shutil.copy(gdxray / "Welds/W0001/W0001_0001.png", path)
     film = open_series(gdxray / "Welds/W0001")[0]
-    with pytest.raises(RadiographError, match=r"W0002_0001.png: is no mask \(it has \d+ grey levels"):
+    with pytest.raises(RadiographError, match=r"W0002_0001.png: looks like a radiograph"):
         film.mask()
+
+
+def test_a_map_of_classes_is_no_mask_of_gdxray(gdxray):
+    path = gdxray / "Welds/W0002/W0002_0001.png"
+    classes = np.zeros((40, 60), np.uint8)
+    classes[:4, :6], classes[9:12, 9:20] = 1, 2
+    write_png(path, classes)
+    film = open_series(gdxray / "Welds/W0001")[0]
+    with pytest.raises(RadiographError, match=r"W0002_0001.png: is no mask \(it has 3 values"):
+        film.mask()
+
+
+def test_a_mask_on_a_transparent_layer_is_the_plain_mask(gdxray):
+    path = gdxray / "Welds/W0002/W0002_0001.png"
+    plain = open_series(gdxray / "Welds/W0001")[0].mask()
+    white = plain.astype(np.uint8) * 255
+    write_png(path, np.dstack([np.full_like(white, 255)] * 3 + [white]))
+    np.testing.assert_array_equal(open_series(gdxray / "Welds/W0001")[0].mask(), plain)
 
 
 def test_a_damaged_film_is_named_and_the_rest_opens(gdxray):

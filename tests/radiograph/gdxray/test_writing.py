@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -15,6 +15,7 @@ from napari_weld_fcn.radiograph.gdxray.writing import boxes_of
 
 @given(labels=arrays(np.int32, (7, 9), elements=st.integers(0, 3)), size=st.sampled_from([None, 0.1]))
 def test_a_series_comes_back_as_it_was_written(tmp_path_factory, labels, size):
+    assume((labels > 0).mean() <= 0.5)  # more is refused: black on white
     folder = tmp_path_factory.mktemp("series")
     pixels = np.arange(63, dtype=np.uint8).reshape(7, 9)
     with SeriesWriter(folder) as writer:

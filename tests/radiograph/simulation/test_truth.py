@@ -8,7 +8,14 @@ from scipy.ndimage import gaussian_filter
 
 from napari_weld_fcn.radiograph.simulation.conditions import Conditions, Window
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
-from napari_weld_fcn.radiograph.simulation.truth import Exposed, grain_of, outline, tabulate, unmasked
+from napari_weld_fcn.radiograph.simulation.truth import (
+    Exposed,
+    clutter_behind,
+    grain_of,
+    outline,
+    tabulate,
+    unmasked,
+)
 
 SETTINGS = SimulationSettings()
 QUIET = Conditions(
@@ -68,12 +75,36 @@ def test_jpeg_hides_what_plain_bits_show() -> None:
 
 
 def test_grain_hides_a_small_flaw_before_a_large_one() -> None:
-    grainy = replace(QUIET, noise=12.0, grain=1.2)
+    grainy = replace(QUIET, noise=7.0, grain=1.2)
     small, _, small_to_noise = outline(bump(10, sigma=1.5), bump(10, sigma=1.5), grainy, SETTINGS)
     large, _, large_to_noise = outline(bump(10, sigma=9), bump(10, sigma=9), grainy, SETTINGS)
     assert not small.any()
     assert large.any()
     assert large_to_noise / small_to_noise == pytest.approx(9 / 1.5, rel=0.25)
+
+
+def test_ripples_as_strong_as_a_flaw_hide_it_and_a_slope_does_not() -> None:
+    rows, columns = np.mgrid[0:200, 0:200].astype(np.float32)
+    box, faint = (slice(70, 131), slice(60, 121)), bump(4.0)
+
+    def drawn(ground: np.ndarray, flaw: np.ndarray) -> bool:
+        clutter = clutter_behind(ground, box, flaw)
+        return bool(outline(flaw, flaw, QUIET, SETTINGS, clutter)[0].any())
+
+    ripples = 100 + 6 * np.sin(columns / 4)
+    assert drawn(np.full_like(rows, 100), faint)
+    assert drawn(100 + 0.5 * columns, faint)
+    assert not drawn(ripples, faint)
+    assert drawn(ripples, 8 * faint)
+
+
+def test_what_is_much_broader_than_a_flaw_does_not_hide_it() -> None:
+    rows, columns = np.mgrid[0:200, 0:200].astype(np.float32)
+    box, flaw = (slice(70, 131), slice(60, 121)), bump(8.0, sigma=2.0)
+    at_its_width = clutter_behind(10 * np.sin(columns / 2), box, flaw)
+    assert 5 < at_its_width < 10
+    assert clutter_behind(10 * np.sin(columns / 60), box, flaw) < 0.1 * at_its_width
+    assert clutter_behind(np.zeros_like(rows), box, np.zeros((61, 61))) == 0
 
 
 def test_grain_is_that_of_a_mean_over_many_pixels() -> None:

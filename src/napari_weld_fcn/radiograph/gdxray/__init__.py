@@ -9,7 +9,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from napari_weld_fcn.radiograph.gdxray.names import WELD_PIXEL_SIZE_MM, GDXrayName, parse_name
+from napari_weld_fcn.radiograph.gdxray.names import (
+    WELD_PIXEL_SIZE_MM,
+    GDXrayName,
+    parse_name,
+    series_pixel_size_mm,
+)
 
 if TYPE_CHECKING:
     from napari_weld_fcn.radiograph.gdxray.film import GDXrayFilm
@@ -27,6 +32,7 @@ __all__ = [
     "list_series",
     "open_series",
     "parse_name",
+    "series_pixel_size_mm",
 ]
 
 _HOMES = {

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_weld_fcn.errors import RadiographError
+from napari_weld_fcn.errors import LabelError, RadiographError
 from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.radiograph.gdxray.boxes import Mark
+from napari_weld_fcn.radiograph.labels import read_labels
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
 #: What a mask of one bit may look like in more bits.
@@ -157,13 +158,11 @@ def other_size(path: Path, shape: tuple[int, ...], film: str, wanted: tuple[int,
 
 
 def _read_mask(path: Path, shape: tuple[int, int], film: str) -> NDArray[np.bool_]:
-    pixels = read(path).pixels
-    if pixels.shape != shape:
-        raise RadiographError(other_size(path, pixels.shape, film, shape))
-    if pixels.dtype != np.bool_:
-        values = set(np.unique(pixels).tolist())
-        if not any(values <= allowed for allowed in _MASK_VALUES):
-            raise RadiographError(
-                f"{path}: is no mask (it has {len(values)} grey levels, not 0 and 1 or 255)."
-            )
-    return np.asarray(pixels != 0)
+    labels = read_labels(path)
+    if labels.values.shape != shape:
+        raise RadiographError(other_size(path, labels.values.shape, film, shape))
+    values = set(np.unique(labels.values).tolist())
+    if not labels.exact or not any(values <= allowed for allowed in _MASK_VALUES):
+        levels = f"{len(values)} values" if labels.exact else "grey levels"
+        raise LabelError(f"{path}: is no mask (it has {levels}, not 0 and 1 or 255).")
+    return np.asarray(labels.values != 0)

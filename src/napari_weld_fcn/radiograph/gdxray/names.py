@@ -1,9 +1,10 @@
 """The names of GDXray and what they tell.
 
-`W0001_0003` is image 3 of series 1 of the welds. The name matters because GDXray's files carry no pixel
-size, while its welds were all digitised at one: 40.3 um (630 dpi). Castings, baggage and the rest come from
-set-ups of many magnifications, so their names tell nothing of the kind. Series W0002 and W0004 of the welds
-are no radiographs but the masks of W0001, film by film.
+`W0001_0003` is image 3 of series 1 of the welds. GDXray's files carry no pixel size, while its welds were
+all digitised at one: 40.3 um (630 dpi). A name alone is no origin, for any file can be called so: the size
+holds for a file that lies in the folder of its series, as GDXray is unpacked. Castings, baggage and the rest
+come from set-ups of many magnifications and have none. Series W0002 and W0004 of the welds are no radiographs
+but the masks of W0001, film by film.
 
 References
 ----------
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 #: Edge of one pixel of GDXray's weld series, in mm.
 WELD_PIXEL_SIZE_MM = 0.0403
@@ -43,11 +45,6 @@ class GDXrayName:
     number: int
 
     @property
-    def pixel_size_mm(self) -> float | None:
-        """Edge of one pixel in mm where the group has one, else None."""
-        return WELD_PIXEL_SIZE_MM if self.group == "W" else None
-
-    @property
     def is_mask(self) -> bool:
         """Whether the image is the mask of another series' image."""
         return is_mask_series(self.group, self.series)
@@ -69,6 +66,19 @@ def parse_series(name: str) -> tuple[str, int] | None:
     """Take the name of a series' folder, such as ``"W0001"``, apart into group letter and number, or None."""
     match = _SERIES.fullmatch(name)
     return (match[1].upper(), int(match[2])) if match else None
+
+
+def series_pixel_size_mm(path: Path) -> float | None:
+    """Return the edge of one pixel in mm of a file of GDXray's weld series; None for any other file.
+
+    Parameters
+    ----------
+    path
+        For example ``Welds/W0001/W0001_0003.png``; the same name in a folder of another name tells nothing.
+    """
+    name, folder = parse_name(path.stem), parse_series(path.absolute().parent.name)
+    in_series = name is not None and name.group == "W" and folder == (name.group, name.series)
+    return WELD_PIXEL_SIZE_MM if in_series else None
 
 
 def series_name(group: str, series: int) -> str:

@@ -54,6 +54,9 @@ class Conditions:
         Standard deviation of the grain's own blur, pixels.
     quantum
         Share of white quantum noise beside the grain, of its standard deviation.
+    mottle
+        Coarse grain beside the fine one, as a share of `noise`: on film it falls hardly at all from octave to
+        octave, where the mean over more pixels of white grain would.
     noise_slope
         How strongly the grain grows with the grey level (negative: grows towards black).
     window
@@ -71,6 +74,7 @@ class Conditions:
     noise_slope: float
     window: Window
     jpeg_quality: int
+    mottle: float = 0.0
 
     @property
     def jpeg_loss(self) -> float:
@@ -93,12 +97,13 @@ def draw_conditions(rng: np.random.Generator, settings: SimulationSettings) -> C
         zoom=zoom,
         contrast_per_mm=log_uniform(rng, 8.0, 60.0),
         unsharpness=log_uniform(rng, 0.7, 2.2) * max(zoom, 0.7),
-        noise=log_uniform(rng, 2.0, 18.0) if harsh else log_uniform(rng, 0.25, 2.5),
+        noise=log_uniform(rng, 2.5, 18.0) if harsh else log_uniform(rng, 0.3, 3.5),
         grain=log_uniform(rng, 0.3, 1.2) * log_uniform(rng, 1.0, max(zoom, 1.0)),
         quantum=float(rng.uniform(0.1, 0.6)) if rng.random() < 0.3 else 0.0,
         noise_slope=float(rng.uniform(-0.4, 0.6)),
         window=Window(1.0, 1.0, 0.0),
         jpeg_quality=int(rng.integers(35, 96)) if rng.random() < settings.jpeg_share else 0,
+        mottle=log_uniform(rng, 0.3, 1.6) if rng.random() < 0.8 else 0.0,
     )
 
 

@@ -16,7 +16,7 @@ from napari_weld_fcn.radiograph.simulation.fields import Array
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.radiograph.simulation.site import HAZE, Plan
 from napari_weld_fcn.radiograph.simulation.stamps import clip_to, near
-from napari_weld_fcn.radiograph.simulation.truth import Exposed, outline
+from napari_weld_fcn.radiograph.simulation.truth import Exposed, clutter_behind, outline
 
 Place = tuple[slice, slice]
 #: What of a darkening in a box of the film is left in displayed grey levels, 0 where the film is cut off.
@@ -32,6 +32,7 @@ def expose(
     settings: SimulationSettings,
     shown: Shown,
     conditions_at: ConditionsAt | None = None,
+    ground: Array | None = None,
 ) -> tuple[Array, np.ndarray, list[Exposed]]:
     """Expose flaws; a pixel in two of them belongs to the stronger one.
 
@@ -47,6 +48,8 @@ def expose(
         What counts as a flaw, and what can be seen.
     shown, conditions_at
         What the film does with a darkening, and what holds in a part of it.
+    ground
+        The film without flaws and grain, where it is known: what it varies by hides flaws too.
 
     Returns
     -------
@@ -74,12 +77,14 @@ def expose(
         if plan.iso6520 not in settings.flaw_classes:
             continue
         here = conditions_at(box) if conditions_at else conditions
-        mask, contrast, to_noise = outline(np.abs(darkening), shown(box, darkening), here, settings)
+        depth = np.abs(darkening)
+        clutter = 0.0 if ground is None else clutter_behind(ground, box, depth)
+        mask, contrast, to_noise = outline(depth, shown(box, darkening), here, settings, clutter)
         number = seen + 1 if mask.any() else 0
         seen = max(seen, number)
-        mine = mask & (np.abs(darkening) > strongest[box])
+        mine = mask & (depth > strongest[box])
         instances[box][mine] = number
-        strongest[box][mine] = np.abs(darkening)[mine]
+        strongest[box][mine] = depth[mine]
         centre = (where[0].start + where[0].stop) / 2, (where[1].start + where[1].stop) / 2
         exposed.append(Exposed(plan.iso6520, number, *centre, contrast, to_noise))
     return loss, instances, exposed

@@ -16,12 +16,16 @@ from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation import marks
 from napari_weld_fcn.radiograph.simulation.conditions import Conditions, draw_conditions, draw_window
 from napari_weld_fcn.radiograph.simulation.exposure import Place, Shown, expose, haze
-from napari_weld_fcn.radiograph.simulation.fields import Array
+from napari_weld_fcn.radiograph.simulation.fields import Array, field, log_uniform
 from napari_weld_fcn.radiograph.simulation.flaws import draw_group
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.radiograph.simulation.site import Plan, Site
 from napari_weld_fcn.radiograph.simulation.truth import Flaw, tabulate, unmasked
 from napari_weld_fcn.radiograph.simulation.weld import Weld, make_weld
+
+#: Spacing of the knots of each octave of mottle, in pixels, with its standard deviation as a share of that of
+#: the fine grain: octaves of films 2, 4, 6, 8 and 10 of GDXray's W0001, between their flaws.
+MOTTLE = {4.0: 0.6, 8.0: 0.55, 16.0: 0.4, 32.0: 0.45}
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,8 @@ def simulate(settings: SimulationSettings | None = None, seed: int = 0) -> Simul
     conditions = replace(conditions, window=draw_window(rng, weld.grey, hard))
     site = Site(rng, weld, conditions)
     plans = _plan(site, settings)
-    loss, instances, exposed = expose(plans, site.shape, conditions, settings, _shown(weld, conditions))
+    shown = _shown(weld, conditions)
+    loss, instances, exposed = expose(plans, site.shape, conditions, settings, shown, ground=weld.grey)
     instances = unmasked(instances, loss, conditions, settings)
     instances, flaws = tabulate(exposed, instances, conditions)
     pixels = _develop(site, weld.grey - loss - haze(plans, site.shape), settings)
@@ -160,8 +165,21 @@ def _grain(rng: np.random.Generator, grey: Array, conditions: Conditions) -> Arr
             noise.shape, np.float32
         )
     noise *= np.float32(conditions.noise / float(noise.std()))
+    if conditions.mottle:
+        noise += _mottle(rng, grey.shape, conditions)
     slope = conditions.noise_slope
     return noise * (1 + np.float32(slope) * (np.clip(grey, 0, 200) / 120 - 1))
+
+
+def _mottle(rng: np.random.Generator, shape: tuple[int, ...], conditions: Conditions) -> Array:
+    """Coarse grain, octave by octave, as measured beside the flaws of films of GDXray."""
+    rows, columns = shape
+    total = np.zeros((rows, columns), np.float32)
+    widened = max(1.0, conditions.zoom) ** 0.5 * log_uniform(rng, 0.8, 1.25)
+    for spacing, share in MOTTLE.items():
+        strength = np.float32(conditions.mottle * conditions.noise * share * rng.uniform(0.6, 1.4))
+        total += strength * field(rng, rows, columns, spacing * widened)
+    return total
 
 
 def _turn(

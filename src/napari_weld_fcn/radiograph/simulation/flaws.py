@@ -16,8 +16,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from napari_weld_fcn.radiograph.simulation.long_flaws import (
+    broad_lens,
     cracks,
     crater_pipe,
+    flat_cavities,
     lack_of_fusion,
     lack_of_penetration,
     open_crack,
@@ -42,8 +44,8 @@ from napari_weld_fcn.radiograph.simulation.site import Plan, Site
 #: Each kind of group with its share of all groups, in the order in which they matter.
 GROUPS: dict[Callable[[Site], Iterator[Plan]], float] = {
     gas_pores: 0.30,
-    large_pore: 0.06,
-    cluster: 0.18,
+    large_pore: 0.15,
+    cluster: 0.26,
     linear_porosity: 0.10,
     wormholes: 0.05,
     slag: 0.12,
@@ -54,7 +56,9 @@ GROUPS: dict[Callable[[Site], Iterator[Plan]], float] = {
     shrinkage: 0.04,
     crater_pipe: 0.02,
     undercut: 0.02,
-    root_concavity: 0.01,
+    root_concavity: 0.02,
+    broad_lens: 0.05,
+    flat_cavities: 0.05,
     burn_through: 0.005,
     tungsten: 0.02,
     spatter: 0.03,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, median_filter, uniform_filter
 
 from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.radiograph.normalisation import full_scale
+from napari_weld_fcn.radiograph.normalisation import measure, white_of
 from napari_weld_fcn.radiograph.simulation.exposure import Place
 from napari_weld_fcn.radiograph.simulation.fields import Array
 
@@ -99,7 +99,7 @@ def ground_of(
     margin
         By how much the forbidden places are grown, pixels.
     white
-        The grey level that stands for white; None tells it from dtype and pixels, as the normalisation does.
+        The grey level that stands for white; None tells it from dtype and pixels.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def ground_of(
     low, high = float(pixels.min()), float(pixels.max())
     if not np.isfinite(high - low):
         raise RadiographError("The film has pixels that are not finite numbers (NaN or infinity).")
-    white = white or full_scale(pixels.dtype, high)
+    white = white or white_of(pixels, measure(pixels))
     unit, blur = white / 255, grain_blur(pixels)
     return Ground(
         pixels,

@@ -153,7 +153,7 @@ def lack_of_fusion(site: Site) -> Iterator[Plan]:
             row,
             column,
             site.pixels(25, 320),
-            site.pixels(1.2, 6),
+            site.pixels(1.2, 6) if site.rng.random() < 0.6 else site.pixels(6, 20),
             angle=site.rng.normal() * 0.03,
             wander=0.006,
             ragged=0.3,
@@ -224,17 +224,55 @@ def undercut(site: Site) -> Iterator[Plan]:
 
 
 def root_concavity(site: Site) -> Iterator[Plan]:
-    """Broad soft furrow along the centre line, 515."""
+    """Broad furrow along the centre line, soft or with a rim, often in several stretches, 515."""
     _, column = site.place()
-    row = site.weld.row_at(column, 0.1 * site.rng.normal())
-    yield from _band(
-        site,
-        515,
-        row,
-        column,
-        site.pixels(60, 400),
-        site.pixels(8, 24),
-        wander=0.004,
-        ragged=0.3,
-        contrast=site.contrast(12, 60),
-    )
+    across = 0.25 * site.rng.normal()
+    width, contrast = site.pixels(10, 60), site.contrast(3, 50)
+    for _ in range(int(site.rng.integers(1, 4))):
+        length = max(site.pixels(60, 500), 2 * width)
+        yield from _band(
+            site,
+            515,
+            site.weld.row_at(column, across),
+            column,
+            length,
+            width * site.between(0.7, 1.4),
+            angle=site.rng.normal() * 0.06,
+            wander=0.006,
+            ragged=0.35,
+            patchy=0.3,
+            contrast=contrast * site.between(0.7, 1.4),
+        )
+        column += length * site.rng.uniform(0.7, 1.5)
+
+
+def broad_lens(site: Site) -> Iterator[Plan]:
+    """Faint long lens of a gap that lies flat between passes, on the bead or beside it, 401."""
+    row, column = site.place(1.25)
+    for _ in range(int(site.between(1, 5))):
+        length = site.pixels(35, 260)
+        yield from _band(
+            site,
+            401,
+            row,
+            column,
+            length,
+            length * site.between(0.06, 0.25),
+            angle=site.rng.normal() * 0.08,
+            wander=0.01,
+            ragged=0.35,
+            patchy=0.5,
+            lean=float(site.rng.uniform(-0.8, 0.8)),
+            contrast=site.contrast(2.5, 30),
+        )
+        column += length * site.rng.uniform(0.8, 2.5)
+        row += site.rng.normal() * 4 * site.zoom
+
+
+def flat_cavities(site: Site) -> Iterator[Plan]:
+    """Broad shallow hollows of any shape, much fainter than they are wide, 202."""
+    row, column = site.place(0.9)
+    for _ in range(int(site.between(1, 4))):
+        radius = site.pixels(10, 40)
+        at = (row + site.rng.normal() * 10 * site.zoom, column + site.rng.normal() * 60 * site.zoom)
+        yield Plan(202, blob(site.rng, *at, radius, site.rng.uniform(0.2, 0.6)), site.contrast(2.5, 30))

@@ -69,14 +69,62 @@ def _glyphs(text: str, size: int) -> Array:
 
 
 def letters(site: Site, grey: Array) -> None:
-    """Lead letters and numbers, bright."""
-    text = "".join(site.rng.choice(list("ABCDEFGHKLMNRSTX0123456789-+"), int(site.rng.integers(1, 5))))
-    values = _glyphs(text, int(np.clip(site.pixels(20, 120), 12, 160)))
+    """Lead letters and numbers, bright, up to a centimetre high; some underlined, some on a strip of tape."""
+    text = "".join(site.rng.choice(list("ABCDEFGHKLMNRSTX0123456789-+/"), int(site.rng.integers(1, 6))))
+    values = _glyphs(text, int(np.clip(site.pixels(20, 260), 12, 320))).copy()
+    if site.rng.random() < 0.2:
+        values[-max(2, values.shape[0] // 10) :] = 1.0
+    if site.rng.random() < 0.2:
+        values = np.maximum(np.pad(values, 6), np.float32(site.rng.uniform(0.02, 0.1)))
     values = np.rot90(values, int(site.rng.choice([0, 0, 0, 1, 2, 3])))
     stamp = Stamp(
-        int(site.rng.uniform(-20, grey.shape[0])), int(site.rng.uniform(-20, grey.shape[1])), values
+        int(site.rng.uniform(-values.shape[0] / 2, grey.shape[0])),
+        int(site.rng.uniform(-values.shape[1] / 2, grey.shape[1])),
+        values,
     )
-    add(grey, soften(stamp, site.conditions.unsharpness), log_uniform(site.rng, 12, 100))
+    add(grey, soften(stamp, site.conditions.unsharpness), log_uniform(site.rng, 12, 140))
+
+
+def pen(site: Site, grey: Array) -> None:
+    """Handwriting with a pen on the film: dark curved strokes of one width, sharper than the beam draws.
+
+    A stroke keeps its width and its blackness, whatever lies under it, and neither bead nor plate bounds it.
+    """
+    row, column = site.rng.uniform(0, grey.shape[0]), site.rng.uniform(0, grey.shape[1])
+    width, reach = site.pixels(2, 11), site.pixels(25, 200)
+    contrast = -log_uniform(site.rng, 15, 150) if site.rng.random() < 0.85 else log_uniform(site.rng, 15, 80)
+    for _ in range(int(site.rng.integers(1, 6))):
+        start = site.rng.normal(size=2) * reach * 0.4
+        length, angle = reach * site.rng.uniform(0.4, 1.5), site.rng.uniform(0, 2 * np.pi)
+        points = max(8, int(length / 2))
+        turn = site.rng.uniform(-4, 4) / points
+        heading = (
+            angle + turn * np.arange(points) + 0.3 * np.sin(np.linspace(0, site.rng.uniform(0, 6), points))
+        )
+        rows = row + start[0] + np.cumsum(np.sin(heading)) * length / points
+        columns = column + start[1] + np.cumsum(np.cos(heading)) * length / points
+        stroke = ribbon(
+            rows.astype(np.float32),
+            columns.astype(np.float32),
+            np.full(points, width, np.float32),
+            np.ones(points, np.float32),
+            bounds=site.shape,
+        )
+        if stroke is not None:
+            covered = Stamp(stroke.row, stroke.column, np.minimum(stroke.values, np.float32(1)))
+            add(grey, soften(covered, site.rng.uniform(0.3, 0.9)), contrast)
+
+
+def specks(site: Site, grey: Array) -> None:
+    """Clumps of grain and specks of emulsion: faint, a pixel or two across, of either sign, by the dozen."""
+    count = int(log_uniform(site.rng, 3, 40) * max(1.0, grey.size / 65_000))
+    strength = site.rng.uniform(0.6, 2.2) * site.conditions.noise
+    rows = site.rng.integers(0, grey.shape[0], count)
+    columns = site.rng.integers(0, grey.shape[1], count)
+    clumps = np.zeros_like(grey)
+    clumps[rows, columns] = site.rng.normal(-0.3, 1.0, count)
+    sigma = float(site.rng.uniform(0.6, 1.8))
+    grey += gaussian_filter(clumps, sigma, truncate=3.0) * np.float32(strength * 2 * np.pi * sigma**2)
 
 
 def scratches(site: Site, grey: Array) -> None:
@@ -161,7 +209,9 @@ def _ringing(site: Site) -> Array:
 #: Each kind of mark with the share of films that carry it.
 MARKS = {
     wires: 0.28,
-    letters: 0.07,
+    letters: 0.12,
+    pen: 0.08,
+    specks: 0.2,
     scratches: 0.06,
     dust: 0.15,
     pressure_mark: 0.02,

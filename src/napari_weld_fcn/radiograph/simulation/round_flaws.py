@@ -59,7 +59,7 @@ def large_pore(site: Site) -> Iterator[Plan]:
     """One large pore, often with a smaller one over it, 2011."""
     row, column = site.place(0.8)
     radius = site.pixels(6, 26)
-    power = float(site.rng.choice([0.25, 0.5, 0.5, 1.0]))
+    power = float(site.rng.choice([0.25, 0.5, 1.0, 2.0]))
     yield Plan(
         2011,
         dome(row, column, radius, site.between(1, 1.5), site.rng.normal() * 0.4, power),

@@ -48,7 +48,7 @@ class SimulationSettings(Settings):
         DARK_FLAWS, "ISO 6520-1 numbers that count as flaws", advanced=True
     )
     truth_fraction: float = setting(
-        0.35,
+        0.28,
         "A pixel is flaw from this fraction of the flaw's peak darkening on",
         step=0.05,
         gt=0,
@@ -56,10 +56,10 @@ class SimulationSettings(Settings):
         advanced=True,
     )
     truth_peak: float = setting(
-        25.0, "A peak counts up to this many grey levels", step=1, gt=0, advanced=True
+        45.0, "A peak counts up to this many grey levels", step=1, gt=0, advanced=True
     )
     masking: float = setting(
-        0.2,
+        0.08,
         "A pixel is no flaw below this fraction of the strongest darkening near it",
         step=0.05,
         ge=0,
@@ -67,7 +67,7 @@ class SimulationSettings(Settings):
         advanced=True,
     )
     masking_reach: float = setting(
-        7.0,
+        5.0,
         "How far a strong flaw outshines others, at magnification 1",
         unit="pixels",
         step=1,
@@ -76,7 +76,7 @@ class SimulationSettings(Settings):
         advanced=True,
     )
     visible_contrast: float = setting(
-        1.2, "Least peak darkening that can be seen, in grey levels", step=0.1, ge=0, advanced=True
+        1.5, "Least peak darkening that can be seen, in grey levels", step=0.1, ge=0, advanced=True
     )
     visible_share: float = setting(
         0.6,
@@ -94,7 +94,7 @@ class SimulationSettings(Settings):
         advanced=True,
     )
     visible_to_noise: float = setting(
-        2.0, "Least contrast to noise over a flaw's area that can be seen", step=0.1, ge=0, advanced=True
+        4.0, "Least contrast to noise over a flaw's area that can be seen", step=0.1, ge=0, advanced=True
     )
 
     @model_validator(mode="after")

@@ -3,7 +3,8 @@
 A geometric outline is not what anybody draws, because the blur moves the visible edge and the grain hides
 the rest. A pixel belongs to a flaw where the flaw's own darkening, blurred as the film is and free of
 noise, reaches a fraction of its peak; a flaw belongs to the truth where a person could see it at all: its
-peak passes a least contrast, and its contrast summed over its area passes the grain (Rose's criterion).
+peak passes a least contrast, and its contrast summed over its area passes the grain (Rose's criterion) and
+what the film without it, with its ripples, flanks and edges, varies by at that size.
 
 References
 ----------
@@ -15,12 +16,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import find_objects, maximum_filter
+from scipy.ndimage import distance_transform_edt, find_objects, maximum_filter, uniform_filter
 
 from napari_weld_fcn.radiograph.simulation.conditions import Conditions
 from napari_weld_fcn.radiograph.simulation.fields import Array
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.radiograph.simulation.site import ISO_6520_NAMES
+
+#: Standard deviation of the mottle of one octave, that of a flaw's own size, as a share of `mottle`.
+MOTTLE_SEEN = 0.45
+#: How much of what a ground of metal varies by counts as noise: an eye follows a ripple or an edge, and sees
+#: what breaks it.
+CLUTTER_SEEN = 0.4
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class Flaw:
     contrast
         Peak darkening after blur, grey levels of 256 before the window.
     contrast_to_noise
-        Mean contrast over the half-peak area against the grain averaged over the same area.
+        Mean contrast over the half-peak area against the grain averaged over the same area, and the ground.
     visible
         Whether a person could see it, and so whether it is in the truth.
     """
@@ -80,8 +87,45 @@ def grain_of(conditions: Conditions) -> float:
     return conditions.noise * float(np.sqrt(1 + 4 * np.pi * conditions.grain**2))
 
 
+def noise_over(area: int, conditions: Conditions, clutter: float = 0.0) -> float:
+    """Standard deviation of a mean over `area` pixels: the fine grain averages out, the rest does not."""
+    mottle = MOTTLE_SEEN * conditions.mottle * conditions.noise
+    noise = np.hypot(grain_of(conditions) / np.sqrt(area), np.hypot(mottle, CLUTTER_SEEN * clutter))
+    return max(float(noise), 1e-6)
+
+
+def clutter_behind(ground: Array, box: tuple[slice, slice], darkening: Array) -> float:
+    """What a film without its flaws varies by where a flaw lies, at the flaw's own width.
+
+    Parameters
+    ----------
+    ground
+        ``(rows, columns)`` in grey levels, the whole film.
+    box, darkening
+        Where the flaw lies, and its darkening there.
+
+    Returns
+    -------
+    float
+        Root mean square, over the flaw's half-peak area, of the ground less its own mean over three widths.
+    """
+    core = darkening > 0.5 * darkening.max(initial=0.0)
+    reach = int(3 * distance_transform_edt(np.pad(core, 1)).max()) + 1
+    around = tuple(slice(max(side.start - reach, 0), side.stop + reach) for side in box)
+    part = ground[around]
+    rest = part - uniform_filter(part, 2 * reach + 1, mode="nearest")
+    inside = tuple(
+        slice(side.start - wide.start, side.stop - wide.start) for side, wide in zip(box, around, strict=True)
+    )
+    return float(np.sqrt(np.mean(rest[inside][core] ** 2))) if core.any() else 0.0
+
+
 def outline(
-    darkening: Array, shown: Array, conditions: Conditions, settings: SimulationSettings
+    darkening: Array,
+    shown: Array,
+    conditions: Conditions,
+    settings: SimulationSettings,
+    clutter: float = 0.0,
 ) -> tuple[np.ndarray, float, float]:
     """Truth of one flaw in its box.
 
@@ -91,6 +135,8 @@ def outline(
         ``(rows, columns)`` float32, its own blurred darkening in grey levels.
     shown
         The same after the window: zero where the film is cut off with or without the flaw.
+    clutter
+        What the ground varies by there: see `clutter_behind`.
 
     Returns
     -------
@@ -102,7 +148,7 @@ def outline(
         return np.zeros(darkening.shape, bool), 0.0, 0.0
     core = darkening > 0.5 * peak
     area = int(core.sum())
-    to_noise = float(darkening[core].mean()) * np.sqrt(area) / max(grain_of(conditions), 1e-6)
+    to_noise = float(darkening[core].mean()) / noise_over(area, conditions, clutter)
     step = settings.visible_step + conditions.jpeg_loss
     seen = peak >= settings.visible_contrast and float(shown.max()) >= step
     if not seen or to_noise < settings.visible_to_noise:

@@ -16,6 +16,9 @@ from napari_weld_fcn.radiograph.simulation.conditions import Conditions
 from napari_weld_fcn.radiograph.simulation.fields import Array, curve, field, log_uniform
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
+#: Share of the windows that show the outline of a part, with what lies beyond it.
+OUTLINED = 0.08
+
 
 @dataclass(frozen=True)
 class Weld:
@@ -112,12 +115,36 @@ def make_weld(rng: np.random.Generator, settings: SimulationSettings, conditions
     if rng.random() < 0.6:
         bead = bead * (1 + _ripples(rng, distance, upper, zoom))
     bead = bead * (1 + 0.06 * field(rng, rows, columns, 70 * zoom))
+    if rng.random() < 0.2:
+        bead = bead * (1 + _beading(rng, rows, columns, zoom))
     if rng.random() < 0.4:
         bead += _passes(rng, rows, centre, lower, zoom)
     height = rng.uniform(20, 150) * (rng.uniform(0.05, 0.3) if rng.random() < 0.15 else 1)
     grey = rng.uniform(10, 90) + height * bead
     grey += _plates(rng, rows, columns, centre, zoom)
+    if settings.framing == "window" and rng.random() < OUTLINED:
+        grey += _beyond_an_edge(rng, rows, columns, conditions.unsharpness)
     return Weld(grey.astype(np.float32), centre, upper, lower)
+
+
+def _beyond_an_edge(rng: np.random.Generator, rows: int, columns: int, blur: float) -> Array:
+    """What lies beyond the outline of a part, straight or round: an opening, or another part."""
+    radius = log_uniform(rng, 150, 3000)
+    angle = rng.uniform(0, 2 * np.pi)
+    row = rng.uniform(0, rows) + radius * np.sin(angle)
+    column = rng.uniform(0, columns) + radius * np.cos(angle)
+    down, along = np.ogrid[:rows, :columns]
+    beyond = (radius - np.hypot(down - row, along - column)) * rng.choice([1, 1, -1])
+    cover = 1 / (1 + np.exp(-np.clip(beyond / (blur * rng.uniform(0.3, 2)), -30, 30)))
+    step = log_uniform(rng, 10, 200) * rng.choice([-1, -1, 1])
+    return np.asarray(np.float32(step) * cover.astype(np.float32))
+
+
+def _beading(rng: np.random.Generator, rows: int, columns: int, zoom: float) -> Array:
+    """Lobes of a hand-laid bead, as wide as it and short along it, in heights of the bead."""
+    pitch = log_uniform(rng, 12, 60) * zoom
+    lobes = field(rng, rows, columns, pitch * rng.uniform(1.5, 4), stretch=1 / rng.uniform(1.5, 4))
+    return np.asarray(lobes * np.float32(log_uniform(rng, 0.02, 0.12)), np.float32)
 
 
 def _passes(rng: np.random.Generator, rows: int, centre: Array, lower: Array, zoom: float) -> Array:

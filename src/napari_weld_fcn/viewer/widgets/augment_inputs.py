@@ -17,9 +17,9 @@ from qtpy.QtWidgets import QDoubleSpinBox, QVBoxLayout, QWidget
 from napari_weld_fcn.dataset.settings import VARIANTS, AugmentationSettings
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.viewer.augmenting import Open, from_folder, from_layers
+from napari_weld_fcn.viewer.belonging import is_output
 from napari_weld_fcn.viewer.crops import is_crops
 from napari_weld_fcn.viewer.form import SettingsForm, chosen_path, folder_edit, rows
-from napari_weld_fcn.viewer.layers import is_output
 from napari_weld_fcn.viewer.remembered import remember, remembered
 
 FORM = "augment"

@@ -16,8 +16,8 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_weld_fcn.dataset.settings import PRESETS, CropSettings
+from napari_weld_fcn.viewer.belonging import is_output
 from napari_weld_fcn.viewer.form import SettingsForm, chosen_path, folder_edit, rows
-from napari_weld_fcn.viewer.layers import is_output
 from napari_weld_fcn.viewer.remembered import remember, remembered
 from napari_weld_fcn.viewer.sources import boxes_of
 from napari_weld_fcn.viewer.widgets.film_table import FilmTable

@@ -119,7 +119,8 @@ class EvaluateWidget(JobWidget):
         """Everything that the job needs, read off the form and the layers now."""
         settings, model = self.inputs.settings(), self.inputs.chosen_model()
         layers = self.inputs.layers()
-        entries = [entry_of(*each) for each in layers]
+        preferred_mm = preferences().pixel_size_mm
+        entries = [entry_of(*each, preferred_mm=preferred_mm) for each in layers]
         self.inputs.remember()
         films = [film for film, *_ in layers]
 

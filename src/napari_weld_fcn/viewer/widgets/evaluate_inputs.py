@@ -17,8 +17,8 @@ from superqt import QCollapsible
 from napari_weld_fcn.errors import ModelError, SettingsError
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.network.library import ModelEntry, listing
+from napari_weld_fcn.viewer.belonging import MARK, belongs, is_copy, is_output
 from napari_weld_fcn.viewer.form import SettingsForm, rows
-from napari_weld_fcn.viewer.layers import MARK
 from napari_weld_fcn.viewer.remembered import remember, remembered
 from napari_weld_fcn.viewer.settings import ViewerSettings
 from napari_weld_fcn.viewer.sources import labels_for, plane_shape
@@ -28,8 +28,6 @@ FORM = "evaluate"
 SHOWN = ("threshold", "min_size", "min_size_unit", "min_iou", "false_calls")
 FOLDED = (
     "polarity",
-    "quality",
-    "oversampled",
     "device",
     "pixel_size_mm",
     "tile",
@@ -38,10 +36,10 @@ FOLDED = (
     "confidence",
     "seed",
 )
-#: What Preferences hold, and the form therefore does not remember.
-PREFERRED = ("device", "pixel_size_mm")
+#: What Preferences hold or belongs to a film, so that the form does not remember it.
+NOT_REMEMBERED = ("device", "pixel_size_mm")
 #: What only a model needs, and what needs probabilities.
-OF_MODEL = ("polarity", "quality", "oversampled", "device", "tile", "precision")
+OF_MODEL = ("polarity", "device", "tile", "precision")
 OF_HEATMAP = ("threshold", "false_calls")
 
 LABELS = {
@@ -79,9 +77,13 @@ def _marks_fitting(film: Image, layers: Sequence[Layer]) -> list[Layer]:
 
 
 def _likely(film: Image, layers: Sequence[Layer], output: str) -> Layer | None:
-    """The output that its mark or its name makes that of the film."""
-    fitting = [layer for layer in _marks_fitting(film, layers) if layer.name == f"{film.name} {output}"]
-    return fitting[0] if fitting else None
+    """The output that its mark makes that of the film; of what others made, that of its name."""
+    for layer in sorted(_marks_fitting(film, layers), key=is_copy):
+        if _output(layer) == output and belongs(layer, film):
+            return layer
+        if not is_output(layer) and layer.name == f"{film.name} {output}":
+            return layer
+    return None
 
 
 def _output(layer: Layer) -> str:
@@ -112,7 +114,7 @@ class EvaluateInputs(QWidget):
     viewer
         Whose layers are offered.
     preferences
-        Where model, device and pixel size start.
+        Where model and device start.
     """
 
     def __init__(self, viewer: Viewer, preferences: ViewerSettings) -> None:
@@ -121,7 +123,7 @@ class EvaluateInputs(QWidget):
         self.entries: dict[str, ModelEntry] = {}
         values = remembered(FORM, EvaluationSettings) | {
             "device": preferences.device,
-            "pixel_size_mm": round(preferences.pixel_size_um / 1000, 5),
+            "pixel_size_mm": 0.0,  # of one run: films have their own, or that of Preferences
         }
         self.form = SettingsForm(EvaluationSettings, (*SHOWN, *FOLDED), values, LABELS, ZERO)
         self.films = FilmTable(
@@ -215,7 +217,7 @@ class EvaluateInputs(QWidget):
 
     def remember(self) -> None:
         """Keep what the form holds for the next session."""
-        kept = {name: value for name, value in self.form.values().items() if name not in PREFERRED}
+        kept = {name: value for name, value in self.form.values().items() if name not in NOT_REMEMBERED}
         remember(FORM, kept)
 
     def _marks(self, film: Image) -> Layer | None:

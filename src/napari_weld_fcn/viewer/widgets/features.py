@@ -51,6 +51,7 @@ class FeaturesWidget(JobWidget):
         self.lay_out(self.inputs, self.jobs)
         self.inputs.model.changed.connect(self._list_stages)
         napari_viewer.mouse_drag_callbacks.append(self._on_click)
+        napari_viewer.layers.selection.events.active.connect(self._on_active)
         self._list_stages()
 
     def reset_choices(self, _: Any = None) -> None:
@@ -152,7 +153,12 @@ class FeaturesWidget(JobWidget):
         closed = event.type() == QEvent.Type.ParentChange and self.parent() is None
         if closed and self._on_click in self.viewer.mouse_drag_callbacks:
             self.viewer.mouse_drag_callbacks.remove(self._on_click)
+            self.viewer.layers.selection.events.active.disconnect(self._on_active)
         return super().event(event)
+
+    def _on_active(self, event: Any) -> None:
+        """Indications that are selected, by Predict's Next for instance, are those that are meant."""
+        self.inputs.choose(event.value)
 
     def _on_click(self, viewer: Viewer, event: Any) -> Generator[None, None, None]:
         """A click on an indication selects it; a drag moves the view, and a tool does its own work."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from magicgui.widgets import ComboBox
 from napari import Viewer
-from napari.layers import Image, Labels, Shapes
+from napari.layers import Image, Labels, Layer, Shapes
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 from superqt import QCollapsible
@@ -18,8 +18,8 @@ from superqt import QCollapsible
 from napari_weld_fcn.errors import ModelError, SettingsError
 from napari_weld_fcn.evaluation.settings import FeatureSettings
 from napari_weld_fcn.network.library import ModelEntry, listing
+from napari_weld_fcn.viewer.belonging import MARK, film_of, films, is_output
 from napari_weld_fcn.viewer.form import SettingsForm, rows
-from napari_weld_fcn.viewer.layers import MARK, films, is_output
 from napari_weld_fcn.viewer.remembered import remember, remembered
 from napari_weld_fcn.viewer.settings import ViewerSettings
 
@@ -36,6 +36,7 @@ ROWS_SHOWN = 6
 NO_FILM = "There is no radiograph to look at: open an image first, or choose File > Open Sample."
 NO_MODEL = "There is no model to look into: import one with `weld-fcn models import FILE`."
 NO_STAGE = "No stage is ticked: tick at least one in the list of stages."
+OTHER_FILM = "{} belong to {}, not to {}: choose that film, or run Predict on this one."
 NO_INDICATIONS = "There are no indications: run Predict on this film, then click on one."
 
 
@@ -75,7 +76,9 @@ class FeaturesInputs(QWidget):
         if preferences.model in self.entries:
             self.model.value = preferences.model
         self.form.widgets["show"].changed.connect(self._show_channel)
+        self.image.changed.connect(self._choose_own)
         self._show_channel()
+        self.choose(viewer.layers.selection.active)
 
     def settings(self) -> FeatureSettings:
         """What the form asks for.
@@ -112,12 +115,24 @@ class FeaturesInputs(QWidget):
         return film
 
     def labels(self) -> Labels:
-        """The chosen layer of indications; SettingsError where there is none."""
+        """The chosen layer of indications; SettingsError where there is none, or it is another film's."""
         layer = self.indications.value
         if layer is None:
             raise SettingsError(NO_INDICATIONS)
         assert isinstance(layer, Labels)
+        owner, film = film_of(self._viewer, layer), self.film()
+        if is_output(layer) and owner != film:
+            other = "a film that is not open" if owner is None else owner.name
+            raise SettingsError(OTHER_FILM.format(layer.name, other, film.name))
         return layer
+
+    def choose(self, layer: Layer | None) -> None:
+        """Choose the indications that a person selected in the list of layers, and their film."""
+        if layer in self.indications.choices:
+            self.indications.value = layer
+            film = film_of(self._viewer, layer)
+            if film is not None:
+                self.image.value = film
 
     def chosen_model(self) -> str:
         """The chosen model's name.
@@ -179,9 +194,17 @@ class FeaturesInputs(QWidget):
         return [("the whole film", None), *((layer.name, layer) for layer in shapes)]
 
     def _labels(self, _: Any) -> list[Labels]:
-        """Indications first, then other labels."""
-        layers = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Labels)]
-        return sorted(layers, key=lambda layer: layer.metadata.get(MARK, {}).get("output") != "indications")
+        """Indications first, then other labels; the numbers of other outputs are none of an indication."""
+        labels = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Labels)]
+        marks = [layer for layer in labels if layer.metadata.get(MARK, {}).get("output") == "indications"]
+        return marks + [layer for layer in labels if not is_output(layer)]
+
+    def _choose_own(self, film: Image | None) -> None:
+        """Choose the indications of the film that was chosen, where it has some."""
+        for layer in self.indications.choices:
+            if film is not None and is_output(layer) and film_of(self._viewer, layer) == film:
+                self.indications.value = layer
+                return
 
     def _lay_out(self) -> None:
         show, channel, polarity = (self.form.widgets[name] for name in SHOWN)

@@ -20,8 +20,9 @@ from qtpy.QtWidgets import (
     QSizePolicy,
 )
 
+from napari_weld_fcn.viewer.belonging import films, is_output
 from napari_weld_fcn.viewer.labelled import Row
-from napari_weld_fcn.viewer.layers import films, is_output, placement
+from napari_weld_fcn.viewer.layers import placement
 from napari_weld_fcn.viewer.sources import labels_for, plane_shape, truth_of
 
 CAPTIONS = ("Film", "Labels", "Looked at")

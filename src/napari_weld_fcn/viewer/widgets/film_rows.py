@@ -8,8 +8,8 @@ from napari import Viewer
 from napari.layers import Image
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from napari_weld_fcn.viewer.belonging import films
 from napari_weld_fcn.viewer.labelled import Row
-from napari_weld_fcn.viewer.layers import films
 from napari_weld_fcn.viewer.widgets.film_row import FilmRow, button
 
 

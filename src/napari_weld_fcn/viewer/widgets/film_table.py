@@ -11,7 +11,7 @@ from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QComboBox, QHeaderView, QTableWidget, QTableWidgetItem
 
-from napari_weld_fcn.viewer.layers import films
+from napari_weld_fcn.viewer.belonging import films
 from napari_weld_fcn.viewer.sources import labels_for, truth_of
 
 NO_TRUTH = "no truth"

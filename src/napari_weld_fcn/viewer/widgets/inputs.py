@@ -1,8 +1,10 @@
 """The Predict form's inputs: which film, which model, which settings, and where on the film.
 
-It only gathers values. What is chosen once for all sessions (model, device, pixel size) starts as in
-Preferences; the rest starts as it was when Run was last pressed. The slider shows a threshold to its step and
-within its ends only, so the exact one, a model's own for instance, is kept beside it until the slider moves.
+It only gathers values. What is chosen once for all sessions (model, device) starts as in Preferences; the
+rest starts as it was when Run was last pressed. The pixel size is the film's, and a field that still held
+another film's would make wrong millimetres: it is empty until one is typed for the film that is chosen, and
+what is in force stands below it with where it comes from. The slider shows a threshold to its step and within
+its ends only, so the exact one, a model's own for instance, is kept beside it until the slider moves.
 """
 
 from __future__ import annotations
@@ -18,17 +20,19 @@ from superqt import QCollapsible
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.library import ModelEntry, listing
 from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.viewer.belonging import films
 from napari_weld_fcn.viewer.form import SettingsForm, rows, step_of
-from napari_weld_fcn.viewer.layers import films
 from napari_weld_fcn.viewer.remembered import remember, remembered
 from napari_weld_fcn.viewer.settings import ViewerSettings
+from napari_weld_fcn.viewer.widgets.pixel_size_row import PixelSizeRow
 
 FORM = "predict"
-SHOWN = ("min_size", "min_size_unit", "polarity", "quality")
-FOLDED = ("device", "pixel_size_mm", "tile", "precision", "oversampled")
+SHOWN = ("min_size", "min_size_unit", "polarity")
+FOLDED = ("area", "device", "tile", "precision")
+PIXEL_SIZE = "pixel_size_mm"
 
-#: What Preferences hold, and the form therefore does not remember.
-PREFERRED = ("device", "pixel_size_mm")
+#: What Preferences hold or belongs to a film, so that the form does not remember it.
+NOT_REMEMBERED = ("device", PIXEL_SIZE)
 
 LABELS = {
     "min_size": "Minimum size",
@@ -47,18 +51,17 @@ class PredictInputs(QWidget):
     viewer
         Whose layers are offered.
     preferences
-        Where model, device and pixel size start.
+        Where model and device start.
     """
 
     def __init__(self, viewer: Viewer, preferences: ViewerSettings) -> None:
         super().__init__()
         self._viewer = viewer
         self.entries: dict[str, ModelEntry] = {}
-        values = remembered(FORM, PredictionSettings) | {
-            "device": preferences.device,
-            "pixel_size_mm": round(preferences.pixel_size_um / 1000, 5),
-        }
-        self.form = SettingsForm(PredictionSettings, (*SHOWN, *FOLDED), values, LABELS, ZERO)
+        self._typed_mm: dict[str, float] = {}
+        values = remembered(FORM, PredictionSettings) | {"device": preferences.device, PIXEL_SIZE: 0.0}
+        fields = (*SHOWN, PIXEL_SIZE, *FOLDED)
+        self.form = SettingsForm(PredictionSettings, fields, values, LABELS, ZERO)
         self.image = ComboBox(label="Radiograph", choices=self._films, tooltip="The image layer to predict")
         self.model = ComboBox(label="Model", choices=self._models, tooltip="Shipped and own models")
         self._step = step_of(PredictionSettings, "threshold")
@@ -79,12 +82,14 @@ class PredictInputs(QWidget):
         self.threshold.native.findChild(QDoubleSpinBox).setFixedWidth(48)
         self.card = QPushButton("Model card...")
         self.card.setToolTip("What the model is, what it reached and what it was made from")
+        self.pixel_size = PixelSizeRow(self.image, self.form.widgets[PIXEL_SIZE])
         self._lay_out()
         if preferences.model in self.entries:
             self.model.value = preferences.model
         self.show_model()
         self.model.changed.connect(self.show_model)
         self.form.widgets["min_size"].changed.connect(self._show_unit)
+        self.form.widgets[PIXEL_SIZE].changed.connect(self._note_typed)
         self._show_unit()
 
     @property
@@ -92,8 +97,13 @@ class PredictInputs(QWidget):
         """The chosen model; None where none is installed."""
         return self.entries.get(self.model.value) if self.model.value else None
 
-    def settings(self) -> PredictionSettings:
+    def settings(self, film: Image | None = None) -> PredictionSettings:
         """What the form asks for; the model's own threshold where the slider was left on it.
+
+        Parameters
+        ----------
+        film
+            The one whose pixel size counts; None for the one that is chosen.
 
         Raises
         ------
@@ -102,7 +112,7 @@ class PredictInputs(QWidget):
         """
         settings = self.form.read(threshold=self.exact_threshold())
         assert isinstance(settings, PredictionSettings)
-        return settings
+        return settings if film is None else settings.model_copy(update={PIXEL_SIZE: self._typed_for(film)})
 
     def exact_threshold(self) -> float:
         """The slider's threshold, to its last digit where it shows one that was set, or the model's own."""
@@ -127,23 +137,44 @@ class PredictInputs(QWidget):
             self.threshold.value = self._shown(exact)
 
     def show_marked(self, settings: PredictionSettings) -> None:
-        """Show the threshold and the minimum size that a film is marked with, without marking anew."""
+        """Show the threshold and the sizes that the chosen film is marked with, without marking anew."""
         self.show_threshold(settings.threshold)
         for name in ("min_size", "min_size_unit"):
-            widget = self.form.widgets[name]
-            with widget.changed.blocked():
-                widget.value = getattr(settings, name)
+            self._show(name, getattr(settings, name))
         self._show_unit()
+        self._note_typed(settings.pixel_size_mm)
+        self.show_typed()
+
+    def show_typed(self) -> None:
+        """Show the pixel size that was typed for the chosen film, and none that was for another."""
+        film = self.image.value
+        self._show(PIXEL_SIZE, 0.0 if film is None else self._typed_for(film))
+        self.pixel_size.show()
 
     def refresh(self) -> None:
         """Bring films, models and Shapes layers up to date, keeping what is chosen."""
         for box in (self.image, self.model, self.region):
             box.reset_choices()
+        self.pixel_size.show()
 
     def remember(self) -> None:
         """Keep what the form holds for the next session."""
-        kept = {name: value for name, value in self.form.values().items() if name not in PREFERRED}
+        kept = {name: value for name, value in self.form.values().items() if name not in NOT_REMEMBERED}
         remember(FORM, kept)
+
+    def _show(self, name: str, value: Any) -> None:
+        """Put a field on a value without telling anybody."""
+        widget = self.form.widgets[name]
+        with widget.changed.blocked():
+            widget.value = value
+
+    def _note_typed(self, mm: float) -> None:
+        """A pixel size belongs to the film that was chosen when it was typed."""
+        if self.image.value is not None:
+            self._typed_mm[self.image.value.unique_id] = mm
+
+    def _typed_for(self, film: Image) -> float:
+        return self._typed_mm.get(film.unique_id, 0.0)
 
     def _shown(self, exact: float) -> float:
         """What the slider can show of a threshold."""
@@ -172,8 +203,9 @@ class PredictInputs(QWidget):
         return [("the whole film", None), *shapes]
 
     def _lay_out(self) -> None:
-        size, unit, polarity, quality = (self.form.widgets[name] for name in SHOWN)
-        shown = rows(self.image, self.model, self.threshold, (size, unit), polarity, quality, self.region)
+        size, unit, polarity = (self.form.widgets[name] for name in SHOWN)
+        of_film = (self.image, self.form.widgets[PIXEL_SIZE], self.pixel_size.words)
+        shown = rows(*of_film, self.model, self.threshold, (size, unit), polarity, self.region)
         folded = QCollapsible("More settings")
         folded.setContent(rows(*(self.form.widgets[name] for name in FOLDED)))
         folded.content().layout().setContentsMargins(0, 0, 0, 0)

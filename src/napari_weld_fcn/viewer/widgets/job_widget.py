@@ -2,7 +2,8 @@
 
 A widget says in a `Task` what is to be done, what the form says meanwhile and what shows the value; `begin`
 does the rest. Whatever goes wrong, before, in or after the job, ends in a notification and in a form that
-works again. A closed dock stops its jobs and goes with the last of them.
+works again. A closed dock stops its jobs and goes with the last of them. A second form opens as a tab on the
+first, for two below each other leave neither the room to be read.
 
 What else a widget wants to know it overrides: `heard` (an event), `stopped` (what is left of a
 stopped job) and `ended` (the form is free again).
@@ -17,13 +18,17 @@ from types import MappingProxyType
 from typing import Any
 
 from napari import Viewer
-from napari.layers import Layer
+from napari.layers import Image, Layer
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from qtpy.compat import isalive
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_weld_fcn.errors import WeldFcnError
 from napari_weld_fcn.events import Event, StepDone, TileDone
+from napari_weld_fcn.viewer.belonging import rename_outputs
+from napari_weld_fcn.viewer.drawing import leave_no_arrays
 from napari_weld_fcn.viewer.widgets.following import Following
 from napari_weld_fcn.viewer.widgets.job_panel import JobPanel
 from napari_weld_fcn.viewer.worker import Job, Outcome, Started, Work, sentence
@@ -105,11 +110,16 @@ class JobWidget(QWidget):
         stop_text: str = "Stop",
     ) -> None:
         super().__init__()
+        leave_no_arrays()
         self.viewer = napari_viewer
         self.job: Job | None = None
         self.task: Task | None = None
         self.jobs = JobPanel(starts, self.stop, meanwhile, stop_text)
         self._following: Following | None = None
+        self._refusal, self._placed = "", False
+        for layer in napari_viewer.layers:
+            self._hear_of_name(layer)
+        napari_viewer.layers.events.inserted.connect(self._on_layer)
         napari_viewer.layers.events.removed.connect(self._on_removed)
 
     def begin(self, prepare: Callable[[], Task]) -> bool:
@@ -131,6 +141,7 @@ class JobWidget(QWidget):
             task = prepare()
         except WeldFcnError as error:
             self.refuse(str(error))
+            self._refusal = str(error)
             return False
         self.task = task
         self.job = Job(task.work, self, task.description, self._on_event, self._on_end, imports=task.imports)
@@ -195,6 +206,25 @@ class JobWidget(QWidget):
             self.go_if_closed()
         return bool(super().event(event))
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  (Qt's name)
+        """When it is first shown, become a tab of a form that is there, once napari has placed the dock."""
+        super().showEvent(event)
+        if not self._placed:
+            self._placed = True
+            QTimer.singleShot(0, self._join_forms)
+
+    def _join_forms(self) -> None:
+        window = self.window() if isalive(self) else None
+        if not isinstance(window, QMainWindow):
+            return
+        docks = [dock for dock in window.findChildren(QDockWidget) if not dock.isFloating()]
+        own = [dock for dock in docks if dock.isAncestorOf(self)]
+        others = [dock for dock in docks if dock not in own and dock.isVisible() and _holds_form(dock)]
+        if own and others and own[0] not in window.tabifiedDockWidgets(others[0]):
+            window.tabifyDockWidget(others[0], own[0])
+            own[0].show()
+            own[0].raise_()
+
     def go_if_closed(self) -> bool:
         """Whether the dock was closed; the widget goes with its last job."""
         if self.window() is not self:
@@ -243,6 +273,23 @@ class JobWidget(QWidget):
         if self.jobs.busy:
             self.jobs.show_idle("")
 
+    def _on_layer(self, event: Any) -> None:
+        """What hindered may be mended by a layer that was opened, and a film tells when it is renamed."""
+        self._hear_of_name(event.value)
+        if self.job is None and isinstance(event.value, Image) and self.jobs.status.text() == self._refusal:
+            self.jobs.show_idle("")
+
+    def _hear_of_name(self, layer: Layer) -> None:
+        if isinstance(layer, Image):
+            layer.events.name.connect(self._on_name)
+
+    def _on_name(self, event: Any) -> None:
+        rename_outputs(self.viewer, event.source)
+
     def _on_removed(self, event: Any) -> None:
         if self.job is not None and self.task is not None and event.value in self.task.layers:
             self.job.stop()
+
+
+def _holds_form(dock: QDockWidget) -> bool:
+    return bool(dock.findChildren(JobWidget))

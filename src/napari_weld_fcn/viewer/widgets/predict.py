@@ -14,11 +14,12 @@ from napari.layers import Image
 
 from napari_weld_fcn.errors import ModelError
 from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop
+from napari_weld_fcn.viewer.belonging import films, is_output
 from napari_weld_fcn.viewer.card import show_card
 from napari_weld_fcn.viewer.film import radiograph_of, region_of
-from napari_weld_fcn.viewer.layers import films, is_output
 from napari_weld_fcn.viewer.preferences import preferences
 from napari_weld_fcn.viewer.session import Predicted
+from napari_weld_fcn.viewer.showing import HEATMAP_KEY, HIDDEN, toggle_heatmap
 from napari_weld_fcn.viewer.widgets.inputs import PredictInputs
 from napari_weld_fcn.viewer.widgets.job_widget import JobWidget, Task
 from napari_weld_fcn.viewer.widgets.results import Results
@@ -51,11 +52,15 @@ class PredictWidget(JobWidget):
         self.results = Results(napari_viewer, self.inputs)
         self.lay_out(self.inputs, self.jobs, self.results, width=320)
         self.inputs.card.clicked.connect(self.show_card)
+        napari_viewer.bind_key(
+            HEATMAP_KEY, toggle_heatmap, overwrite=True
+        )  # napari ignores a manifest's keys
         self.inputs.model.changed.connect(self.show_model_state)
         self.inputs.image.changed.connect(self._show_state)
         napari_viewer.layers.events.inserted.connect(self._on_inserted)
         napari_viewer.layers.events.removed.connect(self._forget)
         self.show_model_state()
+        self.results.show_chosen()
 
     def reset_choices(self, _: Any = None) -> None:
         """Offer the layers and models that there are now; napari calls it when layers change."""
@@ -79,7 +84,7 @@ class PredictWidget(JobWidget):
         """Open the chosen model's card."""
         entry = self.inputs.entry
         if entry is not None and entry.card is not None:
-            show_card(self, entry.name, entry.origin, entry.card.model_dump(mode="json"))
+            show_card(self, entry.name, entry.origin, entry.card.as_shown())
 
     def run(self) -> None:
         """Predict the chosen film."""
@@ -94,6 +99,13 @@ class PredictWidget(JobWidget):
         """Stop the job at its next tile, and do not begin those that wait."""
         self._waiting = []
         super().stop()
+
+    def go_if_closed(self) -> bool:
+        """A form that goes leaves the layers to the one that is opened next."""
+        closed = super().go_if_closed()
+        if closed:
+            self.results.let_go()
+        return closed
 
     def heard(self, event: Event) -> None:
         """Show what the prediction warns of."""
@@ -126,9 +138,9 @@ class PredictWidget(JobWidget):
 
     def _task(self, film: Image) -> Task:
         """Everything that the job needs, read off the form and the layers now."""
-        shapes, entry, settings = self.inputs.region.value, self.inputs.entry, self.inputs.settings()
+        shapes, entry, settings = self.inputs.region.value, self.inputs.entry, self.inputs.settings(film)
         region = region_of(shapes, film) if shapes is not None else None
-        read = radiograph_of(film)
+        read = radiograph_of(film, preferences().pixel_size_mm)
         if entry is None or entry.card is None:
             raise ModelError(entry.error if entry and entry.error else NO_MODEL)
         name, card = entry.name, entry.card
@@ -155,15 +167,19 @@ class PredictWidget(JobWidget):
         self.results.add(film, predicted, preferences().colormap)
         self.inputs.image.value = film
         self.results.show_chosen()
-        self.jobs.show_idle(f"{film.name}: done in {predicted.prediction.seconds:.1f} s.")
+        taken = predicted.prediction.record["polarity"]
+        told = f"; flaws taken to be {taken}" if predicted.settings.polarity == "auto" else ""
+        self.jobs.show_idle(f"{film.name}: done in {predicted.prediction.seconds:.1f} s{told}.")
 
     def _on_inserted(self, event: Any) -> None:
         """A film that was just opened is the one that is meant."""
         layer = event.value
         if isinstance(layer, Image) and not is_output(layer):
             self.inputs.refresh()
-            if self.job is None:
+            if self.job is None and HIDDEN not in layer.metadata:  # but for further films of a results folder
                 self.inputs.image.value = layer
 
     def _forget(self, event: Any) -> None:
         self.results.forget(event.value)
+        if isinstance(event.value, Image) and not films(self.viewer):
+            self._show_state()  # no other film is chosen, which would tell

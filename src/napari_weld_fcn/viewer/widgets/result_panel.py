@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+#: What becomes of hand work, in one sentence.
+BY_HAND = "Changed by hand: {}. What you paint or erase stays when the threshold moves or Run is pressed."
+
 
 class ResultPanel(QWidget):
-    """Summary, previous and next, the indication at hand, table and save, and the warnings.
+    """Summary and warnings, previous and next, the indication at hand, table and save.
 
     Parameters
     ----------
@@ -32,6 +35,7 @@ class ResultPanel(QWidget):
         self.number = QLabel()
         self.number.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.details = _wrapped()
+        self.by_hand = _wrapped()
         self.table = _button("Table", lambda: open_table(), "Open napari's table of the indications")
         self.save = _button("Save...", lambda: save(), "Save heatmap, labels, table and overlay to a folder")
         self.warnings = _wrapped()
@@ -40,28 +44,34 @@ class ResultPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(_line())
         layout.addWidget(self.summary)
+        layout.addWidget(self.warnings)
         layout.addLayout(_row(self.previous, self.number, self.next))
         layout.addWidget(self.details)
+        layout.addWidget(self.by_hand)
         layout.addLayout(_row(self.table, self.save))
-        layout.addWidget(self.warnings)
         self.show_nothing()
 
     def show_nothing(self) -> None:
         """There is no prediction of the chosen film."""
-        self.show_summary("", 0)
+        self.show_summary("", 0, 0)
         self.save.setEnabled(False)
 
-    def show_summary(self, text: str, count: int) -> None:
-        """Show how many indications there are; stepping needs at least one."""
+    def show_summary(self, text: str, count: int, changed: int) -> None:
+        """Show how many indications there are, and were changed by hand; stepping needs at least one."""
         self.summary.setText(text)
+        self.by_hand.setText(BY_HAND.format(changed))
+        self.by_hand.setVisible(changed > 0)
         for button in (self.previous, self.next, self.table):
             button.setEnabled(count > 0)
         self.save.setEnabled(True)
-        self.show_indication(0, count, None)
+        self.show_indication(0, range(1, count + 1), None)
 
-    def show_indication(self, number: int, count: int, indication: Mapping[str, Any] | None) -> None:
-        """Show which indication the camera is on, and its size."""
-        self.number.setText(f"{number} of {count}" if indication else f"– of {count}" if count else "")
+    def show_indication(
+        self, number: int, numbers: Sequence[int], indication: Mapping[str, Any] | None
+    ) -> None:
+        """Show which of the indications the camera is on, and its size."""
+        count = len(numbers)
+        self.number.setText(_place(number, numbers) if indication else f"– of {count}" if count else "")
         self.details.setText(describe(indication) if indication else "")
         self.details.setVisible(bool(indication))
 
@@ -77,6 +87,12 @@ def describe(indication: Mapping[str, Any]) -> str:
     digits = 2 if unit == "mm" else 1
     length, width = (np.round(indication[f"{name}_{unit}"], digits) for name in ("length", "width"))
     return f"{length} x {width} {unit}, peak probability {indication['peak_probability']:.2f}"
+
+
+def _place(number: int, numbers: Sequence[int]) -> str:
+    """Which one of all it is, with its number where that is another."""
+    place = numbers.index(number) + 1
+    return f"{place} of {len(numbers)}" + (f" (number {number})" if number != place else "")
 
 
 def _button(text: str, slot: Callable[[], object], tooltip: str) -> QPushButton:

@@ -19,8 +19,8 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QLabel, QPushButton, QWidget
 
 from napari_weld_fcn.events import OnEvent, ShouldStop, StepDone, TileDone
+from napari_weld_fcn.viewer.belonging import films
 from napari_weld_fcn.viewer.label_survey import Surveyed
-from napari_weld_fcn.viewer.layers import films
 from napari_weld_fcn.viewer.own_runs import runs_folder
 from napari_weld_fcn.viewer.sources import films_in
 from napari_weld_fcn.viewer.training import Trained, resume_as, train_as
@@ -119,6 +119,7 @@ class TrainWidget(JobWidget):
         """Open Predict with the model that was trained last, and mark the first film with it."""
         assert self.trained is not None
         dock, form = self.viewer.window.add_plugin_dock_widget("napari-weld-fcn", "Predict", tabify=True)
+        dock.show()  # it may be there and hidden
         dock.raise_()
         assert isinstance(form, PredictWidget)
         form.reset_choices()
@@ -196,8 +197,8 @@ class TrainWidget(JobWidget):
     def _show_trained(self, trained: Trained) -> None:
         self.trained, best = trained, trained.result.best
         text = f"F1 {best.f1:.3f} at threshold {best.threshold:.2f}, after epoch {best.epoch}"
-        before = ", before the held-back part was learned too" if trained.result.learned_all else ""
-        text = f"{'Stopped' if trained.result.stopped else 'Trained'}: {text}{before}."
+        more = f", {trained.result.what_followed}" if trained.result.what_followed else ""
+        text = f"{'Stopped' if trained.result.stopped else 'Trained'}: {text}{more}."
         if trained.fault:
             text = f"{text} The model is {trained.result.model}. {trained.fault}"
         else:

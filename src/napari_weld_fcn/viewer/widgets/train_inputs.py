@@ -43,13 +43,14 @@ FORM, OWN = "train", "train form"
 READOUT = 52
 #: What `start_from` is where no model is trained further, and where a file is chosen.
 NOTHING, FILE = "nothing", "a file..."
-FOLDED = ("loss", "batch", "learning_rate", "device", "precision", "window", "patience", "seed")
+FOLDED = ("loss", "batch", "learning_rate", "device", "precision", "window", "patience", "again", "seed")
 LABELS = {
     "minutes": "Time",
     "keep": "Keep",
     "learning_rate": "Rate",
     "window": "Window",
     "patience": "Patience",
+    "again": "Learn all at the end",
 }
 CHOSEN = "chosen by the program"
 ZERO = {
@@ -114,7 +115,8 @@ class TrainInputs(QWidget):
         self.source.changed.connect(lambda _: self._show_known())
         self.name.changed.connect(self._on_name)
         self.suggest()
-        for box in (self.source, self.convention, self.folder, self.start_from):
+        lengths = (self.form.widgets[name] for name in ("minutes", "again"))
+        for box in (self.source, self.convention, self.folder, self.start_from, *lengths):
             box.changed.connect(lambda _: changed())
         for box in (self.source, self.convention, self.start_from, self.form.widgets["keep"]):
             box.changed.connect(lambda _: self._show_fields())

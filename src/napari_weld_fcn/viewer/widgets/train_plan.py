@@ -31,7 +31,7 @@ def survey_of(inputs: TrainInputs) -> Work:
     Raises
     ------
     SettingsError
-        If no folder is chosen where one is asked for.
+        If no folder is chosen where one is asked for, or a value of the form is refused.
     """
     known = Known(
         inputs.known.kind.value,
@@ -45,7 +45,8 @@ def survey_of(inputs: TrainInputs) -> Work:
         folder = inputs.dataset()
         return lambda _, should_stop: survey_folder(folder, known, should_stop)
     rows = [_taken_or_why(row, inputs.convention.value) for row in inputs.films.values()]
-    return lambda _, should_stop: survey(rows, known, should_stop)
+    settings = inputs.settings()
+    return lambda _, should_stop: survey(rows, known, should_stop, settings)
 
 
 def plan_of(inputs: TrainInputs) -> tuple[Plan, list[Image]]:

@@ -12,7 +12,8 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_weld_fcn.events import Message, StepDone, TileDone, Validated
-from napari_weld_fcn.training.settings import LEARNING_ALL, TrainSettings
+from napari_weld_fcn.training.settings import TrainSettings
+from napari_weld_fcn.training.two_learnings import LEARNING_ALL
 from napari_weld_fcn.viewer.preferences import preferences
 from napari_weld_fcn.viewer.training import Begun, FilmOfRun, Glimpse
 from napari_weld_fcn.viewer.watching import Watching
