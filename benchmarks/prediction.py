@@ -76,7 +76,7 @@ def _whole_prediction(pixels: Pixels, model: Model, repeats: int) -> dict[str, A
     network, values = _best(lambda: probability(pixels, model), repeats)
     record = best.record
     start = time.perf_counter()
-    again = relabel(values, record["threshold"], record["min_size_px"])
+    again = relabel(values, record["threshold"], record["min_size_px"], peak_odds=record["peak_odds"])
     labelled = time.perf_counter()
     rows = len(again.table["label"])
     table = time.perf_counter() - labelled

@@ -35,8 +35,8 @@ from napari_weld_fcn.training.fit import fit
 from napari_weld_fcn.training.patches import WINDOWS, batches
 from napari_weld_fcn.training.settings import FitSettings, PatchSettings
 from napari_weld_fcn.training.validation import (
-    MIN_SIZES,
-    choose_min_size,
+    Counted,
+    choose_counted,
     choose_thresholds,
     validate,
     validation_films,
@@ -115,7 +115,7 @@ def card_of(
     thresholds: dict[str, float],
     scores: dict[str, Any],
     phases: list[dict[str, Any]],
-    min_size_px: float = MIN_SIZES[0],
+    counted: Counted | None = None,
 ) -> Card:
     """Describe a model; it is predicted with at its F1-best threshold."""
     return Card(
@@ -124,7 +124,7 @@ def card_of(
         threshold=thresholds["f1"],
         threshold_purpose="largest pixel F1 on simulated validation films",
         thresholds=thresholds,
-        min_size_px=min_size_px,
+        **({} if counted is None else {"min_size_px": counted.min_size_px, "peak_odds": counted.peak_odds}),
         pixel_size_mm=WELD_PIXEL_SIZE_MM,
         flaw_size_px=FLAW_SIZE_PX,
         scores=scores,
@@ -192,22 +192,25 @@ def finished(
     best: Validated,
     phases: list[dict[str, Any]],
 ) -> Model:
-    """Choose the minimum size and the thresholds of a network, and write its card."""
-    min_size, tried = choose_min_size(network, films, best.threshold)
-    chosen = choose_thresholds(network, films, FALSE_CALLS_PER_FILM, min_size)
+    """Choose what counts and the thresholds of a network, and write its card."""
+    counted = choose_counted(network, films, best.threshold)
+    chosen = choose_thresholds(network, films, FALSE_CALLS_PER_FILM, counted.min_size_px, counted.peak_odds)
     thresholds = {"f1": chosen.f1.threshold, "false_calls": chosen.false_calls.threshold}
     validation = {
         "films": len(films),
         "step": best.step,
         "at_f1": chosen.f1.scores.as_dict(),
-        "flaw_f1_by_min_size_px": {f"{size:g}": f1 for size, f1 in tried.items()},
+        **{
+            f"flaw_f1_by_{name}": {f"{value:g}": f1 for value, f1 in tried.items()}
+            for name, tried in counted.tried.items()
+        },
         "at_false_calls": {
             "recall": chosen.false_calls.recall,
             "false_calls_per_film": chosen.false_calls.false_calls_per_film,
         },
     }
     scores = {"validation": validation}
-    card = card_of(name, recipe, seed, thresholds, scores, phases, min_size)
+    card = card_of(name, recipe, seed, thresholds, scores, phases, counted)
     return Model.create(card, network)
 
 

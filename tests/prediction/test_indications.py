@@ -12,7 +12,7 @@ from scipy.spatial.distance import pdist
 from skimage.measure import regionprops
 
 from napari_weld_fcn.prediction import runs
-from napari_weld_fcn.prediction.indications import label, lengths, measure
+from napari_weld_fcn.prediction.indications import label, lengths, measure, peak_over
 
 EIGHT = np.ones((3, 3))
 
@@ -89,6 +89,31 @@ def test_the_filter_keeps_what_measures_long_enough(mask, min_size):
         kept = measure(label(probability, 0.5, limit), probability)
         assert kept["length_px"].tolist() == table["length_px"][table["length_px"] >= limit].tolist()
         assert kept["label"].tolist() == list(range(1, kept["label"].size + 1))
+
+
+@given(seeds, st.floats(0.05, 0.95), st.floats(1.0, 40.0))
+@settings(max_examples=100)
+def test_what_is_nowhere_surer_than_its_outline_is_left_out_and_the_rest_is_as_it_was(seed, threshold, odds):
+    probability = blobs(seed)
+    every, kept = label(probability, threshold), label(probability, threshold, peak_odds=odds)
+    table = measure(every, probability)
+    over = peak_over(threshold, odds)
+    assert over / (1 - over) == pytest.approx(odds * threshold / (1 - threshold))
+    sure = table["label"][table["peak_probability"] > over] if odds > 1 else table["label"]
+    assert np.array_equal(kept > 0, np.isin(every, sure))
+    assert [int(every[kept == number][0]) for number in range(1, kept.max() + 1)] == sure.tolist()
+
+
+def test_sureness_and_size_are_asked_together_in_every_plane_and_in_bands():
+    stack = np.stack([blobs(seed) for seed in (1, 2, 3)])
+    kept = label(stack, 0.6, 4.0, 3.0)
+    assert 0 < kept.max() < label(stack, 0.6, 4.0).max()
+    table = measure(kept, stack)
+    assert (table["peak_probability"] > peak_over(0.6, 3.0)).all() and (table["length_px"] >= 4).all()
+    assert table["label"].tolist() == list(range(1, kept.max() + 1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "BAND_PIXELS", 200)
+        assert np.array_equal(label(stack, 0.6, 4.0, 3.0), kept)
 
 
 @given(stacks)

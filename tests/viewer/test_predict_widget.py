@@ -413,6 +413,24 @@ def test_film_that_is_chosen_shows_its_minimum_size_and_unit(viewer, form, finis
     assert form.results.sessions[first].prediction.record["min_size_px"] == 7
 
 
+def test_peak_odds_mark_anew_and_belong_to_the_film_that_is_chosen(viewer, form, finish, film, qtbot) -> None:
+    first, second = two_films(viewer, form, finish, film)
+    odds, marked = form.inputs.form.widgets["peak_odds"], form.results.sessions
+    before = marked[first].prediction.labels.copy()
+    highest = float(marked[first].prediction.probability.max())
+    beyond = 1.01 * (highest / (1 - highest)) * (1 - marked[first].threshold) / marked[first].threshold
+    assert before.any() and odds.value == 0
+    odds.value = beyond
+    qtbot.waitUntil(lambda: not marked[first].prediction.labels.any())
+    assert marked[first].prediction.record["peak_odds"] == odds.value
+    form.inputs.image.value = second
+    assert odds.value == 0 and marked[second].prediction.labels.any()
+    form.inputs.image.value = first
+    assert odds.value > 1
+    odds.value = 0
+    qtbot.waitUntil(lambda: np.array_equal(marked[first].prediction.labels, before))
+
+
 def test_refused_change_is_told_until_it_is_taken_back(viewer, form, finish, film, qtbot) -> None:
     viewer.add_image(film, name="weld")
     form.run()

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from napari_weld_fcn.evaluation.tally import Tally
 from napari_weld_fcn.evaluation.top_hat import HALF_DEPTH, RADIUS, top_hat
 from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.prediction.indications import ALL_PEAKS
 from napari_weld_fcn.prediction.predict import probability
 from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
@@ -91,6 +92,7 @@ def benchmark_model(
         lambda film: probability(film.radiograph, model),
         threshold or model.card.threshold,
         model.card.min_size_px if min_size_px is None else min_size_px,
+        model.card.peak_odds,
         top_hat_depths=top_hat_depths,
     )
 
@@ -100,6 +102,7 @@ def benchmark_films(
     detector: Detector,
     threshold: float,
     min_size_px: float = 0.0,
+    peak_odds: float = ALL_PEAKS,
     *,
     top_hat_radius: int = RADIUS,
     top_hat_depths: Sequence[float] = DEPTHS,
@@ -116,6 +119,8 @@ def benchmark_films(
         The detector's own; pixels above it are marked.
     min_size_px
         Smallest maximum Feret length of an indication, and of a flaw that counts, pixels.
+    peak_odds
+        The detector's, as for `label`; a top-hat has none.
     top_hat_radius
         Half the top-hat's window, pixels.
     top_hat_depths
@@ -134,7 +139,7 @@ def benchmark_films(
     ValueError
         If there is no film.
     """
-    own = Tally(threshold, min_size_px)
+    own = Tally(threshold, min_size_px, peak_odds)
     others = [Tally(depth / (depth + HALF_DEPTH), min_size_px) for depth in top_hat_depths]
     count = 0
     for film in films:

@@ -22,7 +22,7 @@ from napari_weld_fcn.dataset.store import Dataset
 from napari_weld_fcn.dataset.whole_films import WINDOW
 from napari_weld_fcn.errors import DatasetError, RadiographError
 from napari_weld_fcn.evaluation.flaw_classes import FlawClass, classes_of, read_classes
-from napari_weld_fcn.prediction.indications import label
+from napari_weld_fcn.prediction.indications import ALL_PEAKS, label
 from napari_weld_fcn.radiograph.gdxray import GDXrayFilm, GDXraySeries
 from napari_weld_fcn.radiograph.labels import whole_numbers
 from napari_weld_fcn.radiograph.normalisation import Normalisation
@@ -42,13 +42,14 @@ class Marks:
     values
         ``(rows, columns)``: probabilities in [0, 1] if they are floating, else integers, 0 background and n
         the indication of that number; of a mask of one value each connected part is an indication.
-    threshold, min_size_px
+    threshold, min_size_px, peak_odds
         With which it was marked; they hold where the settings leave them open.
     """
 
     values: NDArray[Any]
     threshold: float = 0.5
     min_size_px: float = 0.0
+    peak_odds: float = ALL_PEAKS
 
     @property
     def probable(self) -> bool:

@@ -91,6 +91,7 @@ def _score(
         marks.values.astype("float32", copy=False),
         settings.threshold or marks.threshold,
         smallest,
+        settings.peak_odds or marks.peak_odds,
         min_iou=settings.min_iou,
         pixel_size_mm=size_mm,
         should_stop=should_stop,

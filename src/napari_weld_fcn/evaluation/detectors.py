@@ -28,7 +28,7 @@ from napari_weld_fcn.evaluation.tally import shares
 from napari_weld_fcn.evaluation.top_hat import top_hat
 from napari_weld_fcn.events import Message, OnEvent, ignore
 from napari_weld_fcn.network.model import Model
-from napari_weld_fcn.prediction.indications import label
+from napari_weld_fcn.prediction.indications import ALL_PEAKS, label
 from napari_weld_fcn.prediction.predict import predict
 
 #: Flaws of this length and above are counted together as well, mm.
@@ -149,7 +149,9 @@ def judge_model(
     after: dict[str, list[FilmScores]] = {each.name: [] for each in alterations}
     for case in _read(films):
         found = predict(case.radiograph, model)
-        before.append(_scored(case, found.labels, found.probability, card.min_size_px, settings))
+        before.append(
+            _scored(case, found.labels, found.probability, card.min_size_px, settings, card.peak_odds)
+        )
         on_event(_told(card.name, case, "", before[-1]))
         for each in alterations:
             labels = _labels_of_copies(case, model, each)
@@ -228,6 +230,7 @@ def _scored(
     probability: NDArray[np.float32],
     min_size_px: float,
     settings: EvaluationSettings,
+    peak_odds: float = ALL_PEAKS,
 ) -> FilmScores:
     """Score marks as they are, and the probabilities at other thresholds."""
     objects = object_counts(
@@ -236,6 +239,7 @@ def _scored(
         thresholds=TRIED,
         min_size_px=min_size_px,
         min_flaw_size_px=min_size_px,
+        peak_odds=peak_odds,
         min_iou=settings.min_iou,
     )
     above = threshold_counts(probability, case.instances)

@@ -245,6 +245,7 @@ def evaluate(
             probability,
             resolved.threshold,
             resolved.min_size_px,
+            resolved.peak_odds,
             min_iou=settings.min_iou,
             pixel_size_mm=resolved.pixel_size_mm,
             should_stop=should_stop,

@@ -26,7 +26,7 @@ from napari_weld_fcn.evaluation.scores import (
     threshold_counts,
 )
 from napari_weld_fcn.events import ShouldStop, never
-from napari_weld_fcn.prediction.indications import label, lengths, measure
+from napari_weld_fcn.prediction.indications import ALL_PEAKS, label, lengths, measure
 
 #: Pixels by which an outline may be off at no cost, in the scores that stand beside the strict ones.
 TOLERANCES = (1, 2)
@@ -198,6 +198,7 @@ def score_film(
     probability: NDArray[np.float32],
     threshold: float,
     min_size_px: float = 0.0,
+    peak_odds: float = ALL_PEAKS,
     *,
     min_iou: float,
     pixel_size_mm: float | None = None,
@@ -216,6 +217,8 @@ def score_film(
         A pixel is marked where its probability is larger.
     min_size_px
         Smallest maximum Feret length of an indication, and of a flaw that counts, pixels.
+    peak_odds
+        As for `label`.
     min_iou
         Smallest intersection over union of a flaw and its indication, 0..1.
     pixel_size_mm
@@ -239,10 +242,11 @@ def score_film(
         case.instances,
         min_size_px=min_size_px,
         min_flaw_size_px=min_size_px,
+        peak_odds=peak_odds,
         min_iou=min_iou,
         should_stop=should_stop,
     )
-    labels = label(probability, threshold, min_size_px)
+    labels = label(probability, threshold, min_size_px, peak_odds)
     matches = match_flaws(labels, case.instances, min_iou, min_size_px)
     on_marks(MarkedFilm(case, labels, probability, matches))
     above = threshold_counts(probability, case.instances)

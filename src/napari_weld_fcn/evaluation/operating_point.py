@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from napari_weld_fcn.errors import Stopped
 from napari_weld_fcn.evaluation.matches import MIN_IOU, match_flaws
 from napari_weld_fcn.events import ShouldStop, never
-from napari_weld_fcn.prediction.indications import label
+from napari_weld_fcn.prediction.indications import ALL_PEAKS, label
 
 Counts = NDArray[np.int64]
 
@@ -113,6 +113,7 @@ def object_counts(
     thresholds: Sequence[float] = TRIED,
     min_size_px: float = 0.0,
     min_flaw_size_px: float = 0.0,
+    peak_odds: float = ALL_PEAKS,
     min_iou: float = MIN_IOU,
     should_stop: ShouldStop = never,
 ) -> ObjectCounts:
@@ -130,6 +131,8 @@ def object_counts(
         Smallest maximum Feret length of an indication, pixels.
     min_flaw_size_px
         Smallest maximum Feret length of a flaw that counts, pixels.
+    peak_odds
+        As for `label`, at each threshold.
     min_iou
         Smallest intersection over union of a flaw and its indication, 0..1.
     should_stop
@@ -144,7 +147,7 @@ def object_counts(
     for threshold in thresholds:
         if should_stop():
             raise Stopped
-        marked = label(probability, threshold, min_size_px)
+        marked = label(probability, threshold, min_size_px, peak_odds)
         tried.append(match_flaws(marked, instances, min_iou, min_flaw_size_px))
     return ObjectCounts(
         thresholds=tuple(thresholds),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_weld_fcn.evaluation.matches import match_flaws
 from napari_weld_fcn.evaluation.scores import PixelScores, pixel_scores, pooled
-from napari_weld_fcn.prediction.indications import label
+from napari_weld_fcn.prediction.indications import ALL_PEAKS, label
 from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm
 
 #: Edges of the sizes that are told apart: length of the flaw's truth on the part, mm.
@@ -64,12 +64,15 @@ class Tally:
         0..1; pixels above it are marked.
     min_size_px
         Smallest maximum Feret length of an indication and of a flaw that counts, pixels.
+    peak_odds
+        As for `label`.
     metres
         Length of weld seen, m.
     """
 
     threshold: float
     min_size_px: float
+    peak_odds: float = ALL_PEAKS
     films: int = 0
     metres: float = 0.0
     pixels: list[PixelScores] = field(default_factory=list)
@@ -89,7 +92,7 @@ class Tally:
         probability
             ``(rows, columns)`` in [0, 1], the detector's answer to it.
         """
-        labels = label(probability, self.threshold, self.min_size_px)
+        labels = label(probability, self.threshold, self.min_size_px, self.peak_odds)
         matches = match_flaws(labels, film.instances, min_size_px=self.min_size_px)
         known = {flaw.number: flaw for flaw in film.flaws if flaw.number}
         self.films += 1
@@ -115,6 +118,7 @@ class Tally:
             "metres": round(self.metres, 3),
             "threshold": round(self.threshold, 4),
             "min_size_px": self.min_size_px,
+            "peak_odds": self.peak_odds,
             "pixels": _rounded(pooled(self.pixels)),
             "pixels_within_1": _rounded(pooled(self.within_1)),
             **shares(self.flaws),

@@ -23,6 +23,8 @@ from napari_weld_fcn.settings import Settings, setting
 FORMAT_VERSION = 1
 #: What a card of version 0.1 calls the one way of applying a model that is left.
 _ONE_PASS = "fast"
+#: Fields that not every version's cards have: left out while they say nothing, so that a file keeps its hash.
+_IN_SOME = ("qualities", "peak_odds")
 
 
 class Card(Settings):
@@ -37,6 +39,9 @@ class Card(Settings):
     threshold_purpose: str = setting("", "What the threshold was chosen for")
     thresholds: dict[str, float] = setting({}, "Thresholds for other purposes")
     min_size_px: float = setting(4.0, "Smallest maximum Feret length of an indication", unit="pixels", ge=0)
+    peak_odds: float = setting(
+        1.0, "How many times the odds of the threshold an indication has at its peak", ge=1
+    )
     pixel_size_mm: float | None = setting(None, "Pixel size that the model was fitted for", unit="mm", gt=0)
     flaw_size_px: tuple[float, float] | None = setting(
         None, "Smallest and largest flaw seen in training", unit="pixels"
@@ -69,8 +74,9 @@ class Card(Settings):
         return self.model_dump(mode="json", exclude={"qualities"}) | {"scores": self.reached}
 
     def as_written(self) -> dict[str, Any]:
-        """Return the card as plain values for a file or a program; what only older cards have, only there."""
-        return self.model_dump(exclude={"qualities"} if self.qualities is None else None)
+        """Return the card as plain values for a file or a program; what some versions lack, if it is set."""
+        left_out = {name for name in _IN_SOME if getattr(self, name) == Card.model_fields[name].default}
+        return self.model_dump(exclude=left_out)
 
     def to_json(self) -> str:
         """Return the card as JSON, the same for the same values.

@@ -1,10 +1,11 @@
 """From a probability map to numbered indications and their table.
 
 A pixel is marked where its probability lies *above* the threshold (strictly), marked pixels that touch by
-an edge or a corner are one indication, and what is shorter than the minimum size is left out before the
-rest is numbered. Everything is computed on runs (stretches of one label within a row), a band of rows at a
-time: measuring each region on its own costs a second for some thousand regions, and arrays as large as
-the film cost gigabytes.
+an edge or a corner are one indication, and what is nowhere sure enough or shorter than the minimum size is
+left out before the rest is numbered. How sure is enough is told in odds, p / (1 - p), as a multiple of those
+of the threshold, so that it moves with the threshold: hysteresis with one threshold. Everything is computed
+on runs (stretches of one label within a row), a band of rows at a time: measuring each region on its own
+costs a second for some thousand regions, and arrays as large as the film cost gigabytes.
 
 Lengths are of the set of pixel centres, and each pixel counts as a disc of diameter 1: a single pixel is
 1 pixel long and 1 wide, n pixels in a row are n long. The largest distance between two centres is that
@@ -12,6 +13,9 @@ between two corners of their convex hull, so only those are compared, and the re
 
 References
 ----------
+J. Canny, "A computational approach to edge detection", IEEE Transactions on Pattern Analysis and Machine
+Intelligence 8 (1986), for the hysteresis.
+
 A. M. Andrew, "Another efficient algorithm for convex hulls in two dimensions", Information Processing
 Letters 9 (1979), for the two chains of the hull.
 """
@@ -31,10 +35,15 @@ from napari_weld_fcn.prediction.runs import Labels, Runs, bands, find_runs, grou
 
 Table = dict[str, NDArray[Any]]
 
+#: Factor on the odds of the threshold that leaves nothing out.
+ALL_PEAKS = 1.0
+
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
 
-def label(probability: Any, threshold: float, min_size_px: float = 0.0) -> Labels:
+def label(
+    probability: Any, threshold: float, min_size_px: float = 0.0, peak_odds: float = ALL_PEAKS
+) -> Labels:
     """Find and number the indications of a probability map.
 
     Parameters
@@ -45,6 +54,8 @@ def label(probability: Any, threshold: float, min_size_px: float = 0.0) -> Label
         A pixel is marked where its probability is larger than this.
     min_size_px
         Smallest maximum Feret length that is kept, in pixels.
+    peak_odds
+        What is kept has larger odds somewhere than this many times those of the threshold; up to 1 keeps all.
 
     Returns
     -------
@@ -56,9 +67,16 @@ def label(probability: Any, threshold: float, min_size_px: float = 0.0) -> Label
     count = 0
     for plane, numbered in zip(source, planes, strict=True):
         count += _label_plane(plane, threshold, numbered, count)
+    if count and peak_odds > ALL_PEAKS:
+        count = _keep(labels, _sure_enough(source, planes, peak_over(threshold, peak_odds), count))
     if count and min_size_px > 1.0:
-        _drop_short(planes.reshape(-1, labels.shape[-1]), min_size_px)
+        _keep(labels, _long_enough(planes.reshape(-1, labels.shape[-1]), min_size_px))
     return labels
+
+
+def peak_over(threshold: float, peak_odds: float) -> float:
+    """Return the probability with `peak_odds` times the odds of `threshold`."""
+    return peak_odds * threshold / (1.0 - threshold + peak_odds * threshold)
 
 
 def measure(labels: Labels, probability: Any, pixel_size_mm: float | None = None) -> Table:
@@ -174,13 +192,25 @@ def _join(labels: Labels, count: int, pairs: NDArray[np.int32]) -> int:
     return int(joined)
 
 
-def _drop_short(labels: Labels, min_size_px: float) -> None:
-    kept = _long_enough(labels, min_size_px)
-    if not kept.any():
+def _keep(labels: Labels, kept: NDArray[np.bool_]) -> int:
+    """Leave out the numbers 1..n that are not kept, and number the rest anew; return how many there are."""
+    count = int(np.count_nonzero(kept))
+    if not count:
         labels[...] = 0
-    elif not kept.all():
-        new = np.where(kept, np.cumsum(kept), 0)
-        _renumber(labels, np.append(0, new).astype(np.int32))
+    elif count < kept.size:
+        new = np.append(0, np.where(kept, np.cumsum(kept), 0)).astype(np.int32)
+        for plane in labels.reshape(-1, *labels.shape[-2:]):
+            _renumber(plane, new)
+    return count
+
+
+def _sure_enough(probability: Any, labels: Labels, over: float, count: int) -> NDArray[np.bool_]:
+    """Which of the numbers 1..`count` reach a probability larger than `over`; by planes."""
+    result = np.zeros(count + 1, dtype=bool)
+    for plane, numbered in zip(probability, labels, strict=True):
+        for band in bands(numbered.shape):
+            result[numbered[band][np.asarray(plane[band]) > over]] = True
+    return result[1:]
 
 
 def _long_enough(labels: Labels, min_size_px: float) -> NDArray[np.bool_]:

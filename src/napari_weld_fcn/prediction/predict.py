@@ -144,7 +144,13 @@ def _predicted(
     resolved = resolve(film, ready.card, settings, region)
     start = time.perf_counter()
     probability, planes = apply(film, ready, settings, resolved, on_event, should_stop)
-    found = relabel(probability, resolved.threshold, resolved.min_size_px, resolved.pixel_size_mm)
+    found = relabel(
+        probability,
+        resolved.threshold,
+        resolved.min_size_px,
+        resolved.pixel_size_mm,
+        resolved.peak_odds,
+    )
     table = found.table
     seconds = time.perf_counter() - start
     warnings = [
@@ -181,6 +187,7 @@ def relabel(
     threshold: float,
     min_size_px: float = 0.0,
     pixel_size_mm: float | None = None,
+    peak_odds: float = indications.ALL_PEAKS,
 ) -> Relabelled:
     """Mark again at another threshold, without the network.
 
@@ -194,8 +201,11 @@ def relabel(
         Smallest maximum Feret length that is kept, pixels.
     pixel_size_mm
         Edge of a pixel; None gives no column in mm.
+    peak_odds
+        As for `label`: 1 keeps what is nowhere surer than the threshold too.
     """
-    return Relabelled(probability, indications.label(probability, threshold, min_size_px), pixel_size_mm)
+    labels = indications.label(probability, threshold, min_size_px, peak_odds)
+    return Relabelled(probability, labels, pixel_size_mm)
 
 
 def from_record(

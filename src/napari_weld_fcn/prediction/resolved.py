@@ -21,6 +21,8 @@ class Resolved:
         A pixel is marked where its probability is larger.
     min_size_px
         Smallest maximum Feret length of an indication, pixels.
+    peak_odds
+        How many times the odds of the threshold an indication has at its peak.
     pixel_size_mm, pixel_size_source
         As in `Radiograph`, or the user's own.
     device
@@ -31,6 +33,7 @@ class Resolved:
 
     threshold: float
     min_size_px: float
+    peak_odds: float
     pixel_size_mm: float | None
     pixel_size_source: str
     device: str
@@ -53,6 +56,7 @@ def resolve(film: Radiograph, card: Card, settings: PredictionSettings, region: 
     return Resolved(
         threshold=settings.threshold or card.threshold,
         min_size_px=min_size_in_px(settings, card.min_size_px, size_mm),
+        peak_odds=settings.peak_odds or card.peak_odds,
         pixel_size_mm=size_mm,
         pixel_size_source=source,
         device=choose_device(settings.device).type,

@@ -34,6 +34,15 @@ class PredictionSettings(Settings):
     pixel_size_mm: float = setting(
         0.0, "Edge of a pixel; 0 takes the file's own", unit="mm", step=0.001, ge=0, le=10
     )
+    peak_odds: float = setting(
+        0.0,
+        "How many times the odds of the threshold an indication has at its peak; 0 takes the model's own, 1 "
+        "keeps every mark",
+        step=0.5,
+        ge=0,
+        le=1e6,
+        advanced=True,
+    )
     area: Literal["film", "all"] = setting(
         "film",
         "What counts and is marked in: the exposed film without what surrounds it, or all of the picture",

@@ -96,7 +96,7 @@ class CleanValidation:
         should_stop: ShouldStop = never,
     ) -> None:
         insertion = insertion.model_copy(update={"flawless_share": FLAWLESS})
-        self._threshold, self._min_size_px = start.card.threshold, start.card.min_size_px
+        self._card = start.card
         self._own = [
             teaching_patch(teachers[index % len(teachers)], size, insertion, (_SEED, seed, index), _PLAIN)
             for index in range(WINDOWS)
@@ -144,10 +144,11 @@ class CleanValidation:
         truth = [patch.truth for patch in self._own]
         share = sum(int(mask.sum()) for mask in truth) / sum(mask.size for mask in truth)
         f1 = max(0.0, scores.own - harm)
-        return Validated(step, f1, scores.precision, scores.recall, self._threshold, share)
+        return Validated(step, f1, scores.precision, scores.recall, self._card.threshold, share)
 
     def _tally(self, patch: Patch, probability: NDArray[np.float32]) -> _Tally:
-        marked = label(np.where(patch.ignored, 0, probability), self._threshold, self._min_size_px)
+        card, seen = self._card, np.where(patch.ignored, 0, probability)
+        marked = label(seen, card.threshold, card.min_size_px, card.peak_odds)
         touching = np.unique(marked[patch.truth])
         return _Tally(
             tp=int(np.count_nonzero(marked[patch.truth])),

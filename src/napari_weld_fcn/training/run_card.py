@@ -28,6 +28,8 @@ BEFORE_ALL = "the network before what was held back was learned too"
 #: Where a card says what was found when all labels were learned.
 ALL_LABELS = "all_labels"
 _NOUNS = {"crops": "crop", "films": "film", "clean": "clean film", "unlabelled": "unlabelled film"}
+#: Fields of a model's card that hold for what is tuned from it too.
+_OF_START = ("min_size_px", "peak_odds")
 
 
 def card_of(
@@ -69,7 +71,7 @@ def card_of(
         scores[ALL_LABELS] = checked.to_card()
         if checked.holds:
             validation["of"] = BEFORE_ALL
-    values: dict[str, Any] = {} if start is None else {"min_size_px": start.min_size_px}
+    values: dict[str, Any] = {} if start is None else {name: getattr(start, name) for name in _OF_START}
     if pixel_sizes_mm:
         values["pixel_size_mm"] = median(pixel_sizes_mm)
     return Card(

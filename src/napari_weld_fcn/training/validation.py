@@ -92,7 +92,11 @@ class Thresholds:
 
 
 def choose_thresholds(
-    network: torch.nn.Module, films: Sequence[SimulatedFilm], false_calls_per_film: float, min_size_px: float
+    network: torch.nn.Module,
+    films: Sequence[SimulatedFilm],
+    false_calls_per_film: float,
+    min_size_px: float,
+    peak_odds: float = indications.ALL_PEAKS,
 ) -> Thresholds:
     """Choose the threshold of the best F1, and that of the largest recall at a number of false calls a film.
 
@@ -104,11 +108,17 @@ def choose_thresholds(
         Mean number of false calls that can be lived with.
     min_size_px
         Smallest maximum Feret length of an indication and of a flaw that counts, pixels.
+    peak_odds
+        As for `indications.label`.
     """
     counts: ObjectCounts | None = None
     for film in films:
         more = object_counts(
-            probability(network, film), film.instances, min_size_px=min_size_px, min_flaw_size_px=min_size_px
+            probability(network, film),
+            film.instances,
+            min_size_px=min_size_px,
+            min_flaw_size_px=min_size_px,
+            peak_odds=peak_odds,
         )
         counts = more if counts is None else counts + more
     if counts is None:
@@ -118,31 +128,51 @@ def choose_thresholds(
 
 #: Smallest sizes of an indication that are tried, pixels; flaws count from the first of them on.
 MIN_SIZES = (4.0, 5.0, 6.0, 8.0, 10.0)
+#: Odds of an indication's peak that are tried, as multiples of those of the threshold.
+PEAK_ODDS = (indications.ALL_PEAKS, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
 #: F1 over flaws that a smaller size may cost: to leave out more than helps loses flaws.
 SIZE_MARGIN = 0.01
 
 
-def choose_min_size(
-    network: torch.nn.Module, films: Sequence[SimulatedFilm], threshold: float
-) -> tuple[float, dict[float, float]]:
-    """Choose the smallest size of an indication whose F1 over flaws, not over pixels, is about the largest.
+@dataclass(frozen=True)
+class Counted:
+    """What an indication must have to count, and what else was tried on the validation films.
 
-    What is smaller than a person would mark is mostly grain: leaving it out loses few flaws and most of the
-    false calls.
-
-    Returns
-    -------
-    float, dict of float to float
-        One of `MIN_SIZES`, and the F1 over flaws of each.
+    Attributes
+    ----------
+    min_size_px
+        One of `MIN_SIZES`.
+    peak_odds
+        One of `PEAK_ODDS`.
+    tried
+        F1 over flaws by minimum size, at the best odds, and by odds, at the chosen size.
     """
-    counts = np.zeros((len(MIN_SIZES), 3), np.int64)
+
+    min_size_px: float
+    peak_odds: float
+    tried: dict[str, dict[float, float]]
+
+
+def choose_counted(network: torch.nn.Module, films: Sequence[SimulatedFilm], threshold: float) -> Counted:
+    """Choose what an indication must have to count: of the largest F1 over flaws, not over pixels.
+
+    What is smaller than a person would mark, or nowhere surer than its outline, is mostly grain: leaving it
+    out loses few flaws and most of the false calls.
+    """
+    counts = np.zeros((len(MIN_SIZES), len(PEAK_ODDS), 3), np.int64)
     for film in films:
         found = probability(network, film)
         for row, size in enumerate(MIN_SIZES):
-            marked = indications.label(found, threshold, size)
-            matches = match_flaws(marked, film.instances, MIN_IOU, MIN_SIZES[0])
-            counts[row] += matches.found, matches.false_calls, matches.flaws.size
-    hits, false_calls, flaws = counts.T
+            for column, odds in enumerate(PEAK_ODDS):
+                marked = indications.label(found, threshold, size, odds)
+                matches = match_flaws(marked, film.instances, MIN_IOU, MIN_SIZES[0])
+                counts[row, column] += matches.found, matches.false_calls, matches.flaws.size
+    hits, false_calls, flaws = np.moveaxis(counts, -1, 0)
     f1 = 2 * hits / np.maximum(hits + false_calls + flaws, 1)
-    enough = f1 >= f1.max() - SIZE_MARGIN
-    return MIN_SIZES[int(enough.argmax())], dict(zip(MIN_SIZES, f1.round(4).tolist(), strict=True))
+    by_size = f1.max(axis=1)
+    size = int((by_size >= by_size.max() - SIZE_MARGIN).argmax())
+    told = {
+        "min_size_px": dict(zip(MIN_SIZES, by_size.round(4).tolist(), strict=True)),
+        "peak_odds": dict(zip(PEAK_ODDS, f1[size].round(4).tolist(), strict=True)),
+    }
+    return Counted(MIN_SIZES[size], PEAK_ODDS[int(f1[size].argmax())], told)

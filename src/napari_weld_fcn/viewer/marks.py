@@ -192,9 +192,9 @@ def note_marking(indications: Labels, marking: Marking) -> None:
 
 
 def marked_with(layer: Layer) -> dict[str, float]:
-    """Return the threshold and the minimum size that a layer was marked with, if that is noted."""
+    """Return what a layer was marked with besides the network, as far as that is noted."""
     record = layer.metadata.get(MARKED, {})
-    return {name: record[name] for name in ("threshold", "min_size_px") if record}
+    return {name: record[name] for name in ("threshold", "min_size_px", "peak_odds") if name in record}
 
 
 def marking_in_layers(viewer: Viewer, film: Image, shape: tuple[int, ...]) -> Marking | None:

@@ -47,7 +47,7 @@ from napari_weld_fcn.viewer.marks import (
 from napari_weld_fcn.viewer.settings import DEFAULT_VIEW, ViewSettings
 
 #: Settings that can be changed after the network has run.
-AFTERWARDS = ("threshold", "min_size", "min_size_unit", "pixel_size_mm")
+AFTERWARDS = ("threshold", "min_size", "min_size_unit", "peak_odds", "pixel_size_mm")
 
 #: Key of the record of labels that were corrected by hand, which predicting again does not give.
 CORRECTED = "corrected_by_hand"
@@ -177,13 +177,15 @@ class Session:
         min_size_px = min_size_in_px(changed, self._card.min_size_px, size_mm)
         if self.follow() or not self.stale:
             self._before = self.taken_over()
-        found = label(self.prediction.probability, changed.threshold, min_size_px)
+        peak_odds = changed.peak_odds or self._card.peak_odds
+        found = label(self.prediction.probability, changed.threshold, min_size_px, peak_odds)
         self._marking = marked_anew(self._before, found)
         record = {
             **self.prediction.record,
             "settings": changed.model_dump(),
             "threshold": changed.threshold,
             "min_size_px": min_size_px,
+            "peak_odds": peak_odds,
             "pixel_size_mm": size_mm,
             "pixel_size_source": source,
         }

@@ -28,6 +28,9 @@ from napari_weld_fcn.viewer.marks import noted_marking
 from napari_weld_fcn.viewer.session import Predicted, Session
 from napari_weld_fcn.viewer.sources import plane_shape
 
+#: Fields of a card that a record repeats.
+OF_CARD = ("min_size_px", "peak_odds")
+
 
 @dataclass(frozen=True)
 class KeptPrediction:
@@ -89,4 +92,4 @@ def _card(record: Mapping[str, Any], models: Mapping[str, ModelEntry]) -> Card:
     entry = models.get(model["loaded"])
     if entry is not None and entry.card is not None:
         return entry.card
-    return Card(name=model["name"], min_size_px=record["min_size_px"])
+    return Card(name=model["name"], **{name: record[name] for name in OF_CARD if name in record})

@@ -27,6 +27,7 @@ from napari_weld_fcn.viewer.widgets.film_table import TRUTH, FilmTable, Partner
 FORM = "evaluate"
 SHOWN = ("threshold", "min_size", "min_size_unit", "min_iou", "false_calls")
 FOLDED = (
+    "peak_odds",
     "polarity",
     "device",
     "pixel_size_mm",
@@ -40,7 +41,7 @@ FOLDED = (
 NOT_REMEMBERED = ("device", "pixel_size_mm")
 #: What only a model needs, and what needs probabilities.
 OF_MODEL = ("polarity", "device", "tile", "precision")
-OF_HEATMAP = ("threshold", "false_calls")
+OF_HEATMAP = ("threshold", "peak_odds", "false_calls")
 
 LABELS = {
     "min_size": "Minimum size",
@@ -49,10 +50,12 @@ LABELS = {
     "polarity": "Flaws are",
     "pixel_size_mm": "Pixel size",
     "tile": "Tile edge",
+    "peak_odds": "Peak odds",
 }
 ZERO = {
     "threshold": "as marked",
     "min_size": "as marked",
+    "peak_odds": "as marked",
     "pixel_size_mm": "from the film",
     "resamples": "no intervals",
 }
@@ -245,6 +248,7 @@ class EvaluateInputs(QWidget):
         own = {
             "threshold": f"the model's own ({card.threshold:.3g})" if card else ZERO["threshold"],
             "min_size": f"the model's own ({card.min_size_px:g} px)" if card else ZERO["min_size"],
+            "peak_odds": f"the model's own ({card.peak_odds:g})" if card else ZERO["peak_odds"],
         }
         for name, text in own.items():
             self.form.widgets[name].native.setSpecialValueText(text)

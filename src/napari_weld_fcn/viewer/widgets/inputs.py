@@ -27,9 +27,10 @@ from napari_weld_fcn.viewer.settings import ViewerSettings
 from napari_weld_fcn.viewer.widgets.pixel_size_row import PixelSizeRow
 
 FORM = "predict"
-SHOWN = ("min_size", "min_size_unit", "polarity")
-FOLDED = ("area", "device", "tile", "precision")
 PIXEL_SIZE = "pixel_size_mm"
+PEAK_ODDS = "peak_odds"
+SHOWN = ("min_size", "min_size_unit", "polarity")
+FOLDED = (PEAK_ODDS, "area", "device", "tile", "precision")
 
 #: What Preferences hold or belongs to a film, so that the form does not remember it.
 NOT_REMEMBERED = ("device", PIXEL_SIZE)
@@ -39,8 +40,9 @@ LABELS = {
     "polarity": "Flaws are",
     "pixel_size_mm": "Pixel size",
     "tile": "Tile edge",
+    "peak_odds": "Peak odds",
 }
-ZERO = {"min_size": "the model's own", "pixel_size_mm": "from the film"}
+ZERO = {"min_size": "the model's own", "peak_odds": "the model's own", "pixel_size_mm": "from the film"}
 
 
 class PredictInputs(QWidget):
@@ -125,10 +127,14 @@ class PredictInputs(QWidget):
         return float(self._of_model("threshold"))
 
     def show_model(self, _: Any = None) -> None:
-        """Show the model's own threshold and minimum size; what is marked already stays as it is."""
+        """Show what the model's own values are; what is marked already stays as it is."""
         self.show_threshold(self.model_threshold())
-        own = f"the model's ({self._of_model('min_size_px'):g} px)"
-        self.form.widgets["min_size"].native.setSpecialValueText(own)
+        own = {
+            "min_size": f"{self._of_model('min_size_px'):g} px",
+            "peak_odds": f"{self._of_model('peak_odds'):g}",
+        }
+        for name, value in own.items():
+            self.form.widgets[name].native.setSpecialValueText(f"the model's ({value})")
 
     def show_threshold(self, exact: float) -> None:
         """Put the slider on a threshold, as near as it can show it, without marking anew."""
@@ -139,7 +145,7 @@ class PredictInputs(QWidget):
     def show_marked(self, settings: PredictionSettings) -> None:
         """Show the threshold and the sizes that the chosen film is marked with, without marking anew."""
         self.show_threshold(settings.threshold)
-        for name in ("min_size", "min_size_unit"):
+        for name in ("min_size", "min_size_unit", PEAK_ODDS):
             self._show(name, getattr(settings, name))
         self._show_unit()
         self._note_typed(settings.pixel_size_mm)

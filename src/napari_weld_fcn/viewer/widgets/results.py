@@ -34,7 +34,7 @@ from napari_weld_fcn.viewer.settings import VIEW, ViewSettings
 from napari_weld_fcn.viewer.showing import show_marks_of
 from napari_weld_fcn.viewer.stepping import centre, neighbour, row
 from napari_weld_fcn.viewer.taking_up import taken_up
-from napari_weld_fcn.viewer.widgets.inputs import PIXEL_SIZE, PredictInputs
+from napari_weld_fcn.viewer.widgets.inputs import PEAK_ODDS, PIXEL_SIZE, PredictInputs
 from napari_weld_fcn.viewer.widgets.result_panel import ResultPanel
 from napari_weld_fcn.viewer.worker import Job, Outcome, sentence
 
@@ -77,7 +77,8 @@ class Results(QWidget):
         inputs.threshold.changed.connect(lambda _: self._mark_anew("threshold"))
         for name in SIZE:
             inputs.form.widgets[name].changed.connect(lambda _: self._mark_anew(*SIZE))
-        inputs.form.widgets[PIXEL_SIZE].changed.connect(lambda _: self._mark_anew(PIXEL_SIZE))
+        for name in (PEAK_ODDS, PIXEL_SIZE):
+            inputs.form.widgets[name].changed.connect(lambda _, name=name: self._mark_anew(name))
         inputs.image.changed.connect(self.show_chosen)
         viewer.layers.events.inserted.connect(self._on_inserted)
 
