@@ -1,11 +1,12 @@
 """From a probability map to numbered indications and their table.
 
-A pixel is marked where its probability lies *above* the threshold (strictly), marked pixels that touch by
-an edge or a corner are one indication, and what is nowhere sure enough or shorter than the minimum size is
-left out before the rest is numbered. How sure is enough is told in odds, p / (1 - p), as a multiple of those
-of the threshold, so that it moves with the threshold: hysteresis with one threshold. Everything is computed
-on runs (stretches of one label within a row), a band of rows at a time: measuring each region on its own
-costs a second for some thousand regions, and arrays as large as the film cost gigabytes.
+A pixel is marked where its probability lies *above* the threshold (strictly). Marked pixels that touch by an
+edge or a corner are one indication, unless there are several peaks among them (`peaks`); what is nowhere sure
+enough or shorter than the minimum size is left out before the rest is numbered. How sure is enough is told in
+odds, p / (1 - p), as a multiple of those of the threshold, so that it moves with the threshold: hysteresis
+with one threshold. Everything is computed on runs (stretches of one label within a row), a band of rows at a
+time: measuring each region on its own costs a second for some thousand regions, and arrays as large as the
+film cost gigabytes.
 
 Lengths are of the set of pixel centres, and each pixel counts as a disc of diameter 1: a single pixel is
 1 pixel long and 1 wide, n pixels in a row are n long. The largest distance between two centres is that
@@ -31,7 +32,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from napari_weld_fcn.prediction.hulls import feret
-from napari_weld_fcn.prediction.runs import Labels, Runs, bands, find_runs, groups, row_ends
+from napari_weld_fcn.prediction.peaks import divide
+from napari_weld_fcn.prediction.runs import Labels, Runs, bands, find_runs, groups, row_ends, sums
 
 Table = dict[str, NDArray[Any]]
 
@@ -55,7 +57,8 @@ def label(
     min_size_px
         Smallest maximum Feret length that is kept, in pixels.
     peak_odds
-        What is kept has larger odds somewhere than this many times those of the threshold; up to 1 keeps all.
+        What is kept has larger odds somewhere than this many times those of the threshold, and what has
+        several peaks with this many times the odds between them is as many indications; up to 1 neither.
 
     Returns
     -------
@@ -66,11 +69,15 @@ def label(
     source = probability if len(probability.shape) == 3 else probability[None]
     count = 0
     for plane, numbered in zip(source, planes, strict=True):
-        count += _label_plane(plane, threshold, numbered, count)
-    if count and peak_odds > ALL_PEAKS:
-        count = _keep(labels, _sure_enough(source, planes, peak_over(threshold, peak_odds), count))
-    if count and min_size_px > 1.0:
-        _keep(labels, _long_enough(planes.reshape(-1, labels.shape[-1]), min_size_px))
+        found = _label_plane(plane, threshold, numbered)
+        if found and peak_odds > ALL_PEAKS:
+            found = _keep(numbered, _sure_enough(plane, numbered, peak_over(threshold, peak_odds), found))
+            found = _in_order(numbered, found, divide(plane, numbered, peak_odds, found))
+        if found and min_size_px > 1.0:
+            found = _keep(numbered, _long_enough(numbered, min_size_px))
+        if count and found:
+            np.add(numbered, count, out=numbered, where=numbered > 0)
+        count += found
     return labels
 
 
@@ -116,20 +123,20 @@ def measure(labels: Labels, probability: Any, pixel_size_mm: float | None = None
     if np.any((np.diff(runs.label) == 0) & (np.diff(plane) != 0)):
         raise ValueError("an indication lies in several planes; each plane needs numbers of its own")
 
-    area = _sums(runs.length, first)
+    area = sums(runs.length, first)
     length, width, orientation = feret(numbers.size, *row_ends(runs, first))
     table: Table = {"label": numbers.astype(np.int32)}
     if labels.ndim == 3:
         table["plane"] = plane[first].astype(np.int32)
     table |= {
-        "row": _sums(runs.length * lowest, first) / area,
-        "column": _sums(runs.length * (runs.start + runs.stop - 1), first) / (2 * area),
+        "row": sums(runs.length * lowest, first) / area,
+        "column": sums(runs.length * (runs.start + runs.stop - 1), first) / (2 * area),
         "area_px": area,
         "length_px": length,
         "width_px": width,
         "diameter_px": np.sqrt(4.0 / np.pi * area),
         "orientation_deg": orientation,
-        "mean_probability": _sums(runs.total, first) / area,
+        "mean_probability": sums(runs.total, first) / area,
         "peak_probability": np.maximum.reduceat(runs.peak, first) if first.size else runs.peak,
     }
     return table | (_in_mm(table, pixel_size_mm) if pixel_size_mm else {})
@@ -152,8 +159,8 @@ def lengths(labels: Labels, count: int) -> NDArray[np.float64]:
     return result
 
 
-def _label_plane(probability: Any, threshold: float, labels: Labels, offset: int) -> int:
-    """Label one plane in place from `offset` + 1 on; return how many there are."""
+def _label_plane(probability: Any, threshold: float, labels: Labels) -> int:
+    """Label one plane in place; return how many there are."""
     count, seams = 0, []
     for band in bands(labels.shape):
         marked = np.ascontiguousarray(np.asarray(probability[band]) > threshold)
@@ -164,8 +171,6 @@ def _label_plane(probability: Any, threshold: float, labels: Labels, offset: int
         count += found
     if seams and count:
         count = _join(labels, count, np.concatenate(seams, axis=1))
-    if offset and count:
-        np.add(labels, offset, out=labels, where=labels > 0)
     return count
 
 
@@ -193,24 +198,31 @@ def _join(labels: Labels, count: int, pairs: NDArray[np.int32]) -> int:
 
 
 def _keep(labels: Labels, kept: NDArray[np.bool_]) -> int:
-    """Leave out the numbers 1..n that are not kept, and number the rest anew; return how many there are."""
+    """Leave out the numbers 1..n of a plane that are not kept, and number the rest anew; return how many."""
     count = int(np.count_nonzero(kept))
     if not count:
         labels[...] = 0
     elif count < kept.size:
-        new = np.append(0, np.where(kept, np.cumsum(kept), 0)).astype(np.int32)
-        for plane in labels.reshape(-1, *labels.shape[-2:]):
-            _renumber(plane, new)
+        _renumber(labels, np.append(0, np.where(kept, np.cumsum(kept), 0)).astype(np.int32))
     return count
 
 
 def _sure_enough(probability: Any, labels: Labels, over: float, count: int) -> NDArray[np.bool_]:
-    """Which of the numbers 1..`count` reach a probability larger than `over`; by planes."""
+    """Which of the numbers 1..`count` of a plane reach a probability larger than `over`."""
     result = np.zeros(count + 1, dtype=bool)
-    for plane, numbered in zip(probability, labels, strict=True):
-        for band in bands(numbered.shape):
-            result[numbered[band][np.asarray(plane[band]) > over]] = True
+    for band in bands(labels.shape):
+        result[labels[band][np.asarray(probability[band]) > over]] = True
     return result[1:]
+
+
+def _in_order(labels: Labels, before: int, count: int) -> int:
+    """Number 1..`count` of a plane anew by the first pixel, if there were fewer before; return `count`."""
+    if count > before:
+        numbers, first = np.unique(find_runs(labels).label, return_index=True)
+        new = np.zeros(count + 1, np.int32)
+        new[numbers[np.argsort(first)]] = np.arange(1, count + 1)
+        _renumber(labels, new)
+    return count
 
 
 def _long_enough(labels: Labels, min_size_px: float) -> NDArray[np.bool_]:
@@ -249,10 +261,6 @@ def _renumber(labels: Labels, new: NDArray[np.int32]) -> None:
         flat = labels[band].reshape(-1)
         marked = np.flatnonzero(flat != 0)
         flat[marked] = new[flat[marked]]
-
-
-def _sums(values: NDArray[Any], first: NDArray[np.int64]) -> NDArray[Any]:
-    return np.add.reduceat(values, first) if first.size else values[:0]
 
 
 def _in_mm(table: Table, pixel_size_mm: float) -> Table:

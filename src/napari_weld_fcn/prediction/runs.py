@@ -137,3 +137,8 @@ def _over_runs(probability: NDArray[Any] | None, start: Integers, stop: Integers
         np.add.reduceat(values, begin, dtype=np.float64),
         np.maximum.reduceat(values, begin).astype(np.float64),
     )
+
+
+def sums(values: NDArray[Any], first: NDArray[np.int64]) -> NDArray[Any]:
+    """Sum the values of each group."""
+    return np.add.reduceat(values, first) if first.size else values[:0]
