@@ -34,12 +34,12 @@ TABLE = Path(__file__).with_name("film_marks.csv")
 
 #: Indications whose centre lies on a mark; what is not named has none. Aimed at: 0.
 REACHED: dict[str, dict[str, int]] = {
-    "W0003_0011": {"lead": 8, "edge": 4},
-    "W0003_0019": {"lead": 2, "pen": 3, "tape": 49, "edge": 1},
+    "W0003_0011": {"lead": 9, "edge": 3},
+    "W0003_0019": {"pen": 2, "tape": 48, "edge": 1},
     "W0003_0027": {"lead": 4, "edge": 1},
-    "W0003_0034": {"lead": 17, "pen": 1, "edge": 2},
-    "W0003_0047": {"lead": 17, "pen": 16, "stamp": 6},
-    "W0003_0060": {"lead": 2},
+    "W0003_0034": {"lead": 11, "pen": 1, "edge": 2},
+    "W0003_0047": {"lead": 13, "pen": 7, "stamp": 3},
+    "W0003_0060": {"lead": 3},
 }
 
 

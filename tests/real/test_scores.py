@@ -47,15 +47,14 @@ def test_centres_of_five_films(real_data: Path, model: Model) -> None:
 def test_five_whole_films(real_data: Path, model: Model) -> None:
     films = open_series(real_data / "gdxray_five")
     each = [pixel_scores(predict(film.radiograph(), model).labels, film.mask()) for film in films]
-    assert pooled(each).f1 >= 0.77  # reached: 0.777; aimed at: 0.80
-    assert min(scores.f1 for scores in each) >= 0.66  # reached, on film 10: 0.678; aimed at: 0.70
+    assert pooled(each).f1 >= 0.77  # reached: 0.775; aimed at: 0.80
+    assert min(scores.f1 for scores in each) >= 0.68  # reached, on film 10: 0.691; aimed at: 0.70
 
 
 def test_clean_patches_stay_clean(real_data: Path, model: Model) -> None:
     found = [marked(path, model) for path in sorted((real_data / "riawelc").glob("nd_*.png"))]
     assert len(found) == 5
-    assert sum(int(prediction.labels.max()) for prediction in found) <= 1  # aimed at: 0
-    assert max(float((prediction.labels > 0).mean()) for prediction in found) <= 0.001
+    assert not any(prediction.labels.any() for prediction in found)
 
 
 #: Boxes of the pores, by hand: rows and columns in pixels, half open.

@@ -4,7 +4,7 @@ Pores of a cluster run into each other at any threshold that still marks them wh
 of them. Two peaks are two indications where the odds, p / (1 - p), of the lower one are at least a given
 multiple of those on the best way from one to the other: its *dynamics*, in the words of the watershed, is at
 least the logarithm of that multiple. Each marked pixel goes to the peak that the watershed leads it to. The
-logits are smoothed by a pixel first: from pixel to pixel the network wavers.
+logits are smoothed first, those of a large indication more: within a flaw the network wavers.
 
 References
 ----------
@@ -25,10 +25,10 @@ from skimage.segmentation import watershed
 
 from napari_weld_fcn.prediction.runs import Labels, Runs, find_runs, groups, sums
 
-#: Standard deviation of the smoothing, pixels.
-SMOOTHING = 1.0
-#: Pixels around an indication that the smoothing looks at.
-_REACH = 4
+#: Standard deviation of the smoothing: pixels at least, and a share of the edge of a square as large.
+SMOOTHING = (1.0, 0.05)
+#: Standard deviations that the smoothing looks at.
+_REACH = 3
 #: Fewer pixels are one indication.
 SMALLEST = 12
 #: More pixels are no indication but a threshold that marks the film: they stay one.
@@ -79,14 +79,16 @@ def _boxes(runs: Runs, first: NDArray[np.int64]) -> list[tuple[slice, slice]]:
 
 def _logits(probability: Any, box: tuple[slice, ...], own: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Smoothed logits in a box, with one pixel around it; outside the indication the least there can be."""
-    before = [min(_REACH, part.start) for part in box]
+    sigma = max(SMOOTHING[0], SMOOTHING[1] * float(np.sqrt(np.count_nonzero(own))))
+    reach = int(np.ceil(_REACH * sigma))
+    before = [min(reach, part.start) for part in box]
     around = tuple(
-        slice(part.start - margin, part.stop + _REACH) for part, margin in zip(box, before, strict=True)
+        slice(part.start - margin, part.stop + reach) for part, margin in zip(box, before, strict=True)
     )
     values = np.asarray(probability[around], np.float64)
     with np.errstate(divide="ignore"):
         logits = np.clip(np.log(values) - np.log1p(-values), -_CERTAIN, _CERTAIN)
-    smooth = ndimage.gaussian_filter(logits, SMOOTHING, mode="nearest", truncate=_REACH / SMOOTHING)
+    smooth = ndimage.gaussian_filter(logits, sigma, mode="nearest", truncate=_REACH)
     inside = tuple(slice(margin, margin + size) for margin, size in zip(before, own.shape, strict=True))
     return np.pad(np.where(own, smooth[inside], -2 * _CERTAIN), 1, constant_values=-2 * _CERTAIN)
 

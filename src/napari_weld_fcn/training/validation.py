@@ -135,7 +135,7 @@ def choose_thresholds(
 #: Smallest sizes of an indication that are tried, pixels; flaws count from the first of them on.
 MIN_SIZES = (4.0, 5.0, 6.0, 8.0, 10.0)
 #: Odds of an indication's peak that are tried, as multiples of those of the threshold.
-PEAK_ODDS = (indications.ALL_PEAKS, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
+PEAK_ODDS = (indications.ALL_PEAKS, 2.0, 4.0, 8.0, 16.0, 32.0)
 #: F1 over flaws that is noise on as many films as choose.
 MARGIN = 0.01
 
