@@ -23,7 +23,10 @@ def test_auto_is_bfloat16_where_the_processor_computes_in_it(
     capabilities: dict[str, bool], precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
     assert resolve_precision("auto", "cpu") == precision
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert resolve_precision("auto", "cpu") == "float32"
 
 
 def test_what_is_asked_for_by_name_is_taken() -> None:

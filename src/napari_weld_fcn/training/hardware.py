@@ -6,6 +6,7 @@ Its import takes seconds, so it waits until something is fitted.
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 Precision = Literal["float32", "bfloat16"]
 
 _NAMES: dict[Precision, Literal["32-true", "bf16-mixed"]] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
-
+#: Instruction sets without it, to which oneDNN, that computes convolutions, can be told to keep.
+_WITHOUT_BFLOAT16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI")
 
 #: How long processes wait for each other: while one of them validates, and while the run is paused.
 _PATIENCE = timedelta(days=30)
@@ -116,6 +118,8 @@ def resolve_precision(precision: str, device: str) -> Precision:
 def _computes_in_bfloat16(kind: str) -> bool:
     if kind == "cuda":
         return bool(torch.cuda.is_bf16_supported())
+    if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in _WITHOUT_BFLOAT16:
+        return False
     # Younger than the oldest PyTorch that is allowed.
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return kind == "cpu" and any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16"))
