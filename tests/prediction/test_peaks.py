@@ -61,6 +61,15 @@ def test_certainty_has_no_peaks_of_its_own():
     assert label(flat, THRESHOLD, peak_odds=1e6).max() == 1
 
 
+def test_pixels_that_are_no_number_are_background_and_spread_to_no_peak():
+    values = probability(np.maximum(hill(20, 20, 5, 9), hill(20, 30, 5, 9)))
+    whole = label(values, THRESHOLD, peak_odds=2.0)
+    values[16, 25] = np.nan
+    parts = label(values, THRESHOLD, peak_odds=2.0)
+    assert whole.max() == parts.max() == 2
+    assert np.count_nonzero((parts != whole) & ~np.isnan(values)) <= 4
+
+
 def test_pores_at_the_edge_of_the_film_and_of_a_band_are_divided_the_same():
     logits = np.maximum.reduce([hill(0, 0, 5, 9), hill(9, 0, 5, 9), hill(39, 63, 5, 9), hill(39, 52, 5, 9)])
     values = probability(logits)

@@ -77,7 +77,7 @@ def _boxes(runs: Runs, first: NDArray[np.int64]) -> list[tuple[slice, slice]]:
     return [np.s_[a:b, c:d] for a, b, c, d in zip(top, bottom, left, right, strict=True)]
 
 
-def _logits(probability: Any, box: tuple[slice, ...], own: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _logits(probability: Any, box: tuple[slice, ...], own: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Smoothed logits in a box, with one pixel around it; outside the indication the least there can be."""
     sigma = max(SMOOTHING[0], SMOOTHING[1] * float(np.sqrt(np.count_nonzero(own))))
     reach = int(np.ceil(_REACH * sigma))
@@ -85,7 +85,7 @@ def _logits(probability: Any, box: tuple[slice, ...], own: NDArray[np.bool_]) ->
     around = tuple(
         slice(part.start - margin, part.stop + reach) for part, margin in zip(box, before, strict=True)
     )
-    values = np.asarray(probability[around], np.float64)
+    values = np.nan_to_num(np.asarray(probability[around], np.float64))
     with np.errstate(divide="ignore"):
         logits = np.clip(np.log(values) - np.log1p(-values), -_CERTAIN, _CERTAIN)
     smooth = ndimage.gaussian_filter(logits, sigma, mode="nearest", truncate=_REACH)
