@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from napari_weld_fcn.network.autoencoder import cut_to, extend_to_multiple
 from napari_weld_fcn.network.contrast import compressed_contrast, contrast_alone, mean_and_detail
+from napari_weld_fcn.network.levels import cut_to, extend_to_multiple
 
 
 @dataclass(frozen=True)

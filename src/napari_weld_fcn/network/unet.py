@@ -4,7 +4,6 @@ Fine lines and outlines need every pixel, broad faint flaws need the bead around
 pixels with a short reach has neither. Here the finest level is as slim as a convolution allows, the next one
 `BELOW` times as wide, and from there widths double only up to `widest`. The coarsest level, of which a
 position stands for many pixels, carries dilations: it costs next to nothing there to see hundreds of pixels.
-Going up, a level is expanded to the skip's own width and *added*, so that none is wider than it has to be.
 
 Beside the pixels the first stage sees their contrast to near and to far surroundings (`contrast`): a small
 pore stands out of the first, a broad shadow only out of the second.
@@ -12,18 +11,14 @@ pore stands out of the first, a broad shadow only out of the second.
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import cast
-
 import torch
-from torch import nn
 
-from napari_weld_fcn.network.autoencoder import cut_to, extend_to_multiple
 from napari_weld_fcn.network.contrast import Surroundings, compressed_contrast, contrast_alone
+from napari_weld_fcn.network.levels import Levels
 from napari_weld_fcn.network.settings import NetworkSettings
-from napari_weld_fcn.network.stage import PRIOR_LOGIT, Stage, initialise, set_prior
+from napari_weld_fcn.network.stage import PRIOR_LOGIT
 
-for _name in ("extend_to_multiple", "cut_to", "compressed_contrast", "contrast_alone"):
+for _name in ("compressed_contrast", "contrast_alone"):
     torch.fx.wrap(_name)  # a trace looks names up where they are called
 
 #: Edges of the cells, in folded positions of two pixels, that near and far surroundings are made of.
@@ -34,7 +29,7 @@ BELOW = 3
 COARSE_DILATIONS = (1, 2, 4, 4)
 
 
-class UNet(nn.Module):
+class UNet(Levels):
     """The finest level and `depth` levels below it.
 
     Parameters
@@ -46,50 +41,28 @@ class UNet(nn.Module):
     """
 
     def __init__(self, settings: NetworkSettings, prior_logit: float = PRIOR_LOGIT) -> None:
-        super().__init__()
-        widths = level_widths(settings)
-        self.multiple = max(2**settings.depth, 2 * FAR)
-        self.near, self.far = Surroundings(NEAR), Surroundings(FAR)
-        self.encoder = nn.ModuleList([_stages(3, widths[0], settings, step=1)])
-        self.encoder.extend(_stages(above, below, settings, step=2) for above, below in pairwise(widths[:-1]))
-        self.coarse = _coarse(widths[-2], widths[-1], settings)
-        self.expand = nn.ModuleList(
-            nn.ConvTranspose2d(below, above, 2, stride=2) for above, below in pairwise(widths)
+        multiple = max(2**settings.depth, 2 * FAR)
+        super().__init__(
+            3,
+            level_widths(settings),
+            1,
+            settings,
+            multiple=multiple,
+            dilations=COARSE_DILATIONS,
+            prior_logit=prior_logit,
         )
-        self.merge = nn.ModuleList(Stage(width, width, settings) for width in widths[:-1])
-        self.head = nn.Conv2d(widths[0], 1, 1)
-        initialise(self, settings)
-        for merge in self.merge:  # two signals are added before it: their variance is kept
-            cast(Stage, merge).convolution.weight.data.mul_(0.5**0.5)
-        set_prior(self.head, prior_logit)
+        self.near, self.far = Surroundings(NEAR), Surroundings(FAR)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Turn ``(N, 1, rows, columns)`` normalised pixels into logits of the same shape."""
-        y = extend_to_multiple(x, self.multiple)
-        y = torch.cat([compressed_contrast(y, self.near(y)), contrast_alone(y, self.far(y))], 1)
-        skips = []
-        for level in self.encoder:
-            y = level(y)
-            skips.append(y)
-        y = self.coarse(y)
-        for expand, merge, skip in reversed(list(zip(self.expand, self.merge, skips, strict=True))):
-            y = merge(expand(y).add_(skip))
-        return cut_to(self.head(y), x)
+    def seen(self, x: torch.Tensor) -> torch.Tensor:
+        """Give the pixels, and what they are to near and to far surroundings."""
+        return torch.cat([compressed_contrast(x, self.near(x)), contrast_alone(x, self.far(x))], 1)
+
+    def said(self, logits: torch.Tensor) -> torch.Tensor:
+        """Give them as they are: a position is a pixel."""
+        return logits
 
 
 def level_widths(settings: NetworkSettings) -> list[int]:
     """Channels of the finest level, and of each one below it."""
     below = [min(BELOW * settings.width * 2**level, settings.widest) for level in range(settings.depth)]
     return [settings.width, *(max(each, settings.width) for each in below)]
-
-
-def _stages(inputs: int, outputs: int, settings: NetworkSettings, step: int) -> nn.Sequential:
-    return nn.Sequential(Stage(inputs, outputs, settings, step=step), Stage(outputs, outputs, settings))
-
-
-def _coarse(inputs: int, outputs: int, settings: NetworkSettings) -> nn.Sequential:
-    first, *others = COARSE_DILATIONS
-    return nn.Sequential(
-        Stage(inputs, outputs, settings, step=2, dilation=first),
-        *(Stage(outputs, outputs, settings, dilation=dilation) for dilation in others),
-    )
