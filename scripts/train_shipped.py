@@ -74,7 +74,15 @@ RECIPES = {
     ),
     "fcn": Recipe(
         NetworkSettings(kind="fcn"),
-        FitSettings(steps=900, batch=12, warm_up=100, precision="float32", validate_every=150),
+        FitSettings(
+            steps=2600,
+            batch=12,
+            learning_rate=3e-3,
+            averaging=0.998,
+            warm_up=50,
+            precision="float32",
+            validate_every=1300,
+        ),
         WINDOWS.model_copy(update={"rows": 112, "columns": 112}),
     ),
 }

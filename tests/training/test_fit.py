@@ -12,12 +12,13 @@ from napari_weld_fcn.errors import ModelError, Stopped
 from napari_weld_fcn.events import Event, StepDone, Validated
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
+from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.training.chief import FitResult
 from napari_weld_fcn.training.fit import fit, learning_rate
 from napari_weld_fcn.training.patches import WINDOWS, Batch, batch_of
 from napari_weld_fcn.training.settings import FitSettings, PatchSettings
 from napari_weld_fcn.training.state import STATE_FILE
-from napari_weld_fcn.training.validation import validate, validation_films
+from napari_weld_fcn.training.validation import probabilities, validate, validation_films
 
 SETTINGS = FitSettings(steps=6, batch=2, validate_every=2, warm_up=2)
 SMALL = WINDOWS.model_copy(update={"rows": 64, "columns": 64, "flawless_share": 0.0})
@@ -188,6 +189,16 @@ def test_validation_scores_the_network_and_leaves_its_mode() -> None:
     assert network.training
     assert scores.step == 7
     assert 0 <= scores.f1 <= 1
+
+
+def test_validation_films_are_seen_as_parts_of_films_with_other_spreads() -> None:
+    films = validation_films(8)
+    shown = [np.log(p / (1 - p)) for p in probabilities(torch.nn.Identity(), films)]
+    alone = [measure(film.radiograph.pixels).apply(film.radiograph.pixels) for film in films]
+    spreads = [seen.std() / pixels.std() for seen, pixels in zip(shown, alone, strict=True)]
+    settings = PatchSettings()
+    assert 0.99 * settings.spread_min < min(spreads) < 0.7
+    assert 0.9 < max(spreads) < 1.01 * settings.spread_max
 
 
 def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:

@@ -77,17 +77,24 @@ Source = Callable[[int, int], Iterator[Batch]]
 def patch(
     number: int, simulation: SimulationSettings, settings: PatchSettings
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Normalised pixels ``(rows, columns)`` float32 and truth bool of patch `number`.
-
-    In use a radiograph is normalised as a whole, a patch only knows itself; a random factor and shift stand
-    in for the films that it could have come from.
-    """
+    """Pixels ``(rows, columns)`` float32 and truth bool of patch `number`, as the network sees them."""
     film = simulate(simulation, FIRST_PATCH + number)
+    return as_seen(film.radiograph.pixels, number, settings), film.mask
+
+
+def as_seen(pixels: np.ndarray, number: int, settings: PatchSettings | None = None) -> np.ndarray:
+    """Pixels as if they were a part of some film: normalised, ``(rows, columns)`` float32.
+
+    In use a radiograph is normalised as a whole, a patch only knows itself, and even a simulated weld has
+    less beside its bead than a film has, so its spread is smaller and its flaws stand out more. A random
+    factor and shift, those of `number`, stand in for the films that it could have come from.
+    """
+    settings = settings or PatchSettings()
     rng = np.random.default_rng([number, 0xF11A])
-    pixels = measure(film.radiograph.pixels, FilmArea.whole(film.mask.shape)).apply(film.radiograph.pixels)
+    normalised = measure(pixels, FilmArea.whole(pixels.shape)).apply(pixels)
     factor = np.exp(rng.uniform(np.log(settings.spread_min), np.log(settings.spread_max)))
     shift = rng.uniform(-settings.shift, settings.shift)
-    return (pixels * np.float32(factor) + np.float32(shift)).astype(np.float32), film.mask
+    return (normalised * np.float32(factor) + np.float32(shift)).astype(np.float32)
 
 
 def batch_of(numbers: range, simulation: SimulationSettings, settings: PatchSettings) -> Batch:

@@ -1,13 +1,15 @@
 """Simulated films that choose the checkpoint and the threshold.
 
 Half of them are whole welds, on which false calls are counted as an inspector meets them, half are windows
-of every magnification and harshness, as the patches are. Their seeds lie apart from those of the patches and
-of the films that a model is scored on, so a threshold is never chosen on what it is judged by.
+of every magnification and harshness, as the patches are, and all are seen as patches are: a network without
+context has other odds where flaws stand out less, and a threshold chosen on plain windows would be too high
+for whole films. Their seeds lie apart from those of the patches and of the films that a model is scored on,
+so a threshold is never chosen on what it is judged by.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +21,8 @@ from napari_weld_fcn.evaluation.operating_point import ObjectCounts, OperatingPo
 from napari_weld_fcn.evaluation.scores import BestThreshold, best_mean_threshold
 from napari_weld_fcn.events import ShouldStop, Validated, never
 from napari_weld_fcn.prediction import indications
-from napari_weld_fcn.radiograph.film_area import FilmArea
-from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.simulation import SimulatedFilm, SimulationSettings, simulate
-from napari_weld_fcn.training.patches import WINDOWS
+from napari_weld_fcn.training.patches import WINDOWS, as_seen
 
 #: Seeds of validation films start here; patches start at `training.patches.FIRST_PATCH`.
 FIRST_VALIDATION = 5_000_000
@@ -55,16 +55,18 @@ def validation_films(count: int, should_stop: ShouldStop = never) -> list[Simula
 
 
 @torch.inference_mode()
-def probability(network: torch.nn.Module, film: SimulatedFilm) -> np.ndarray:
-    """Probabilities ``(rows, columns)`` float32 of a whole film; the network is left in its mode."""
-    mode = network.training
-    network.eval()
-    pixels = film.radiograph.pixels
-    logits = network(
-        torch.from_numpy(measure(pixels, FilmArea.whole(pixels.shape)).apply(pixels))[None, None]
-    )
-    network.train(mode)
-    return np.asarray(logits.sigmoid()[0, 0].numpy())
+def probabilities(network: torch.nn.Module, films: Sequence[SimulatedFilm]) -> Iterator[np.ndarray]:
+    """Probabilities ``(rows, columns)`` float32 of each film, as parts of films are seen.
+
+    The network is left in its mode.
+    """
+    for index, film in enumerate(films):
+        seen = torch.from_numpy(as_seen(film.radiograph.pixels, FIRST_VALIDATION + index))
+        mode = network.training
+        network.eval()
+        logits = network(seen[None, None])
+        network.train(mode)
+        yield np.asarray(logits.sigmoid()[0, 0].numpy())
 
 
 def validate(network: torch.nn.Module, films: Sequence[SimulatedFilm], step: int) -> Validated:
@@ -76,9 +78,7 @@ def validate(network: torch.nn.Module, films: Sequence[SimulatedFilm], step: int
 
 
 def _best(network: torch.nn.Module, films: Sequence[SimulatedFilm]) -> tuple[float, BestThreshold]:
-    return best_mean_threshold(
-        (probability(network, film) for film in films), (film.mask for film in films), SMOOTHING
-    )
+    return best_mean_threshold(probabilities(network, films), (film.mask for film in films), SMOOTHING)
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,9 @@ def choose_thresholds(
         As for `indications.label`.
     """
     counts: ObjectCounts | None = None
-    for film in films:
+    for film, probability in zip(films, probabilities(network, films), strict=True):
         more = object_counts(
-            probability(network, film),
+            probability,
             film.instances,
             min_size_px=min_size_px,
             min_flaw_size_px=min_size_px,
@@ -168,11 +168,10 @@ def choose_counted(network: torch.nn.Module, films: Sequence[SimulatedFilm], thr
     other or are cut in parts.
     """
     counts = np.zeros((len(MIN_SIZES), len(PEAK_ODDS), 3), np.int64)
-    for film in films:
-        found = probability(network, film)
+    for film, probability in zip(films, probabilities(network, films), strict=True):
         for row, size in enumerate(MIN_SIZES):
             for column, odds in enumerate(PEAK_ODDS):
-                marked = indications.label(found, threshold, size, odds)
+                marked = indications.label(probability, threshold, size, odds)
                 matches = match_flaws(marked, film.instances, MIN_IOU, MIN_SIZES[0])
                 counts[row, column] += matches.found, matches.false_calls, matches.flaws.size
     hits, false_calls, flaws = np.moveaxis(counts, -1, 0)
