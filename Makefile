@@ -19,6 +19,11 @@ PEERS := monai opencv-python-headless kornia segmentation-models-pytorch
 SCREEN := $(if $(filter Linux,$(shell uname -s)),xvfb-run --auto-servernum --server-args="-screen 0 1600x1200x24")
 # Further arguments for pytest, such as ARGS=tests/prediction
 ARGS ?=
+# Tests run side by side, each with one thread: two that share two cores, each with two threads, wait for one
+# another. JOBS=0 runs them one after the other, with all threads.
+JOBS ?= 2
+SIDE_BY_SIDE := $(if $(filter 0,$(JOBS)),,OMP_NUM_THREADS=1)
+PYTEST := $(BIN)/python -m pytest $(if $(filter 0,$(JOBS)),,--numprocesses $(JOBS) --dist loadgroup)
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -30,13 +35,13 @@ demo: $(VENV)/.installed-app
 
 test: check
 	@.ci/system-libraries
-	$(SCREEN) $(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(SIDE_BY_SIDE) $(SCREEN) $(PYTEST) -m "not slow" $(ARGS)
 
 # What a training does must not hang on a processor's arithmetic: the same tests as if it had AVX2 alone. On one
 # that has no more, `make test` is that run.
 test-avx2: $(VENV)/.installed-test
 	@if grep -qs avx512 /proc/cpuinfo || [[ ! -e /proc/cpuinfo ]]; then \
-	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(BIN)/python -m pytest -m "not slow" tests/training; \
+	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(SIDE_BY_SIDE) $(PYTEST) -m "not slow" tests/training; \
 	else echo "test-avx2: this processor has AVX2 at most, so make test is this run"; fi
 
 test-slow: $(VENV)/.installed-test $(VENV)/.installed-peers

@@ -19,6 +19,14 @@ settings.register_profile("steady", deadline=None, derandomize=True, print_blob=
 settings.load_profile("steady")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side, give a file to one process, and all that open windows to the same one."""
+    for item in items:
+        shown = {"qtbot", "make_napari_viewer"} & set(getattr(item, "fixturenames", ()))
+        group = "screen" if shown or "viewer" in item.path.parts else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(autouse=True)
 def own_models(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the test an empty folder in place of the user's own models."""

@@ -37,6 +37,7 @@ def test_a_model_is_made_and_a_finished_fit_gives_it_again(
             update={"steps": 80, "batch": 8, "validate_every": 40, "warm_up": 2, "averaging": 0.5}
         ),
         recipe.patches.model_copy(update={"rows": 64, "columns": 64}),
+        recipe.seen,
     )
     monkeypatch.setattr(script, "batches", _here(script))
     first = script.make(name, short, tmp_path, seed=3, validations=6)
@@ -88,6 +89,7 @@ def test_a_phase_goes_on_from_the_weights_of_the_one_before(
             update={"steps": 80, "batch": 8, "validate_every": 40, "warm_up": 2, "averaging": 0.5}
         ),
         recipe.patches.model_copy(update={"rows": 64, "columns": 64}),
+        recipe.seen,
     )
     asked: list[int] = []
 
@@ -99,7 +101,10 @@ def test_a_phase_goes_on_from_the_weights_of_the_one_before(
     monkeypatch.setattr(script, "batches", batches)
     first = script.make("default", short, tmp_path, seed=3, validations=6)
     still = script.Recipe(
-        short.network, short.fit.model_copy(update={"steps": 1, "learning_rate": 1e-9}), short.patches
+        short.network,
+        short.fit.model_copy(update={"steps": 1, "learning_rate": 1e-9}),
+        short.patches,
+        short.seen,
     )
     second = script.make("default", still, tmp_path, seed=3, validations=6, start=first)
     assert asked[-1] == first.card.recipe["phases"][0]["patches_shown"] // still.fit.batch
@@ -113,8 +118,8 @@ def _here(script: ModuleType):
     """The same batches, made in this process: starting workers is tested with the patches."""
     from napari_weld_fcn.training.patches import batch_of
 
-    def batches(start, stop, size, *, seed, simulation):
+    def batches(start, stop, size, *, seed, simulation, settings):
         for step in range(start, stop):
-            yield batch_of(range(step * size, (step + 1) * size), simulation, script.PatchSettings())
+            yield batch_of(range(step * size, (step + 1) * size), simulation, settings)
 
     return batches

@@ -23,6 +23,7 @@ from napari_weld_fcn.events import ShouldStop, Validated, never
 from napari_weld_fcn.prediction import indications
 from napari_weld_fcn.radiograph.simulation import SimulatedFilm, SimulationSettings, simulate
 from napari_weld_fcn.training.patches import WINDOWS, as_seen
+from napari_weld_fcn.training.settings import PatchSettings
 
 #: Seeds of validation films start here; patches start at `training.patches.FIRST_PATCH`.
 FIRST_VALIDATION = 5_000_000
@@ -55,30 +56,39 @@ def validation_films(count: int, should_stop: ShouldStop = never) -> list[Simula
 
 
 @torch.inference_mode()
-def probabilities(network: torch.nn.Module, films: Sequence[SimulatedFilm]) -> Iterator[np.ndarray]:
-    """Probabilities ``(rows, columns)`` float32 of each film, as parts of films are seen.
+def probabilities(
+    network: torch.nn.Module, films: Sequence[SimulatedFilm], seen: PatchSettings | None = None
+) -> Iterator[np.ndarray]:
+    """Probabilities ``(rows, columns)`` float32 of each film, as patches are seen.
 
     The network is left in its mode.
     """
     for index, film in enumerate(films):
-        seen = torch.from_numpy(as_seen(film.radiograph.pixels, FIRST_VALIDATION + index))
+        pixels = torch.from_numpy(as_seen(film.radiograph.pixels, FIRST_VALIDATION + index, seen))
         mode = network.training
         network.eval()
-        logits = network(seen[None, None])
+        logits = network(pixels[None, None])
         network.train(mode)
         yield np.asarray(logits.sigmoid()[0, 0].numpy())
 
 
-def validate(network: torch.nn.Module, films: Sequence[SimulatedFilm], step: int) -> Validated:
+def validate(
+    network: torch.nn.Module,
+    films: Sequence[SimulatedFilm],
+    step: int,
+    seen: PatchSettings | None = None,
+) -> Validated:
     """Score a network at the threshold of its largest mean F1 over films with flaws."""
-    mean, best = _best(network, films)
+    mean, best = _best(network, films, seen)
     scores = best.scores
     share = sum(int(film.mask.sum()) for film in films) / sum(film.mask.size for film in films)
     return Validated(step, mean, scores.precision, scores.recall, best.threshold, share)
 
 
-def _best(network: torch.nn.Module, films: Sequence[SimulatedFilm]) -> tuple[float, BestThreshold]:
-    return best_mean_threshold(probabilities(network, films), (film.mask for film in films), SMOOTHING)
+def _best(
+    network: torch.nn.Module, films: Sequence[SimulatedFilm], seen: PatchSettings | None
+) -> tuple[float, BestThreshold]:
+    return best_mean_threshold(probabilities(network, films, seen), (film.mask for film in films), SMOOTHING)
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,7 @@ def choose_thresholds(
     false_calls_per_film: float,
     min_size_px: float,
     peak_odds: float = indications.ALL_PEAKS,
+    seen: PatchSettings | None = None,
 ) -> Thresholds:
     """Choose the threshold of the best F1, and that of the largest recall at a number of false calls a film.
 
@@ -116,9 +127,11 @@ def choose_thresholds(
         Smallest maximum Feret length of an indication and of a flaw that counts, pixels.
     peak_odds
         As for `indications.label`.
+    seen
+        How the network saw its patches; None for the usual way.
     """
     counts: ObjectCounts | None = None
-    for film, probability in zip(films, probabilities(network, films), strict=True):
+    for film, probability in zip(films, probabilities(network, films, seen), strict=True):
         more = object_counts(
             probability,
             film.instances,
@@ -129,7 +142,7 @@ def choose_thresholds(
         counts = more if counts is None else counts + more
     if counts is None:
         raise SettingsError("No validation film was given, so no threshold can be chosen.")
-    return Thresholds(_best(network, films)[1], counts.largest_recall(false_calls_per_film))
+    return Thresholds(_best(network, films, seen)[1], counts.largest_recall(false_calls_per_film))
 
 
 #: Smallest sizes of an indication that are tried, pixels; flaws count from the first of them on.
@@ -159,7 +172,12 @@ class Counted:
     tried: dict[str, dict[float, float]]
 
 
-def choose_counted(network: torch.nn.Module, films: Sequence[SimulatedFilm], threshold: float) -> Counted:
+def choose_counted(
+    network: torch.nn.Module,
+    films: Sequence[SimulatedFilm],
+    threshold: float,
+    seen: PatchSettings | None = None,
+) -> Counted:
     """Choose what an indication must have to count: of about the largest F1 over flaws, not over pixels.
 
     What is smaller than a person would mark, or nowhere surer than its outline, is mostly grain: leaving it
@@ -168,7 +186,7 @@ def choose_counted(network: torch.nn.Module, films: Sequence[SimulatedFilm], thr
     other or are cut in parts.
     """
     counts = np.zeros((len(MIN_SIZES), len(PEAK_ODDS), 3), np.int64)
-    for film, probability in zip(films, probabilities(network, films), strict=True):
+    for film, probability in zip(films, probabilities(network, films, seen), strict=True):
         for row, size in enumerate(MIN_SIZES):
             for column, odds in enumerate(PEAK_ODDS):
                 marked = indications.label(probability, threshold, size, odds)

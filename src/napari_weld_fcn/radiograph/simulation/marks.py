@@ -14,10 +14,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_weld_fcn.radiograph.simulation.fields import Array, log_uniform
 from napari_weld_fcn.radiograph.simulation.site import Site
-from napari_weld_fcn.radiograph.simulation.stamps import Stamp, clip_to, dome, ribbon, walk
-
-#: Share of the films with letters that bear them punched into tape.
-PUNCHED_SHARE = 0.3
+from napari_weld_fcn.radiograph.simulation.stamps import Stamp, clip_to, ribbon, walk
 
 
 def add(grey: Array, stamp: Stamp | None, contrast: float) -> None:
@@ -72,53 +69,21 @@ def _glyphs(text: str, size: int, thicker: int = 0) -> Array:
 
 
 def letters(site: Site, grey: Array) -> None:
-    """What names the film: lead letters, or a strip of metal tape with letters punched into it."""
+    """Lead letters and numbers, bright, up to a centimetre high; some bold, underlined or on tape."""
     text = "".join(site.rng.choice(list("ABCDEFGHKLMNRSTX0123456789-+/"), int(site.rng.integers(1, 6))))
-    draw = _punched if site.rng.random() < PUNCHED_SHARE else _cast
-    values = np.rot90(draw(site, grey, text), int(site.rng.choice([0, 0, 0, 1, 2, 3])))
+    size = int(np.clip(site.pixels(20, 260), 12, 320))
+    values = _glyphs(text, size, int(size * site.rng.uniform(0, 0.07))).copy()
+    if site.rng.random() < 0.3:
+        values[-max(2, values.shape[0] // 10) :] = 1.0
+    if site.rng.random() < 0.2:
+        values = np.maximum(np.pad(values, 6), np.float32(site.rng.uniform(0.02, 0.1)))
+    values = np.rot90(values, int(site.rng.choice([0, 0, 0, 1, 2, 3])))
     stamp = Stamp(
         int(site.rng.uniform(-values.shape[0] / 2, grey.shape[0])),
         int(site.rng.uniform(-values.shape[1] / 2, grey.shape[1])),
         values,
     )
-    most = 60 if draw is _punched else 180
-    add(grey, soften(stamp, site.conditions.unsharpness), log_uniform(site.rng, 12, most))
-
-
-def _cast(site: Site, grey: Array, text: str) -> Array:
-    """Lead letters, up to a centimetre high; some bold, some underlined, some on a strip of tape."""
-    size = int(np.clip(site.pixels(20, 260), 12, 320))
-    thicker = int(size * site.rng.uniform(0, 0.07))
-    values = _glyphs(text, size, thicker).copy()
-    if site.rng.random() < 0.3:
-        values[-max(2, values.shape[0] // 10) :] = 1.0
-    if site.rng.random() < 0.2:
-        values = np.maximum(np.pad(values, 6), np.float32(site.rng.uniform(0.02, 0.1)))
-    return values
-
-
-def _punched(site: Site, grey: Array, text: str) -> Array:
-    """A piece of tape, torn or cut, with dots punched into it that make letters, and small ones along it."""
-    pitch = float(np.clip(site.pixels(22, 60), 5, 80))
-    dots = np.argwhere(np.pad(_glyphs(text, 9) > 0.4, 2)).astype(np.float32)
-    rows, columns = (int(side) for side in np.ceil((dots.max(axis=0) + 3) * pitch))
-    rows, columns = min(rows, 2 * grey.shape[0]), min(columns, 2 * grey.shape[1])
-    along = np.arange(1, columns / pitch, 1.3).astype(np.float32)
-    edges = [np.stack([np.full_like(along, row), along], 1) for row in (0.6, rows / pitch - 1.2)]
-    tape = np.ones((rows, columns), np.float32)
-    for side in range(4):  # each edge a little askew, or torn
-        turned = np.rot90(tape, side)
-        wander = np.cumsum(site.rng.standard_normal(turned.shape[1])) * site.rng.uniform(0, 0.25)
-        askew = site.rng.uniform(0, 0.05) * np.arange(turned.shape[1])
-        cut = np.clip(wander - wander.min() + askew, 0, 1.5 * pitch)
-        turned[np.arange(turned.shape[0])[:, None] < cut[None]] = 0
-    depth = site.rng.uniform(0.6, 1.1)
-    for places, share in ((dots, 0.5), *((each, 0.33) for each in edges)):
-        radius = share * pitch * site.rng.uniform(0.8, 1.1)
-        for row, column in places * pitch + 0.06 * pitch * site.rng.standard_normal(places.shape):
-            hole = dome(row, column, radius * site.rng.uniform(0.85, 1.1), power=0.12)
-            add(tape, hole, -depth)
-    return tape
+    add(grey, soften(stamp, site.conditions.unsharpness), log_uniform(site.rng, 12, 180))
 
 
 def pen(site: Site, grey: Array) -> None:
