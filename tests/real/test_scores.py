@@ -44,11 +44,18 @@ def test_centres_of_five_films(real_data: Path, model: Model) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_five_whole_films(real_data: Path, model: Model) -> None:
-    films = open_series(real_data / "gdxray_five")
+@pytest.mark.parametrize(
+    ("name", "all_films", "lowest"),
+    [
+        ("default", 0.77, 0.68),  # reached: 0.775, and 0.691 on film 10; aimed at: 0.80 and 0.70
+        ("fcn", 0.62, 0.44),  # reached: 0.621, and 0.446 on film 10; aimed at: 0.60 in all
+    ],
+)
+def test_five_whole_films(real_data: Path, name: str, all_films: float, lowest: float) -> None:
+    films, model = open_series(real_data / "gdxray_five"), Model.load(name)
     each = [pixel_scores(predict(film.radiograph(), model).labels, film.mask()) for film in films]
-    assert pooled(each).f1 >= 0.77  # reached: 0.775; aimed at: 0.80
-    assert min(scores.f1 for scores in each) >= 0.68  # reached, on film 10: 0.691; aimed at: 0.70
+    assert pooled(each).f1 >= all_films
+    assert min(scores.f1 for scores in each) >= lowest
 
 
 def test_clean_patches_stay_clean(real_data: Path, model: Model) -> None:
