@@ -10,8 +10,6 @@ a letter for a part of it, recall falls; it is to stay within 0.02.
 from __future__ import annotations
 
 import argparse
-from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
@@ -20,6 +18,7 @@ from napari_weld_fcn.evaluation.matches import MIN_IOU, match_flaws
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.radiograph.simulation import SimulatedFilm, SimulationSettings, marks, simulate
+from napari_weld_fcn.radiograph.simulation.site import Site
 
 FILMS = SimulationSettings(rows=768, columns=1536, flaw_density=24.0, flawless_share=0.0)
 FIRST_SEED = 8_000_000
@@ -31,22 +30,19 @@ STEP = 6
 CLEAR, NEAR = 3, 80
 
 
+def several(site: Site, grey: np.ndarray) -> None:
+    """Groups of letters."""
+    for _ in range(GROUPS):
+        marks.letters(site, grey)
+
+
 def pair(seed: int) -> tuple[SimulatedFilm, SimulatedFilm]:
     """One film without letters and with them."""
-
-    def drawn(site: Any, grey: np.ndarray) -> None:
-        for _ in range(GROUPS):
-            marks.letters(site, grey)
-
-    def withheld(site: Any, grey: np.ndarray) -> None:
-        drawn(site, grey.copy())
-
-    films = []
-    for letters in (withheld, drawn):
-        others = {mark: share for mark, share in marks.MARKS.items() if mark is not marks.letters}
-        with patch.object(marks, "MARKS", {letters: 1.0, **others}):
-            films.append(simulate(FILMS, seed))
-    return films[0], films[1]
+    others = {mark: share for mark, share in marks.MARKS.items() if mark is not marks.letters}
+    plain, lettered = (
+        simulate(FILMS, seed, {mark: 1.0, **others}) for mark in (marks.withheld(several), several)
+    )
+    return plain, lettered
 
 
 def beside_letters(plain: SimulatedFilm, lettered: SimulatedFilm) -> np.ndarray:

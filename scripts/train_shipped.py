@@ -6,7 +6,8 @@ films of other seeds, and the files are written with their cards.
 
 A model learns in phases, for no patch is ever shown twice: with `--go-on` the next phase begins from the
 averaged weights that are shipped, and with the patches after those that their card says were shown. With
-`--average` no phase is fitted: the mean of the weights after several of them is shipped.
+`--letters` the next phase teaches nothing but that letters and pen strokes change nothing else (`pairs`).
+With `--average` no phase is fitted: the mean of the weights after several of them is shipped.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import copy
 import multiprocessing
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,8 @@ from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.radiograph.gdxray import WELD_PIXEL_SIZE_MM
 from napari_weld_fcn.radiograph.simulation import SimulatedFilm, SimulationSettings
 from napari_weld_fcn.training.fit import fit
-from napari_weld_fcn.training.patches import WINDOWS, batches
+from napari_weld_fcn.training.pairs import objective_of, pairs_of, taught
+from napari_weld_fcn.training.patches import WINDOWS, Batch, batch_of, batches
 from napari_weld_fcn.training.settings import FitSettings, PatchSettings
 from napari_weld_fcn.training.validation import (
     Counted,
@@ -92,6 +95,18 @@ RECIPES = {
         PatchSettings(spread_min=0.05, spread_max=1.2, shift=1.5),
     ),
 }
+
+
+#: The phase that teaches what letters are.
+LETTERS = FitSettings(
+    steps=600,
+    batch=12,
+    learning_rate=3e-4,
+    averaging=0.99,
+    warm_up=30,
+    precision="float32",
+    validate_every=600,
+)
 
 
 def report(event: Event) -> None:
@@ -168,6 +183,7 @@ def make(
     seed: int,
     validations: int = VALIDATION_FILMS,
     start: Model | None = None,
+    letters: bool = False,
 ) -> Model:
     """Fit one model, or finish a fit, and choose its thresholds; from fresh weights or those of `start`."""
     torch.manual_seed(seed)
@@ -179,25 +195,32 @@ def make(
     folder = run / name / f"phase_{len(before) + 1}"  # a fit that has ended is not gone on with
 
     def phases(scores: Validated) -> list[dict[str, Any]]:
-        return [*before, phase_of(scores, recipe)]
+        target = {"target": "what it said of the same patches without letters and pen strokes"}
+        return [*before, phase_of(scores, recipe) | (target if letters else {})]
 
     def keep(averaged: torch.nn.Module, scores: Validated) -> None:
         card = card_of(name, recipe, seed, {"f1": scores.threshold}, {}, phases(scores))
         Model.create(card, averaged).save(folder / f"step_{scores.step:05d}.safetensors")
 
-    result = fit(
-        network,
-        lambda first, stop: batches(
+    def source(first: int, stop: int) -> Iterator[Batch]:
+        return batches(
             skipped + first,
             min(stop, sys.maxsize - skipped) + skipped,
-            settings.batch,
+            settings.batch // 2 if letters else settings.batch,
             seed=seed,
             simulation=recipe.patches,
             settings=recipe.seen,
-        ),
+            make=pairs_of if letters else batch_of,
+        )
+
+    result = fit(
+        network,
+        taught(source, network) if letters else source,
         lambda averaged, step: validate(averaged, films, step, recipe.seen),
         settings,
         folder,
+        objective=objective_of(settings) if letters else None,
+        freeze_statistics=letters,
         keep=keep,
         on_event=report,
     )
@@ -276,6 +299,11 @@ def main() -> None:
         help="begin from the shipped weights, as the next phase of their learning",
     )
     parser.add_argument(
+        "--letters",
+        action="store_true",
+        help="go on with letters and pen strokes alone: with them a network is to say what it says without",
+    )
+    parser.add_argument(
         "--average",
         nargs="+",
         type=Path,
@@ -291,8 +319,9 @@ def main() -> None:
             phases = [Model.load(path) for path in options.average]
             model = averaged(name, RECIPES[name], phases, options.seed, VALIDATION_FILMS)
         else:
-            start = Model.load(name) if options.go_on else None
-            model = make(name, RECIPES[name], options.run, options.seed, start=start)
+            recipe = replace(RECIPES[name], fit=LETTERS) if options.letters else RECIPES[name]
+            start = Model.load(name) if options.go_on or options.letters else None
+            model = make(name, recipe, options.run, options.seed, start=start, letters=options.letters)
         if options.films:
             model = scored(model, options.films)
         options.output.mkdir(parents=True, exist_ok=True)

@@ -114,12 +114,30 @@ def test_a_phase_goes_on_from_the_weights_of_the_one_before(
     assert weights and all(float((before[name] - after[name]).abs().max()) < 1e-4 for name in weights)
 
 
+def test_a_phase_of_letters_stays_near_the_model_and_says_what_it_taught(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = script.RECIPES["default"]
+    start = Model.load("default")
+    short = dataclasses.replace(
+        recipe,
+        fit=script.LETTERS.model_copy(update={"steps": 4, "batch": 4, "validate_every": 4, "averaging": 0.5}),
+        patches=recipe.patches.model_copy(update={"rows": 64, "columns": 64}),
+    )
+    monkeypatch.setattr(script, "batches", _here(script))
+    after = script.make("default", short, tmp_path, seed=3, validations=4, start=start, letters=True)
+    assert "without letters" in after.card.recipe["phases"][-1]["target"]
+    before, now = start.network.state_dict(), after.network.state_dict()
+    moved = [name for name in before if not torch.equal(before[name], now[name])]
+    assert moved and not any("running" in name for name in moved)
+    assert all(float((before[name] - now[name]).abs().max()) < 0.01 for name in moved)
+
+
 def _here(script: ModuleType):
     """The same batches, made in this process: starting workers is tested with the patches."""
-    from napari_weld_fcn.training.patches import batch_of
 
-    def batches(start, stop, size, *, seed, simulation, settings):
+    def batches(start, stop, size, *, seed, simulation, settings, make):
         for step in range(start, stop):
-            yield batch_of(range(step * size, (step + 1) * size), simulation, settings)
+            yield make(range(step * size, (step + 1) * size), simulation, settings)
 
     return batches

@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
+from napari_weld_fcn.training.objective import soft_overlap
 from napari_weld_fcn.training.patches import WINDOWS, Batch, Source, patch
 from napari_weld_fcn.training.settings import PatchSettings
 
@@ -87,9 +88,6 @@ class Keeping:
             target = taught.sigmoid()
         logits = network(patches).float()
         divergence = cross_entropy(logits, target) - cross_entropy(taught, target)
-        said = logits.sigmoid()
-        overlap = (2 * (said * target).sum() + self.smoothing) / (
-            said.square().sum() + target.square().sum() + self.smoothing
-        )
+        overlap = soft_overlap(logits.sigmoid(), target, self.smoothing)
         apart: torch.Tensor = DIVERGENCE_WEIGHT * divergence + self.dice_weight * (1 - overlap)
         return self.weight * apart

@@ -125,6 +125,7 @@ def batches(
     seed: int = 0,
     simulation: SimulationSettings = WINDOWS,
     settings: PatchSettings | None = None,
+    make: Callable[[range, SimulationSettings, PatchSettings], Batch] = batch_of,
 ) -> Iterator[Batch]:
     """Yield the batches of steps `start` to `stop`, simulated ahead in worker processes.
 
@@ -136,6 +137,8 @@ def batches(
         Patches in a batch.
     seed
         Fits of different seeds see different patches.
+    make
+        What makes a batch of patches of these numbers; sent to the workers.
     """
     settings = settings or PatchSettings()
     first = seed * 100_000_000
@@ -145,7 +148,7 @@ def batches(
 
         def submit(step: int) -> Future[Batch]:
             numbers = range(first + step * size, first + (step + 1) * size)
-            return pool.submit(batch_of, numbers, simulation, settings)
+            return pool.submit(make, numbers, simulation, settings)
 
         waiting = deque(submit(step) for step in islice(steps, AHEAD))
         try:

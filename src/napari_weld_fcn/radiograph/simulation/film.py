@@ -6,6 +6,7 @@ Order of effects, as on a real film: thickness, blur, marks, grain, scanner, win
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,7 +56,11 @@ class SimulatedFilm:
         return np.asarray(self.instances > 0)
 
 
-def simulate(settings: SimulationSettings | None = None, seed: int = 0) -> SimulatedFilm:
+def simulate(
+    settings: SimulationSettings | None = None,
+    seed: int = 0,
+    drawn: Mapping[marks.Mark, float] = marks.MARKS,
+) -> SimulatedFilm:
     """Simulate one film; the same settings and seed give the same film.
 
     Parameters
@@ -64,6 +69,8 @@ def simulate(settings: SimulationSettings | None = None, seed: int = 0) -> Simul
         Size and character of the film.
     seed
         Any whole number >= 0.
+    drawn
+        Marks on the film, in order, each with the share of films that carry it.
 
     Returns
     -------
@@ -82,7 +89,7 @@ def simulate(settings: SimulationSettings | None = None, seed: int = 0) -> Simul
     loss, instances, exposed = expose(plans, site.shape, conditions, settings, shown, ground=weld.grey)
     instances = unmasked(instances, loss, conditions, settings)
     instances, flaws = tabulate(exposed, instances, conditions)
-    pixels = _develop(site, weld.grey - loss - haze(plans, site.shape), settings)
+    pixels = _develop(site, weld.grey - loss - haze(plans, site.shape), settings, drawn)
     if settings.framing == "window":
         pixels, instances, flaws = _turn(rng, pixels, instances, flaws)
     name = f"simulated_{seed:04d}"
@@ -115,12 +122,14 @@ def _shown(weld: Weld, conditions: Conditions) -> Shown:
     return step
 
 
-def _develop(site: Site, grey: Array, settings: SimulationSettings) -> np.ndarray:
+def _develop(
+    site: Site, grey: Array, settings: SimulationSettings, drawn: Mapping[marks.Mark, float]
+) -> np.ndarray:
     """Marks, grain, window, bits, JPEG."""
     rng, conditions = site.rng, site.conditions
     if rng.random() < 0.5:
         grey = _scattered(grey, float(rng.uniform(0.05, 0.4)), 60 * conditions.zoom)
-    for mark, share in marks.MARKS.items():
+    for mark, share in drawn.items():
         if rng.random() < share:
             mark(site, grey)
     if rng.random() < 0.3:

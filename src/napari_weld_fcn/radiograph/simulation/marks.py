@@ -6,6 +6,7 @@ the beam could draw, because they lie on the film and not in the steel; the dark
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -207,8 +208,11 @@ def _ringing(site: Site) -> Array:
     return np.asarray(np.interp(at, np.arange(len(rows) + 1), [*rows, 0.0]), np.float32)
 
 
+#: Draws on the film, ``(rows, columns)`` float32.
+Mark = Callable[[Site, Array], None]
+
 #: Each kind of mark with the share of films that carry it.
-MARKS = {
+MARKS: Mapping[Mark, float] = {
     wires: 0.28,
     letters: 0.2,
     pen: 0.08,
@@ -219,3 +223,12 @@ MARKS = {
     static: 0.01,
     frame: 0.25,
 }
+
+
+def withheld(mark: Mark) -> Mark:
+    """The same mark by the same random numbers, left off the film."""
+
+    def draw(site: Site, grey: Array) -> None:
+        mark(site, grey.copy())
+
+    return draw

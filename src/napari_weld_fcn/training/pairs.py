@@ -1,0 +1,68 @@
+"""Patches with letters and the same ones without, on which a network is to say the same.
+
+Taught letters by truth alone, a network learned at once that dark rounds between bright strokes are none, and
+that pores in a nest may be none either. Here its target is what it said itself of the same patch without the
+letters, so nothing else is unlearned. Both patches of a pair are drawn by the same random numbers, grain
+included, and differ by the marks alone.
+
+References
+----------
+Hinton et al. 2015, Distilling the knowledge in a neural network.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from napari_weld_fcn.radiograph.simulation import SimulationSettings, marks, simulate
+from napari_weld_fcn.training.objective import soft_overlap
+from napari_weld_fcn.training.patches import FIRST_PATCH, Batch, Source, as_seen
+from napari_weld_fcn.training.settings import FitSettings, PatchSettings
+from napari_weld_fcn.training.step import Objective, Shown
+
+#: What the patches of a pair differ by, with the share of pairs that carry it.
+TAUGHT = {marks.letters: 0.75, marks.pen: 0.35}
+
+
+def pairs_of(numbers: range, simulation: SimulationSettings, settings: PatchSettings) -> Batch:
+    """Simulate pairs `numbers` as one batch: first the patches without marks, then those with them."""
+    others = {mark: share for mark, share in marks.MARKS.items() if mark not in TAUGHT}
+    pixels, truth = [], []
+    for bare in (True, False):
+        drawn = {marks.withheld(mark) if bare else mark: share for mark, share in TAUGHT.items()}
+        for number in numbers:
+            film = simulate(simulation, FIRST_PATCH + number, {**drawn, **others})
+            pixels.append(as_seen(film.radiograph.pixels, number, settings))
+            truth.append(film.mask)
+    return Batch(np.stack(pixels)[:, None], np.stack(truth)[:, None].astype(np.float32))
+
+
+def taught(source: Source, network: torch.nn.Module) -> Source:
+    """Return a source of pairs whose truth is what `network`, as it is now, says of the first of each."""
+    teacher = copy.deepcopy(network).eval().requires_grad_(False)
+
+    def batches(start: int, stop: int) -> Iterator[Batch]:
+        for batch in source(start, stop):
+            plain = torch.from_numpy(batch.pixels[: len(batch.pixels) // 2])
+            with torch.no_grad():
+                said = teacher(plain).sigmoid().numpy()
+            yield replace(batch, truth=np.concatenate([said, said]))
+
+    return batches
+
+
+def objective_of(settings: FitSettings) -> Objective:
+    """Return what is small where a network says what it was taught, in probabilities."""
+
+    def objective(logits: torch.Tensor, shown: Shown) -> torch.Tensor:
+        entropy = binary_cross_entropy_with_logits(logits, shown.truth)
+        overlap = soft_overlap(logits.sigmoid(), shown.truth, settings.dice_smoothing)
+        return entropy + settings.dice_weight * (1 - overlap)
+
+    return objective
