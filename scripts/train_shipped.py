@@ -66,13 +66,13 @@ RECIPES = {
     "default": Recipe(
         NetworkSettings(kind="unet", width=8, depth=4, activation="relu"),
         FitSettings(
-            steps=1600,
+            steps=2200,
             batch=10,
-            learning_rate=5e-4,
+            learning_rate=6e-4,
             averaging=0.998,
             warm_up=50,
             precision="float32",
-            validate_every=800,
+            validate_every=1100,
         ),
         WINDOWS.model_copy(update={"rows": 256, "columns": 256}),
         PatchSettings(),

@@ -495,7 +495,7 @@ def test_a_dataset_folder_trains_without_layers(train, finish, film, tmp_path, q
     train.inputs.folder.value = tmp_path / "crops"
     settled(train, qtbot)
     assert "2 crops of 2 films" in train.summary.text()
-    train.inputs.form.widgets["epochs"].value = 8
+    train.inputs.form.widgets["epochs"].value = 16
     press(train, "Train")
     finish(train)
     assert "Trained" in train.jobs.status.text() and train.trained.name.startswith("crops")

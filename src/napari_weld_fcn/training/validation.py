@@ -148,7 +148,7 @@ def choose_thresholds(
 #: Smallest sizes of an indication that are tried, pixels; flaws count from the first of them on.
 MIN_SIZES = (4.0, 5.0, 6.0, 8.0, 10.0)
 #: Odds of an indication's peak that are tried, as multiples of those of the threshold.
-PEAK_ODDS = (indications.ALL_PEAKS, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0)
+PEAK_ODDS = (indications.ALL_PEAKS, 2.0, 4.0, 8.0, 16.0, 32.0)
 #: F1 over flaws that is noise on as many films as choose.
 MARGIN = 0.01
 
@@ -182,8 +182,8 @@ def choose_counted(
 
     What is smaller than a person would mark, or nowhere surer than its outline, is mostly grain: leaving it
     out loses few flaws and most of the false calls. Of sizes that do about as well the smallest is taken, for
-    to leave out more than helps loses flaws. Of odds it is the largest: whole films have more ground for
-    false calls than these have.
+    to leave out more than helps loses flaws, and of odds the middle one: at the ends flaws run into each
+    other or are cut in parts.
     """
     counts = np.zeros((len(MIN_SIZES), len(PEAK_ODDS), 3), np.int64)
     for film, probability in zip(films, probabilities(network, films, seen), strict=True):
@@ -201,4 +201,4 @@ def choose_counted(
         "peak_odds": dict(zip(PEAK_ODDS, f1[size].round(4).tolist(), strict=True)),
     }
     about = np.flatnonzero(f1[size] >= by_size[size] - MARGIN)
-    return Counted(MIN_SIZES[size], PEAK_ODDS[int(about[-1])], told)
+    return Counted(MIN_SIZES[size], PEAK_ODDS[int(about[(about.size - 1) // 2])], told)
