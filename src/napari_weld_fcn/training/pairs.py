@@ -2,7 +2,7 @@
 
 Taught letters by truth alone, a network learned at once that dark rounds between bright strokes are none, and
 that pores in a nest may be none either. Here its target is what it said itself of the same patch without the
-letters, so nothing else is unlearned. Both patches of a pair are drawn by the same random numbers, grain
+letters, so that little else is unlearned. Both patches of a pair are drawn by the same random numbers, grain
 included, and differ by the marks alone.
 
 References
