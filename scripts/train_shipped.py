@@ -6,7 +6,7 @@ films of other seeds, and the files are written with their cards.
 
 A model learns in phases, for no patch is ever shown twice: with `--go-on` the next phase begins from the
 averaged weights that are shipped, and with the patches after those that their card says were shown. With
-`--letters` the next phase teaches nothing but that letters and pen strokes change nothing else (`pairs`).
+`--pairs` the next phase teaches nothing but to say the same of the same weld (`training.pairs`).
 With `--average` no phase is fitted: the mean of the weights after several of them is shipped.
 """
 
@@ -97,15 +97,15 @@ RECIPES = {
 }
 
 
-#: The phase that teaches what letters are.
-LETTERS = FitSettings(
-    steps=600,
+#: The phase of pairs that look different and are the same weld.
+PAIRS = FitSettings(
+    steps=1200,
     batch=12,
-    learning_rate=3e-4,
-    averaging=0.99,
+    learning_rate=5e-4,
+    averaging=0.995,
     warm_up=30,
     precision="float32",
-    validate_every=600,
+    validate_every=1200,
 )
 
 
@@ -183,7 +183,7 @@ def make(
     seed: int,
     validations: int = VALIDATION_FILMS,
     start: Model | None = None,
-    letters: bool = False,
+    pairs: bool = False,
 ) -> Model:
     """Fit one model, or finish a fit, and choose its thresholds; from fresh weights or those of `start`."""
     torch.manual_seed(seed)
@@ -195,8 +195,10 @@ def make(
     folder = run / name / f"phase_{len(before) + 1}"  # a fit that has ended is not gone on with
 
     def phases(scores: Validated) -> list[dict[str, Any]]:
-        target = {"target": "what it said of the same patches without letters and pen strokes"}
-        return [*before, phase_of(scores, recipe) | (target if letters else {})]
+        target = {
+            "target": "what it said of the same patches without marks, unturned, at their own noise and scale"
+        }
+        return [*before, phase_of(scores, recipe) | (target if pairs else {})]
 
     def keep(averaged: torch.nn.Module, scores: Validated) -> None:
         card = card_of(name, recipe, seed, {"f1": scores.threshold}, {}, phases(scores))
@@ -206,21 +208,21 @@ def make(
         return batches(
             skipped + first,
             min(stop, sys.maxsize - skipped) + skipped,
-            settings.batch // 2 if letters else settings.batch,
+            settings.batch // 2 if pairs else settings.batch,
             seed=seed,
             simulation=recipe.patches,
             settings=recipe.seen,
-            make=pairs_of if letters else batch_of,
+            make=pairs_of if pairs else batch_of,
         )
 
     result = fit(
         network,
-        taught(source, network) if letters else source,
+        taught(source, network) if pairs else source,
         lambda averaged, step: validate(averaged, films, step, recipe.seen),
         settings,
         folder,
-        objective=objective_of(settings) if letters else None,
-        freeze_statistics=letters,
+        objective=objective_of(settings) if pairs else None,
+        freeze_statistics=pairs,
         keep=keep,
         on_event=report,
     )
@@ -299,9 +301,9 @@ def main() -> None:
         help="begin from the shipped weights, as the next phase of their learning",
     )
     parser.add_argument(
-        "--letters",
+        "--pairs",
         action="store_true",
-        help="go on with letters and pen strokes alone: with them a network is to say what it says without",
+        help="go on with pairs of patches of the same weld, of which the network is to say the same",
     )
     parser.add_argument(
         "--average",
@@ -319,9 +321,9 @@ def main() -> None:
             phases = [Model.load(path) for path in options.average]
             model = averaged(name, RECIPES[name], phases, options.seed, VALIDATION_FILMS)
         else:
-            recipe = replace(RECIPES[name], fit=LETTERS) if options.letters else RECIPES[name]
-            start = Model.load(name) if options.go_on or options.letters else None
-            model = make(name, recipe, options.run, options.seed, start=start, letters=options.letters)
+            recipe = replace(RECIPES[name], fit=PAIRS) if options.pairs else RECIPES[name]
+            start = Model.load(name) if options.go_on or options.pairs else None
+            model = make(name, recipe, options.run, options.seed, start=start, pairs=options.pairs)
         if options.films:
             model = scored(model, options.films)
         options.output.mkdir(parents=True, exist_ok=True)

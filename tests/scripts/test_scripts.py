@@ -206,3 +206,45 @@ def test_screenshots_are_taken_of_real_forms(tmp_path: Path) -> None:
     assert seen.shape == (860, 1320, 3)
     blue = (seen[..., 2] > 200) & (seen[..., 0] < 120)  # the windows over the film
     assert np.count_nonzero(blue[100:800, 340:940]) > 1000
+
+
+def test_letters_prints_recall_beside_letters_without_and_with_them(run: Run) -> None:
+    out = run("benchmarks/letters.py", "--quick")
+    said = re.fullmatch(
+        r"default: (\d+) flaws near letters; recall ([\d.]+) without letters, ([\d.]+) with them "
+        r"\(([+-][\d.]+)\); false calls a film [\d.]+ and [\d.]+\n",
+        out,
+    )
+    assert said is not None
+    flaws, without, beside, difference = (float(each) for each in said.groups())
+    assert flaws >= 2
+    assert 0 < without <= 1 and 0 <= beside <= 1
+    assert abs(beside - without - difference) <= 0.0011
+
+
+def test_house_counts_what_a_small_package_has(run: Run, tmp_path: Path) -> None:
+    package = tmp_path / "src" / "house"
+    files = {
+        "__init__.py": "",
+        "a.py": "from house import b\n\n\ndef read(one, *, two):\n    \"\"\"Read.\"\"\"\n",
+        "b.py": "def late():\n    import house.c\n\n\ndef read(one, two, three):\n    pass\n",
+        "c.py": "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from house import a\n",
+        "deep/__init__.py": "",
+        "deep/d.py": "import house.deep.e\n\nshould_stop = 1\n",
+        "deep/e.py": "from house.deep import d\nfrom house.a import read\n",
+    }
+    for name, text in files.items():
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(text)
+    found = json.loads(run("scripts/house.py", "--json", package))
+    assert found["lines"] == 3 + 4 + 3 + 2 + 2
+    assert found["docstring_share"] == round(1 / 14, 3)
+    assert found["files"] == 7
+    assert found["largest_folder"] == {"name": ".", "files": 3}
+    chain = ["house.deep.d + house.deep.e", "house.a", "house.b", "house.c"]
+    assert found["longest_chain"] == {"modules": 4, "names": chain}
+    assert found["import_cycles"] == [["house.deep.d", "house.deep.e"]]
+    assert found["functions_named_twice"] == {"read": ["house.a", "house.b"]}
+    assert found["most_parameters"] == {"function": "house.b.read", "parameters": 3}
+    assert found["lines_with_should_stop"] == 1
+    assert "longest chain: 4" in run("scripts/house.py", package)
