@@ -23,7 +23,7 @@ def trained_a_little(settings: NetworkSettings) -> nn.Module:
     return network
 
 
-@pytest.mark.parametrize("kind", ["fcn", "autoencoder"])
+@pytest.mark.parametrize("kind", ["fcn", "autoencoder", "unet"])
 @pytest.mark.parametrize("normalisation", ["batch", "none"])
 def test_a_folded_network_gives_the_same_logits(kind: str, normalisation: str) -> None:
     network = trained_a_little(NetworkSettings(kind=kind, width=8, normalisation=normalisation, dropout=0.2))

@@ -14,6 +14,14 @@ from napari_weld_fcn.network.receptive_field import ReceptiveField, receptive_fi
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
 
+#: One network of each kind, as small as it gets, and both surroundings of the unet.
+SMALL = {
+    "fcn": NetworkSettings(kind="fcn", width=4),
+    "autoencoder": NetworkSettings(kind="autoencoder", width=4),
+    "unet": NetworkSettings(kind="unet", width=4, depth=1),
+    "unet, lower": NetworkSettings(kind="unet", width=4, depth=1, surroundings="lower"),
+}
+
 
 def measured_halo(network: nn.Module, field: ReceptiveField) -> int:
     """Return the farthest pixel that any output pixel of one grid cell depends on, by gradients."""
@@ -38,6 +46,7 @@ def measured_halo(network: nn.Module, field: ReceptiveField) -> int:
         {"kind": "fcn", "width": 4, "normalisation": "none", "alpha": 1.0},
         {"kind": "autoencoder", "width": 4, "depth": 1},
         {"kind": "autoencoder", "width": 4, "depth": 2},
+        {"kind": "unet", "width": 4, "depth": 1},
     ],
 )
 def test_halo_is_the_farthest_pixel_that_matters_and_no_farther(values: dict[str, Any]) -> None:
@@ -47,10 +56,10 @@ def test_halo_is_the_farthest_pixel_that_matters_and_no_farther(values: dict[str
     assert measured_halo(network, field) == field.halo
 
 
-@pytest.mark.parametrize("kind", ["fcn", "autoencoder"])
+@pytest.mark.parametrize("kind", SMALL)
 def test_only_pixels_within_the_halo_change_the_result(kind: str) -> None:
     torch.manual_seed(2)
-    network = build(NetworkSettings(kind=kind, width=4)).double().eval()
+    network = build(SMALL[kind]).double().eval()
     field = receptive_field(network)
     centre = field.halo // field.stride * field.stride + 2 * field.stride
     x = torch.randn(1, 1, 2 * field.stride, 2 * centre, dtype=torch.float64)
@@ -74,9 +83,9 @@ def test_stride_and_halo_follow_the_settings(depth: int, dilations: list[int]) -
     assert receptive_field(fcn) == ReceptiveField(stride=1, halo=sum(dilations))
 
 
-@pytest.mark.parametrize("kind", ["fcn", "autoencoder"])
+@pytest.mark.parametrize("kind", SMALL)
 def test_folding_keeps_the_receptive_field(kind: str) -> None:
-    network = build(NetworkSettings(kind=kind, width=4))
+    network = build(SMALL[kind])
     assert receptive_field(folded(network)) == receptive_field(network)
 
 
@@ -91,13 +100,13 @@ def test_a_layer_of_unknown_reach_is_refused() -> None:
         receptive_field(nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.InstanceNorm2d(4)))
 
 
-@pytest.mark.parametrize("kind", ["fcn", "autoencoder"])
+@pytest.mark.parametrize("kind", SMALL)
 def test_a_part_read_with_its_halo_gives_the_whole_images_values(kind: str) -> None:
     torch.manual_seed(3)
-    network = build(NetworkSettings(kind=kind, width=4)).double().eval()
+    network = build(SMALL[kind]).double().eval()
     field = receptive_field(network)
-    x = torch.randn(1, 1, 45, 405, dtype=torch.float64)
-    first = 200 // field.stride * field.stride
+    first = -(-field.halo // field.stride) * field.stride
+    x = torch.randn(1, 1, 45, first + 205, dtype=torch.float64)
     start = (first - field.halo) // field.stride * field.stride
     with torch.inference_mode():
         whole = network(x)[..., first:]

@@ -226,7 +226,7 @@ def test_house_counts_what_a_small_package_has(run: Run, tmp_path: Path) -> None
     package = tmp_path / "src" / "house"
     files = {
         "__init__.py": "",
-        "a.py": "from house import b\n\n\ndef read(one, *, two):\n    \"\"\"Read.\"\"\"\n",
+        "a.py": 'from house import b\n\n\ndef read(one, *, two):\n    """Read."""\n',
         "b.py": "def late():\n    import house.c\n\n\ndef read(one, two, three):\n    pass\n",
         "c.py": "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from house import a\n",
         "deep/__init__.py": "",

@@ -51,7 +51,8 @@ class UNet(Levels):
             dilations=COARSE_DILATIONS,
             prior_logit=prior_logit,
         )
-        self.near, self.far = Surroundings(NEAR), Surroundings(FAR)
+        lower = settings.surroundings == "lower"
+        self.near, self.far = Surroundings(NEAR, lower), Surroundings(FAR, lower)
 
     def seen(self, x: torch.Tensor) -> torch.Tensor:
         """Give the pixels, and what they are to near and to far surroundings."""

@@ -28,7 +28,7 @@ from napari_weld_fcn.radiograph.gdxray import (
 )
 from napari_weld_fcn.radiograph.lazy import LazyFilm
 from napari_weld_fcn.viewer.belonging import SERIES_KEY
-from napari_weld_fcn.viewer.drawing import leave_no_arrays
+from napari_weld_fcn.viewer.drawing import leave_nothing_behind
 
 #: Up to so many films of a series become layers of their own: where they have one size, and where they do not
 #: and a stack would have to fill up the smaller ones.
@@ -56,7 +56,7 @@ def read_layers(path: str | list[str]) -> list[Any]:
         napari's ``[(None,)]``, no layers, where nothing can be opened: the message that says why must not
         come with a traceback.
     """
-    leave_no_arrays()
+    leave_nothing_behind()
     layers: list[LayerData] = []
     for each in [path] if isinstance(path, str) else path:
         for series in _opened(each):

@@ -28,7 +28,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QVBoxLayout, Q
 from napari_weld_fcn.errors import WeldFcnError
 from napari_weld_fcn.events import Event, StepDone, TileDone
 from napari_weld_fcn.viewer.belonging import rename_outputs
-from napari_weld_fcn.viewer.drawing import leave_no_arrays
+from napari_weld_fcn.viewer.drawing import leave_nothing_behind
 from napari_weld_fcn.viewer.widgets.following import Following
 from napari_weld_fcn.viewer.widgets.job_panel import JobPanel
 from napari_weld_fcn.viewer.worker import Job, Outcome, Started, Work, sentence
@@ -110,7 +110,7 @@ class JobWidget(QWidget):
         stop_text: str = "Stop",
     ) -> None:
         super().__init__()
-        leave_no_arrays()
+        leave_nothing_behind()
         self.viewer = napari_viewer
         self.job: Job | None = None
         self.task: Task | None = None
