@@ -1,4 +1,4 @@
-"""A viewer in which layers are removed, and what is left is drawn: run by `test_drawing`, for it may crash."""
+"""Layers are removed from a viewer, and what is left is drawn: run by `test_drawing`, for it may crash."""
 
 import sys
 
@@ -33,7 +33,6 @@ def main(mended: bool) -> None:
             viewer.layers.remove(layer)
             drawn(viewer)
     viewer.close()
-    print("drawn")
 
 
 if __name__ == "__main__":
