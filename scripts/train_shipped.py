@@ -6,7 +6,7 @@ films of other seeds, and the files are written with their cards.
 
 A model learns in phases, for no patch is ever shown twice: with `--go-on` the next phase begins from the
 averaged weights that are shipped, and with the patches after those that their card says were shown. With
-`--pairs` the next phase teaches nothing but to say the same of the same weld (`training.pairs`).
+`--pairs` the next phase teaches nothing but that marks change nothing else (`training.pairs`).
 With `--average` no phase is fitted: the mean of the weights after several of them is shipped.
 """
 
@@ -97,15 +97,15 @@ RECIPES = {
 }
 
 
-#: The phase of pairs that look different and are the same weld.
+#: The phase of pairs with marks and without.
 PAIRS = FitSettings(
-    steps=1200,
+    steps=800,
     batch=12,
-    learning_rate=5e-4,
-    averaging=0.995,
+    learning_rate=3e-4,
+    averaging=0.99,
     warm_up=30,
     precision="float32",
-    validate_every=1200,
+    validate_every=800,
 )
 
 
@@ -305,7 +305,7 @@ def main() -> None:
     parser.add_argument(
         "--pairs",
         action="store_true",
-        help="go on with pairs of patches of the same weld, of which the network is to say the same",
+        help="go on with pairs of patches, with marks and without, of which the network is to say the same",
     )
     parser.add_argument(
         "--average",

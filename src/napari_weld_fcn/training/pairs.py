@@ -1,9 +1,9 @@
-"""Pairs of patches that look different and are the same weld, of which a network is to say the same.
+"""Patches with marks and the same ones without, on which a network is to say the same.
 
-The second patch of a pair carries letters, punched tape and pen strokes, is turned, noisier or magnified.
-Taught such marks by truth alone, a network learned at once that dark rounds between bright strokes are none,
-and that pores in a nest may be none either. Here its target is what it said itself of the first patch, so
-that little else is unlearned. Both are drawn by the same random numbers, grain included.
+Taught letters and tape by truth alone, a network learned at once that dark rounds between bright strokes are
+none, and that pores in a nest may be none either. Here its target is what it said itself of the same patch
+without the marks, so that little else is unlearned. Both patches of a pair are drawn by the same random
+numbers, grain included, and differ by the marks alone.
 
 References
 ----------
@@ -18,20 +18,15 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits, interpolate
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from napari_weld_fcn.radiograph.simulation import SimulationSettings, marks, simulate
-from napari_weld_fcn.radiograph.simulation.fields import Array, log_uniform
+from napari_weld_fcn.radiograph.simulation.fields import Array
 from napari_weld_fcn.radiograph.simulation.site import Site
 from napari_weld_fcn.training.objective import soft_overlap
 from napari_weld_fcn.training.patches import FIRST_PATCH, Batch, Source, as_seen
 from napari_weld_fcn.training.settings import FitSettings, PatchSettings
 from napari_weld_fcn.training.step import Objective, Shown
-
-#: Share of the second patches that are noisier, with the standard deviation of the noise, of the film's.
-NOISY, NOISE = 0.4, (0.02, 0.4)
-#: Share of the second patches that are magnified, with how much.
-MAGNIFIED, MAGNIFICATION = 0.4, (1.2, 2.2)
 
 
 def several_letters(site: Site, grey: Array) -> None:
@@ -41,7 +36,7 @@ def several_letters(site: Site, grey: Array) -> None:
 
 
 #: Marks that the first patch of a pair lacks, with the share of pairs that carry them.
-TAUGHT: dict[marks.Mark, float] = {several_letters: 0.6, marks.tape: 0.25, marks.pen: 0.35}
+TAUGHT: dict[marks.Mark, float] = {several_letters: 0.7, marks.tape: 0.15, marks.pen: 0.35}
 
 
 def pairs_of(numbers: range, simulation: SimulationSettings, settings: PatchSettings) -> Batch:
@@ -58,42 +53,17 @@ def pairs_of(numbers: range, simulation: SimulationSettings, settings: PatchSett
 
 
 def taught(source: Source, network: torch.nn.Module) -> Source:
-    """Return a source of pairs whose truth is what `network`, as it is now, says of the first of each.
-
-    The second is turned, noisier or magnified besides, its truth with it.
-    """
+    """Return a source of pairs whose truth is what `network`, as it is now, says of the first of each."""
     teacher = copy.deepcopy(network).eval().requires_grad_(False)
 
     def batches(start: int, stop: int) -> Iterator[Batch]:
-        for step, batch in enumerate(source(start, stop), start):
-            half = len(batch.pixels) // 2
+        for batch in source(start, stop):
+            plain = torch.from_numpy(batch.pixels[: len(batch.pixels) // 2])
             with torch.no_grad():
-                said = teacher(torch.from_numpy(batch.pixels[:half])).sigmoid().numpy()
-            pixels, truth = batch.pixels.copy(), np.concatenate([said, said])
-            for index in range(half, len(pixels)):
-                rng = np.random.default_rng([step, index, 0x7A12])
-                pixels[index], truth[index] = otherwise(pixels[index], truth[index], rng)
-            yield replace(batch, pixels=pixels, truth=truth)
+                said = teacher(plain).sigmoid().numpy()
+            yield replace(batch, truth=np.concatenate([said, said]))
 
     return batches
-
-
-def otherwise(pixels: Array, truth: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Show a patch and its truth, ``(1, size, size)``, turned, noisier or magnified, as large as before."""
-    if rng.random() < NOISY:
-        pixels = pixels + log_uniform(rng, *NOISE) * rng.standard_normal(pixels.shape, np.float32)
-    both = np.stack([pixels, truth])
-    both = np.rot90(both, int(rng.integers(4)), axes=(2, 3))
-    if rng.random() < 0.5:
-        both = both[..., ::-1]
-    if rng.random() < MAGNIFIED:
-        size = both.shape[-1]
-        part = round(size / log_uniform(rng, *MAGNIFICATION))
-        row, column = rng.integers(0, size - part + 1, 2)
-        inner = torch.from_numpy(both[..., row : row + part, column : column + part].copy())
-        both = interpolate(inner, size=(size, size), mode="bilinear" if rng.random() < 0.5 else "bicubic")
-        both = both.numpy()
-    return both[0], both[1].clip(0, 1)
 
 
 def objective_of(settings: FitSettings) -> Objective:
