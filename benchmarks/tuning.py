@@ -127,6 +127,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--minutes", type=float, default=0.95)
     parser.add_argument("--keep", type=float, default=TrainSettings().keep)
+    parser.add_argument("--preset", default=TrainSettings().preset, help="where nothing is known")
     parser.add_argument("--start-from", default="default", help=f"a model, or {NOTHING}")
     parser.add_argument(
         "--balance", type=float, default=TrainSettings().balance, help="where nothing is known"
@@ -140,7 +141,12 @@ def main() -> None:
     after = []
     for seed in range(options.seeds):
         settings = TrainSettings(
-            minutes=options.minutes, keep=options.keep, balance=options.balance, patience=0, seed=seed
+            minutes=options.minutes,
+            keep=options.keep,
+            balance=options.balance,
+            preset=options.preset,
+            patience=0,
+            seed=seed,
         )
         start = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:

@@ -64,15 +64,15 @@ class Recipe:
 
 RECIPES = {
     "default": Recipe(
-        NetworkSettings(kind="unet", width=8, depth=4, activation="relu", surroundings="lower"),
+        NetworkSettings(kind="unet", width=8, depth=4, activation="relu"),
         FitSettings(
-            steps=2000,
+            steps=2200,
             batch=10,
             learning_rate=6e-4,
             averaging=0.998,
             warm_up=50,
             precision="float32",
-            validate_every=1000,
+            validate_every=1100,
         ),
         WINDOWS.model_copy(update={"rows": 256, "columns": 256}),
         PatchSettings(),
@@ -188,9 +188,7 @@ def make(
     """Fit one model, or finish a fit, and choose its thresholds; from fresh weights or those of `start`."""
     torch.manual_seed(seed)
     settings = recipe.fit.model_copy(update={"seed": seed})
-    network = build(recipe.network)
-    if start is not None:
-        network.load_state_dict(start.network.state_dict())
+    network = build(recipe.network) if start is None else copy.deepcopy(start.network).requires_grad_(True)
     before = phases_of(start)
     skipped = steps_before(before, settings.batch)
     films = validation_films(validations)

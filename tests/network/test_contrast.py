@@ -4,14 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from napari_weld_fcn.network.contrast import (
-    FLOOR,
-    GRAIN,
-    WINDOW,
-    LocalContrast,
-    LowerOfMeanAndMedian,
-    Surroundings,
-)
+from napari_weld_fcn.network.contrast import FLOOR, GRAIN, LocalContrast
 
 
 def contrast_of(pixels: torch.Tensor) -> torch.Tensor:
@@ -64,27 +57,3 @@ def test_it_can_be_fitted_through():
     pixels = torch.randn(1, 4, 16, 16, requires_grad=True)
     LocalContrast()(pixels).square().sum().backward()
     assert pixels.grad is not None and bool(torch.isfinite(pixels.grad).all())
-
-
-@pytest.mark.parametrize("lower", [False, True])
-def test_a_letter_beside_a_pore_does_not_raise_what_is_lower_around_it(
-    film: torch.Tensor, lower: bool
-) -> None:
-    lettered = film.clone()
-    lettered[60:100, 92:108] += 4
-    with torch.no_grad():
-        bare, beside = (
-            Surroundings(4, lower)(pixels[None, None])[0, 0, 80, 80] for pixels in (film, lettered)
-        )
-    assert (float(beside - bare) < 0.05) == lower
-
-
-def test_the_lower_of_mean_and_median_is_one_of_them_up_to_the_border() -> None:
-    cells = torch.randn(2, 2, 7, 9, generator=torch.Generator().manual_seed(2))
-    lower = LowerOfMeanAndMedian()(cells)
-    reach = WINDOW // 2
-    assert lower.shape == cells.shape
-    inner = cells[1, 0, 1 : 1 + WINDOW, 2 : 2 + WINDOW]
-    expected = torch.minimum(inner.mean(), inner.median())
-    assert float(lower[1, 0, 1 + reach, 2 + reach]) == pytest.approx(float(expected))
-    assert torch.equal(LowerOfMeanAndMedian()(torch.full((1, 2, 6, 6), 3.0)), torch.full((1, 2, 6, 6), 3.0))

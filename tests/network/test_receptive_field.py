@@ -14,12 +14,11 @@ from napari_weld_fcn.network.receptive_field import ReceptiveField, receptive_fi
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
 
-#: One network of each kind, as small as it gets, and both surroundings of the unet.
+#: One network of each kind, as small as it gets.
 SMALL = {
     "fcn": NetworkSettings(kind="fcn", width=4),
     "autoencoder": NetworkSettings(kind="autoencoder", width=4),
     "unet": NetworkSettings(kind="unet", width=4, depth=1),
-    "unet, lower": NetworkSettings(kind="unet", width=4, depth=1, surroundings="lower"),
 }
 
 

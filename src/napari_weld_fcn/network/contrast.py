@@ -6,9 +6,6 @@ normalised pixels finds the second and not the first, though a person sees both 
 person sees a pore is its contrast to its surroundings over the grain, so the network is given that beside the
 pixels: their difference from the local mean over the local grain. Both come from a coarse grid, which costs
 little, and nothing in them is learned.
-
-A lead letter raises the mean of all that lies near it, and what is faint there looks no darker than the rest.
-So where a network asks for it (`lower`), surroundings are no brighter than half of their cells.
 """
 
 from __future__ import annotations
@@ -53,24 +50,6 @@ def _compressed(pixels: torch.Tensor, surroundings: torch.Tensor) -> torch.Tenso
     return contrast * (1 + contrast.abs() / KNEE).rsqrt()
 
 
-class LowerOfMeanAndMedian(nn.Module):
-    """Mean over a window of `WINDOW` cells, or the median of the cells where that is lower."""
-
-    #: What `nn.AvgPool2d` has, for whoever asks how far this looks.
-    kernel_size, stride, padding = WINDOW, 1, WINDOW // 2
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.mean = nn.AvgPool2d(self.kernel_size, self.stride, self.padding, count_include_pad=False)
-
-    def forward(self, cells: torch.Tensor) -> torch.Tensor:
-        """Turn cells ``(N, C, rows, columns)`` into means of the same shape."""
-        padded = nn.functional.pad(cells, 4 * [self.padding], mode="replicate")
-        windows = padded.unfold(2, self.kernel_size, 1).unfold(3, self.kernel_size, 1)
-        median = windows.reshape(*cells.shape, -1).median(-1).values
-        return torch.minimum(self.mean(cells), median)
-
-
 class CoarseMeans(nn.Module):
     """Local mean and detail around each folded position: ``(N, C, rows, columns)`` to ``(N, 2, ...)``.
 
@@ -81,15 +60,12 @@ class CoarseMeans(nn.Module):
         are over `WINDOW` cells.
     enlarged
         By what the grid is spread out: `cell` gives back the folded positions.
-    lower
-        Whether a median takes the place of the mean where it is lower.
     """
 
-    def __init__(self, cell: int, enlarged: int, lower: bool = False) -> None:
+    def __init__(self, cell: int, enlarged: int) -> None:
         super().__init__()
         self.cells = nn.AvgPool2d(cell)
-        mean = nn.AvgPool2d(WINDOW, stride=1, padding=WINDOW // 2, count_include_pad=False)
-        self.window = LowerOfMeanAndMedian() if lower else mean
+        self.window = nn.AvgPool2d(WINDOW, stride=1, padding=WINDOW // 2, count_include_pad=False)
         self.spread = nn.Upsample(scale_factor=float(enlarged), mode="bilinear", align_corners=False)
 
     def forward(self, folded: torch.Tensor) -> torch.Tensor:
@@ -105,14 +81,12 @@ class Surroundings(nn.Module):
     ----------
     cell
         Edge of a cell, in positions of two pixels; rows and columns are multiples of two cells.
-    lower
-        As in `CoarseMeans`.
     """
 
-    def __init__(self, cell: int, lower: bool = False) -> None:
+    def __init__(self, cell: int) -> None:
         super().__init__()
         self.fold = nn.PixelUnshuffle(2)
-        self.means = CoarseMeans(cell, 2 * cell, lower)
+        self.means = CoarseMeans(cell, 2 * cell)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Measure the surroundings of each pixel."""

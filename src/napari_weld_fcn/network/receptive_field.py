@@ -18,12 +18,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from napari_weld_fcn.network.contrast import (
-    LowerOfMeanAndMedian,
-    compressed_contrast,
-    contrast_alone,
-    mean_and_detail,
-)
+from napari_weld_fcn.network.contrast import compressed_contrast, contrast_alone, mean_and_detail
 from napari_weld_fcn.network.levels import cut_to, extend_to_multiple
 
 
@@ -57,14 +52,9 @@ def receptive_field(network: nn.Module) -> ReceptiveField:
     TypeError
         If it contains a layer whose reach is not known here.
     """
-    graph = _Tracer().trace(network)
+    graph = fx.Tracer().trace(network)
     fields = [_along(axis, graph, dict(network.named_modules())) for axis in (0, 1)]
     return ReceptiveField(max(field.stride for field in fields), max(field.halo for field in fields))
-
-
-class _Tracer(fx.Tracer):
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, LowerOfMeanAndMedian) or super().is_leaf_module(m, module_qualified_name)
 
 
 @dataclass(frozen=True)
@@ -118,7 +108,7 @@ def _layer_reach(layer: nn.Module, reach: _Reach, axis: int) -> _Reach:
         return _window(reach, *_geometry(layer, axis))
     if isinstance(layer, nn.ConvTranspose2d):
         return _spread(reach, *_geometry(layer, axis))
-    if isinstance(layer, nn.AvgPool2d | LowerOfMeanAndMedian):
+    if isinstance(layer, nn.AvgPool2d):
         size, stride, padding = layer.kernel_size, layer.stride, layer.padding
         assert isinstance(size, int) and isinstance(stride, int) and isinstance(padding, int)
         return _window(reach, size, stride, 1, padding)

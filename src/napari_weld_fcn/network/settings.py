@@ -46,9 +46,3 @@ class NetworkSettings(Settings):
     widest: int = setting(
         96, "Most channels of a level of the unet", unit="channels", step=8, ge=4, le=512, advanced=True
     )
-    surroundings: Literal["mean", "lower"] = setting(
-        "mean",
-        "What a unet compares a pixel with: the mean around it, or the median where that is lower, which "
-        "letters beside a flaw do not raise",
-        advanced=True,
-    )

@@ -51,8 +51,7 @@ class UNet(Levels):
             dilations=COARSE_DILATIONS,
             prior_logit=prior_logit,
         )
-        lower = settings.surroundings == "lower"
-        self.near, self.far = Surroundings(NEAR, lower), Surroundings(FAR, lower)
+        self.near, self.far = Surroundings(NEAR), Surroundings(FAR)
 
     def seen(self, x: torch.Tensor) -> torch.Tensor:
         """Give the pixels, and what they are to near and to far surroundings."""
