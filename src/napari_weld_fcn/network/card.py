@@ -4,9 +4,8 @@ It travels inside the model file, as JSON in the header, so that a list of model
 weight or importing torch. `format_version` fixes what a reader must do, the normalisation of the input
 included (`radiograph/normalisation.py`); a card of another version is refused rather than guessed at.
 
-Cards of version 0.1 know two ways of applying the model, `fast` and `careful`. They are kept as they came, so
-that the file keeps its hash, and only the scores of the first, which is how every film is predicted now, are
-shown.
+Cards of version 0.1 know two ways of applying the model, `fast` and `careful`. They are kept, and only the scores
+of the first, which is how every film is predicted now, are shown.
 """
 
 from __future__ import annotations
@@ -23,8 +22,6 @@ from napari_weld_fcn.settings import Settings, setting
 FORMAT_VERSION = 1
 #: What a card of version 0.1 calls the one way of applying a model that is left.
 _ONE_PASS = "fast"
-#: Fields that not every version's cards have: left out while they say nothing, so that a file keeps its hash.
-_IN_SOME = ("qualities", "peak_odds")
 
 
 class Card(Settings):
@@ -74,9 +71,8 @@ class Card(Settings):
         return self.model_dump(mode="json", exclude={"qualities"}) | {"scores": self.reached}
 
     def as_written(self) -> dict[str, Any]:
-        """Return the card as plain values for a file or a program; what some versions lack, if it is set."""
-        left_out = {name for name in _IN_SOME if getattr(self, name) == Card.model_fields[name].default}
-        return self.model_dump(exclude=left_out)
+        """Return the card as plain values for a file or a program; what only version 0.1 has, if it is set."""
+        return self.model_dump(exclude={"qualities"} if self.qualities is None else None)
 
     def to_json(self) -> str:
         """Return the card as JSON, the same for the same values.

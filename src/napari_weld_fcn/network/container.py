@@ -47,9 +47,10 @@ class TensorEntry:
 
 @dataclass(frozen=True)
 class Header:
-    """The card and what tensors the file holds."""
+    """The card, as text too, and what tensors the file holds."""
 
     card: Card
+    card_text: str
     tensors: dict[str, TensorEntry]
 
 
@@ -78,7 +79,7 @@ def read_header(path: Path) -> Header:
     card = metadata.get(CARD_KEY) if isinstance(metadata, dict) else None
     if not isinstance(card, str):
         raise ModelError(f"{path}: holds tensors but no card, so it was not written by this program.")
-    return Header(parse_card(card, str(path)), tensors)
+    return Header(parse_card(card, str(path)), card, tensors)
 
 
 def _read_json(path: Path) -> tuple[dict[str, Any], int]:

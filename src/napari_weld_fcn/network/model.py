@@ -42,11 +42,15 @@ class Model:
         What it is, where it comes from and how to apply it.
     source
         By what it was loaded: a name of the library or a file's full path; empty where it was not.
+    card_text
+        The card as the file has it: a card of an older version lacks what came since, and the file is to keep
+        its hash. Empty where the model was not loaded.
     """
 
     network: nn.Module
     card: Card
     source: str = ""
+    card_text: str = ""
 
     @classmethod
     def create(cls, card: Card, network: nn.Module | None = None, seed: int = 0) -> Model:
@@ -103,7 +107,8 @@ class Model:
         _check_numbers(weights, expected, str(path))
         network.load_state_dict(weights, assign=True)
         named = isinstance(name_or_path, str) and name_or_path in library.shipped() | library.own()
-        model = cls(network.eval(), header.card, str(name_or_path) if named else str(path.absolute()))
+        source = str(name_or_path) if named else str(path.absolute())
+        model = cls(network.eval(), header.card, source, header.card_text)
         _ = model.field  # followed once here, so that the first prediction does not wait for it
         return model
 
@@ -131,7 +136,8 @@ class Model:
     def to_bytes(self) -> bytes:
         """Return the file's bytes: the same for the same card and weights."""
         weights = {name: _as_written(tensor) for name, tensor in self.network.state_dict().items()}
-        return bytes(safetensors.torch.save(weights, {CARD_KEY: self.card.to_json()}))
+        card = self.card_text or self.card.to_json()
+        return bytes(safetensors.torch.save(weights, {CARD_KEY: card}))
 
     @property
     def sha256(self) -> str:
