@@ -4,8 +4,8 @@ It travels inside the model file, as JSON in the header, so that a list of model
 weight or importing torch. `format_version` fixes what a reader must do, the normalisation of the input
 included (`radiograph/normalisation.py`); a card of another version is refused rather than guessed at.
 
-Cards of version 0.1 know two ways of applying the model, `fast` and `careful`. They are kept, and only the scores
-of the first, which is how every film is predicted now, are shown.
+Cards of version 0.1 know two ways of applying the model, `fast` and `careful`. They are kept, and only the
+scores of the first, which is how every film is predicted now, are shown.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Card(Settings):
         return self.model_dump(mode="json", exclude={"qualities"}) | {"scores": self.reached}
 
     def as_written(self) -> dict[str, Any]:
-        """Return the card as plain values for a file or a program; what only version 0.1 has, if it is set."""
+        """Return the card as plain values for a file or a program; what only 0.1 has, if it is set."""
         return self.model_dump(exclude={"qualities"} if self.qualities is None else None)
 
     def to_json(self) -> str:
