@@ -114,6 +114,7 @@ def _facts(card: Card) -> Rows:
         "threshold": f"{card.threshold:g} ({card.threshold_purpose})",
         "other thresholds": _plain(card.thresholds),
         "smallest indication": f"{card.min_size_px:g} pixels",
+        "peak odds": f"{card.peak_odds:g}",
         "pixel size": f"{card.pixel_size_mm:g} mm" if card.pixel_size_mm else "",
         "lengths seen in training": " to ".join(f"{size:g} pixels" for size in card.flaw_size_px or ()),
         "flaws are": card.polarity,
