@@ -190,7 +190,8 @@ def make(
     settings = recipe.fit.model_copy(update={"seed": seed})
     network = build(recipe.network) if start is None else copy.deepcopy(start.network).requires_grad_(True)
     before = phases_of(start)
-    skipped = steps_before(before, settings.batch)
+    shown = settings.batch // 2 if pairs else settings.batch  # of a pair both patches have one number
+    skipped = steps_before(before, shown)
     films = validation_films(validations)
     folder = run / name / f"phase_{len(before) + 1}"  # a fit that has ended is not gone on with
 
@@ -208,7 +209,7 @@ def make(
         return batches(
             skipped + first,
             min(stop, sys.maxsize - skipped) + skipped,
-            settings.batch // 2 if pairs else settings.batch,
+            shown,
             seed=seed,
             simulation=recipe.patches,
             settings=recipe.seen,

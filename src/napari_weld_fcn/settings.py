@@ -30,7 +30,7 @@ class Settings(BaseModel):
         Defaults that were others in the versions that had the names of `retired`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
     retired: ClassVar[Mapping[str, str]] = {}
     former_defaults: ClassVar[Mapping[str, Any]] = {}
 

@@ -12,7 +12,7 @@ import tifffile
 import torch
 from PIL import Image
 
-from napari_weld_fcn import Model, read, resume
+from napari_weld_fcn import Model, read, resume, score
 from napari_weld_fcn.dataset.pair import FLAW
 from napari_weld_fcn.dataset.store import read_dataset
 from napari_weld_fcn.prediction.predict import from_record
@@ -45,13 +45,13 @@ def test_a_model_says_what_it_said_of_the_same_normalised_pixels(name: str) -> N
     np.testing.assert_allclose(said[::2, ::2], np.load(FOLDER / f"{name}.npy"), atol=1e-5)
 
 
-def test_a_record_is_repeated_and_what_has_changed_is_told(old: Path) -> None:
+def test_a_record_is_repeated(old: Path) -> None:
     (record,) = records_of((old / "results" / "record.json").read_text())
     again = from_record(record, read(old / "film.png"))
     labels = read_labels(old / "results" / "film_labels.tif").values
     before = tifffile.imread(old / "results" / "film_heatmap.tif")
     assert np.abs(again.probability - before).max() < 0.03  # other ranks normalise
-    assert np.mean((again.labels > 0) == (labels > 0)) > 0.97
+    assert score(again.labels > 0, labels > 0, tolerance=1).f1 > 0.7
 
 
 def test_results_open_as_film_heatmap_and_indications(old: Path) -> None:

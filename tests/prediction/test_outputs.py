@@ -97,3 +97,13 @@ def test_any_dtype_becomes_grey(dtype):
     assert grey.dtype == np.uint8
     assert (grey.min(), grey.max()) == (0, 255)
     assert stretched(np.full((3, 3), 7, np.uint8)).shape == (3, 3)
+
+
+def test_broken_pixels_do_not_take_the_film_from_the_overlay() -> None:
+    pixels = np.random.default_rng(0).normal(0.5, 0.1, (80, 90)).astype(np.float32)
+    whole = stretched(pixels)
+    pixels[5:9, 5:9], pixels[20, 20] = np.nan, np.inf
+    torn = stretched(pixels)
+    assert not torn[5:9, 5:9].any()
+    np.testing.assert_allclose(torn[30:].astype(int), whole[30:].astype(int), atol=3)
+    assert not stretched(np.full((4, 5), np.nan, np.float32)).any()

@@ -374,3 +374,30 @@ def test_pixels_that_are_not_numbers_name_the_film(models):
     pixels = np.full((20, 20), np.nan, np.float32)
     with pytest.raises(RadiographError, match=r"W0001.*NaN"):
         predict(Radiograph(pixels, name="W0001"), models["fcn"])
+
+
+@pytest.mark.parametrize("divisor, told", [(1, False), (20, True)])
+def test_a_film_of_few_grey_levels_is_told(models, film, divisor: int, told: bool) -> None:
+    pixels = np.repeat(np.repeat(film(60, 90), 3, 0), 3, 1).astype(np.uint8) // divisor * 4
+    warnings = predict(pixels, models["fcn"], DARK).warnings
+    assert any("grey levels and no grain" in each for each in warnings) == told
+
+
+def test_a_mask_that_is_given_as_a_film_is_told(models) -> None:
+    mask = np.zeros((80, 120), np.uint8)
+    mask[20:40, 30:60] = 255
+    assert any("only 2 grey levels" in each for each in predict(mask, models["fcn"], DARK).warnings)
+
+
+def test_a_picture_without_surroundings_and_one_that_is_marked_all_over_are_told(models, film) -> None:
+    (small,) = cautions.size((1, 400), "strip")
+    assert "1 x 400 pixels are too few" in small and not cautions.size((2, 64, 80), "stack")
+    everything = predict(film(60, 90), models["fcn"], PredictionSettings(threshold=1e-9, polarity="dark"))
+    assert any("100% of it is marked" in each for each in everything.warnings)
+    assert not cautions.marked(0.2, "film")
+
+
+def test_what_is_no_number_is_no_setting() -> None:
+    for name in ("threshold", "peak_odds"):
+        with pytest.raises(ValueError, match="finite"):
+            PredictionSettings(**{name: float("nan")})

@@ -1,7 +1,5 @@
 """Layers are removed from a viewer, and what is left is drawn: run by `test_drawing`, for it may crash."""
 
-import sys
-
 import napari
 import numpy as np
 from qtpy.QtTest import QTest
@@ -16,10 +14,9 @@ def drawn(viewer: napari.Viewer) -> None:
         QTest.qWait(60)
 
 
-def main(mended: bool) -> None:
+def main() -> None:
     """Remove each layer below another one, of every kind that the forms make."""
-    if mended:
-        leave_nothing_behind()
+    leave_nothing_behind()
     rng = np.random.default_rng(0)
     viewer = napari.Viewer()
     viewer.window.resize(900, 600)
@@ -36,4 +33,4 @@ def main(mended: bool) -> None:
 
 
 if __name__ == "__main__":
-    main("unmended" not in sys.argv)
+    main()

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from napari_weld_fcn.errors import ModelError
 from napari_weld_fcn.network.settings import NetworkSettings
@@ -26,8 +26,6 @@ _ONE_PASS = "fast"
 
 class Card(Settings):
     """Everything about a model but its weights; text and finite numbers only."""
-
-    model_config = ConfigDict(allow_inf_nan=False)
 
     format_version: Literal[1] = setting(FORMAT_VERSION, "Version of the file format")
     name: str = setting(..., "What the model is called")

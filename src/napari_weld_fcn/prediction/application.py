@@ -18,7 +18,7 @@ from napari_weld_fcn.prediction.precision import arithmetic_for, difference_from
 from napari_weld_fcn.prediction.record import PlaneRun
 from napari_weld_fcn.prediction.resolved import Resolved
 from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.prediction.survey import broken_share, clipped_share
+from napari_weld_fcn.prediction.survey import broken_share, clipped_share, grey_levels
 from napari_weld_fcn.prediction.sweep import View, default_tile, sweep
 from napari_weld_fcn.radiograph.film_area import FilmArea, film_area
 from napari_weld_fcn.radiograph.normalisation import measure
@@ -106,6 +106,7 @@ def _plane(
         view.film.excluded(view.pixels.shape),
         clipped_share(view.pixels, view.film, view.normalisation),
         broken_share(view.pixels, view.film, view.normalisation),
+        *grey_levels(view.pixels, view.film),
     )
 
 

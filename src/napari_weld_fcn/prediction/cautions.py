@@ -13,6 +13,12 @@ from napari_weld_fcn.dataset.polarity import ASKED, Decision
 CLIPPED = 0.05
 #: Share of broken pixels that is worth one.
 BROKEN = 0.002
+#: Fewer grey levels than these lose the grain, where a larger share of the pixels is as grey as the next one.
+FEW_LEVELS, SAME = 32, 0.75
+#: A picture whose shorter edge has fewer pixels says little.
+SMALL = 16
+#: A larger share of a picture is never marked rightly.
+MOST_MARKED = 0.8
 #: So many indications at least say something of the film's scale.
 ENOUGH = 3
 #: How near to a limit of the model's sizes counts as at it, as a factor.
@@ -60,6 +66,41 @@ def broken(shares: Sequence[float], name: str) -> list[str]:
         f"{name}: {share:.1%} {where} is far darker or brighter than all the rest and was cut off: "
         "strong flaws on a flat film stay seen, but broken pixels hide flaws, so correct them before."
     ]
+
+
+def levels(planes: Sequence[tuple[int, float]], name: str) -> list[str]:
+    """Warn where a film has so few grey levels that its grain is lost, or is no film at all.
+
+    Parameters
+    ----------
+    planes
+        Of each plane, `survey.grey_levels`.
+    name
+        The radiograph's.
+    """
+    few = [count for count, same in planes if count < FEW_LEVELS and same > SAME]
+    if not few:
+        return []
+    what = "the picture has" if len(planes) == 1 else f"{len(few)} of {len(planes)} planes have"
+    return [
+        f"{name}: {what} only {min(few)} grey level{'s' if min(few) > 1 else ''} and no grain between them, so "
+        "faint flaws are lost; digitise the film again with more. Where this is a mask, give its film."
+    ]
+
+
+def size(shape: Sequence[int], name: str) -> list[str]:
+    """Warn where a picture is too small to show what surrounds a flaw."""
+    rows, columns = shape[-2:]
+    if min(rows, columns) >= SMALL:
+        return []
+    return [f"{name}: {rows} x {columns} pixels are too few to tell a flaw from what is around it."]
+
+
+def marked(share: float, name: str) -> list[str]:
+    """Warn where more is marked than can be flaw."""
+    if share <= MOST_MARKED:
+        return []
+    return [f"{name}: {share:.0%} of it is marked, so the threshold is too low for it; raise the threshold."]
 
 
 def surround(excluded: Sequence[float], name: str) -> list[str]:

@@ -81,12 +81,14 @@ def outlines(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
 
 
 def stretched(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return the greys over the whole scale of 8 bits, but for the darkest and brightest 0.2 %."""
+    """Return the greys over the scale of 8 bits, but for the darkest and brightest 0.2 %; NaN is black."""
     if pixels.dtype == np.bool_:
         return pixels.astype(np.uint8) * 255
     step = max(1, int((pixels.size / 1e6) ** 0.5))
-    low, high = np.quantile(pixels[::step, ::step], [_LOST, 1 - _LOST])
+    seen = pixels[::step, ::step]
+    seen = seen[np.isfinite(seen)]
+    low, high = np.quantile(seen, [_LOST, 1 - _LOST]) if seen.size else (0.0, 0.0)
     scale = 255 / (high - low) if high > low else 0.0
     grey = np.subtract(pixels, low, dtype=np.float32) * np.float32(scale)
-    shades: NDArray[np.uint8] = np.clip(grey, 0, 255).astype(np.uint8)
+    shades: NDArray[np.uint8] = np.clip(np.nan_to_num(grey), 0, 255).astype(np.uint8)
     return shades

@@ -157,10 +157,13 @@ def _predicted(
         *film.notes,
         *settings.ignored,
         *cautions.surround([plane.excluded for plane in planes], film.name),
+        *cautions.size(film.pixels.shape, film.name),
+        *cautions.levels([(plane.grey_levels, plane.same) for plane in planes], film.name),
         *cautions.clipping([plane.clipped for plane in planes], film.name),
         *cautions.broken([plane.broken for plane in planes], film.name),
         *cautions.polarity([plane.polarity for plane in planes], film.name),
         *cautions.rounding([plane.difference for plane in planes], film.name),
+        *cautions.marked(np.count_nonzero(found.labels) / found.labels.size, film.name),
         *cautions.scale(table["length_px"], ready.card.flaw_size_px, resolved.min_size_px, film.name),
     ]
     record = make_record(film, ready, loaded, settings, resolved, planes)

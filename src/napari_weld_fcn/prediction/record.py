@@ -55,6 +55,8 @@ class PlaneRun:
         Share of the film that lies at an end of its scale.
     broken
         Share of the film that is cut off, as far from all the rest.
+    grey_levels, same
+        How many it has, and which share of its pixels is as grey as the next one.
     """
 
     mean: float
@@ -67,6 +69,8 @@ class PlaneRun:
     excluded: float
     clipped: float
     broken: float
+    grey_levels: int
+    same: float
 
 
 def make_record(

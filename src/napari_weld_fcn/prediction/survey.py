@@ -20,6 +20,7 @@ from napari_weld_fcn.radiograph.film_area import FilmArea
 from napari_weld_fcn.radiograph.normalisation import Normalisation, full_scale
 
 _BLOCK_PIXELS = 1 << 20
+_STRETCH = 1 << 18
 
 
 def pixels_sha256(pixels: Any) -> str:
@@ -93,6 +94,25 @@ def broken_share(plane: Any, area: FilmArea, film: Normalisation) -> float:
         count += block.size
         broken += int(np.count_nonzero((block < film.darkest) | (block > film.brightest)))
     return float(broken / max(count, 1))
+
+
+def grey_levels(plane: Any, area: FilmArea) -> tuple[int, float]:
+    """Return how many grey levels a film has, and which share of its pixels is as grey as the next one.
+
+    Parameters
+    ----------
+    plane, area
+        As for `clipped_share`; of a large film some stretches of rows are looked at.
+    """
+    levels: set[Any] = set()
+    same = pairs = 0
+    for block in area.film_pixels(plane):
+        middle = max(0, (block.size - _STRETCH) // 2)
+        stretch = block[middle : middle + _STRETCH]
+        same += int(np.count_nonzero(stretch[1:] == stretch[:-1]))
+        pairs += max(stretch.size - 1, 0)
+        levels.update(np.unique(stretch).tolist())
+    return len(levels), same / max(pairs, 1)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from napari_weld_fcn.radiograph.film_area import FilmArea
+from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.simulation import SimulationSettings, marks, simulate
 from napari_weld_fcn.radiograph.simulation.fields import Array
 from napari_weld_fcn.radiograph.simulation.site import Site
@@ -42,14 +44,23 @@ TAUGHT: dict[marks.Mark, float] = {several_letters: 0.7, marks.tape: 0.15, marks
 def pairs_of(numbers: range, simulation: SimulationSettings, settings: PatchSettings) -> Batch:
     """Simulate pairs `numbers` as one batch: first the patches without marks, then those with them."""
     others = {mark: share for mark, share in marks.MARKS.items() if mark not in (marks.letters, marks.pen)}
-    pixels, truth = [], []
-    for bare in (True, False):
-        drawn = {marks.withheld(mark) if bare else mark: share for mark, share in TAUGHT.items()}
-        for number in numbers:
-            film = simulate(simulation, FIRST_PATCH + number, {**drawn, **others})
-            pixels.append(as_seen(film.radiograph.pixels, number, settings))
-            truth.append(film.mask)
-    return Batch(np.stack(pixels)[:, None], np.stack(truth)[:, None].astype(np.float32))
+    bare = {marks.withheld(mark): share for mark, share in TAUGHT.items()}
+    seen, truth = [], []
+    for number in numbers:
+        plain, marked = (
+            simulate(simulation, FIRST_PATCH + number, {**drawn, **others}) for drawn in (bare, TAUGHT)
+        )
+        seen.append(_seen(plain.radiograph.pixels, marked.radiograph.pixels, number, settings))
+        truth.append(plain.mask)
+    mask = np.stack([*truth, *truth])[:, None].astype(np.float32)
+    return Batch(np.stack([pair[side] for side in (0, 1) for pair in seen])[:, None], mask)
+
+
+def _seen(bare: Array, marked: Array, number: int, settings: PatchSettings) -> tuple[Array, Array]:
+    """Both patches by the mean and spread of the first: of a film marks are too little to move them."""
+    plain, bright = (measure(pixels, FilmArea.whole(pixels.shape)) for pixels in (bare, marked))
+    plain = replace(plain, low=bright.low, high=bright.high)
+    return as_seen(bare, number, settings, plain), as_seen(marked, number, settings, plain)
 
 
 def taught(source: Source, network: torch.nn.Module) -> Source:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from napari_weld_fcn.radiograph.film_area import FilmArea
-from napari_weld_fcn.radiograph.normalisation import measure
+from napari_weld_fcn.radiograph.normalisation import Normalisation, measure
 from napari_weld_fcn.radiograph.simulation import SimulationSettings, simulate
 from napari_weld_fcn.training.settings import PatchSettings
 
@@ -82,16 +82,22 @@ def patch(
     return as_seen(film.radiograph.pixels, number, settings), film.mask
 
 
-def as_seen(pixels: np.ndarray, number: int, settings: PatchSettings | None = None) -> np.ndarray:
+def as_seen(
+    pixels: np.ndarray,
+    number: int,
+    settings: PatchSettings | None = None,
+    normalisation: Normalisation | None = None,
+) -> np.ndarray:
     """Pixels as if they were a part of some film: normalised, ``(rows, columns)`` float32.
 
     In use a radiograph is normalised as a whole, a patch only knows itself, and even a simulated weld has
     less beside its bead than a film has, so its spread is smaller and its flaws stand out more. A random
-    factor and shift, those of `number`, stand in for the films that it could have come from.
+    factor and shift, those of `number`, stand in for the films that it could have come from. `normalisation`
+    is the patch's own where none is given.
     """
     settings = settings or PatchSettings()
     rng = np.random.default_rng([number, 0xF11A])
-    normalised = measure(pixels, FilmArea.whole(pixels.shape)).apply(pixels)
+    normalised = (normalisation or measure(pixels, FilmArea.whole(pixels.shape))).apply(pixels)
     factor = np.exp(rng.uniform(np.log(settings.spread_min), np.log(settings.spread_max)))
     shift = rng.uniform(-settings.shift, settings.shift)
     return (normalised * np.float32(factor) + np.float32(shift)).astype(np.float32)
