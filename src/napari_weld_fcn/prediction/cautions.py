@@ -83,8 +83,8 @@ def levels(planes: Sequence[tuple[int, float]], name: str) -> list[str]:
         return []
     what = "the picture has" if len(planes) == 1 else f"{len(few)} of {len(planes)} planes have"
     return [
-        f"{name}: {what} only {min(few)} grey level{'s' if min(few) > 1 else ''} and no grain between them, so "
-        "faint flaws are lost; digitise the film again with more. Where this is a mask, give its film."
+        f"{name}: {what} only {min(few)} grey level{'s' if min(few) > 1 else ''} and no grain between them, "
+        "so faint flaws are lost; digitise the film again with more. Where this is a mask, give its film."
     ]
 
 

@@ -19,4 +19,5 @@ def summary(count: int, threshold: float) -> str:
     """
     if count == 0:
         return "no indication above the threshold"
-    return f"{count} indication{'s' if count > 1 else ''} above {threshold:.2f}"
+    above = f"{threshold:.2f}" if threshold >= 0.005 else f"{threshold:.2g}"
+    return f"{count} indication{'s' if count > 1 else ''} above {above}"
