@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_weld_fcn.radiograph.simulation.fields import Array, log_uniform
 from napari_weld_fcn.radiograph.simulation.site import Site
-from napari_weld_fcn.radiograph.simulation.stamps import Stamp, clip_to, dome, ribbon, walk
+from napari_weld_fcn.radiograph.simulation.stamps import Stamp, clip_to, ribbon, walk
 
 
 def add(grey: Array, stamp: Stamp | None, contrast: float) -> None:
@@ -78,48 +78,13 @@ def letters(site: Site, grey: Array) -> None:
         values[-max(2, values.shape[0] // 10) :] = 1.0
     if site.rng.random() < 0.2:
         values = np.maximum(np.pad(values, 6), np.float32(site.rng.uniform(0.02, 0.1)))
-    add(grey, soften(_laid(site, values), site.conditions.unsharpness), log_uniform(site.rng, 12, 180))
-
-
-def _laid(site: Site, values: Array) -> Stamp:
-    """Lay what bears text anywhere on the film, mostly upright."""
     values = np.rot90(values, int(site.rng.choice([0, 0, 0, 1, 2, 3])))
-    row, column = (
-        int(site.rng.uniform(-inside / 2, outside))
-        for inside, outside in zip(values.shape, site.shape, strict=True)
+    stamp = Stamp(
+        int(site.rng.uniform(-values.shape[0] / 2, grey.shape[0])),
+        int(site.rng.uniform(-values.shape[1] / 2, grey.shape[1])),
+        values,
     )
-    return Stamp(row, column, values)
-
-
-def tape(site: Site, grey: Array) -> None:
-    """Metal tape with letters punched into it: bright, torn or cut, with dark dots that make the letters.
-
-    Such dots look like pores in a nest, so that none of the usual films carry it (`MARKS`): taught by truth
-    alone that they are none, a network unlearned the pores.
-    """
-    text = "".join(site.rng.choice(list("ABCDEFGHKLMNRSTX0123456789-+/"), int(site.rng.integers(1, 6))))
-    pitch = float(np.clip(site.pixels(22, 60), 5, 80))
-    dots = np.argwhere(np.pad(_glyphs(text, 9) > 0.4, 2)).astype(np.float32)
-    rows, columns = (
-        min(int(np.ceil(side)), 2 * most)
-        for side, most in zip((dots.max(axis=0) + 3) * pitch, grey.shape, strict=True)
-    )
-    along = np.arange(1, columns / pitch, 1.3).astype(np.float32)
-    edges = [np.stack([np.full_like(along, row), along], 1) for row in (0.6, rows / pitch - 1.2)]
-    strip = np.ones((rows, columns), np.float32)
-    for side in range(4):  # each edge a little askew, or torn
-        turned = np.rot90(strip, side)
-        wander = np.cumsum(site.rng.standard_normal(turned.shape[1])) * site.rng.uniform(0, 0.25)
-        askew = site.rng.uniform(0, 0.05) * np.arange(turned.shape[1])
-        cut = np.clip(wander - wander.min() + askew, 0, 1.5 * pitch)
-        turned[np.arange(turned.shape[0])[:, None] < cut[None]] = 0
-    depth = site.rng.uniform(0.6, 1.1)
-    for places, share in ((dots, 0.5), *((each, 0.33) for each in edges)):
-        radius = share * pitch * site.rng.uniform(0.8, 1.1)
-        for row, column in places * pitch + 0.06 * pitch * site.rng.standard_normal(places.shape):
-            add(strip, dome(row, column, radius * site.rng.uniform(0.85, 1.1), power=0.12), -depth)
-    np.maximum(strip, min(0.0, 1 - depth), out=strip)  # where dots overlap a hole is no deeper
-    add(grey, soften(_laid(site, strip), site.conditions.unsharpness), log_uniform(site.rng, 12, 80))
+    add(grey, soften(stamp, site.conditions.unsharpness), log_uniform(site.rng, 12, 180))
 
 
 def pen(site: Site, grey: Array) -> None:
