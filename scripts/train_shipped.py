@@ -196,9 +196,7 @@ def make(
     folder = run / name / f"phase_{len(before) + 1}"  # a fit that has ended is not gone on with
 
     def phases(scores: Validated) -> list[dict[str, Any]]:
-        target = {
-            "target": "what it said of the same patches without marks, unturned, at their own noise and scale"
-        }
+        target = {"target": "what it said of the same patches without letters and pen strokes"}
         return [*before, phase_of(scores, recipe) | (target if pairs else {})]
 
     def keep(averaged: torch.nn.Module, scores: Validated) -> None:
