@@ -209,7 +209,7 @@ def test_screenshots_are_taken_of_real_forms(tmp_path: Path) -> None:
 
 
 def test_letters_prints_recall_beside_letters_without_and_with_them(run: Run) -> None:
-    out = run("benchmarks/letters.py", "--quick")
+    out = run("benchmarks/letters.py", "--films", 4)
     said = re.fullmatch(
         r"default: (\d+) flaws near letters; recall ([\d.]+) without letters, ([\d.]+) with them "
         r"\(([+-][\d.]+)\); false calls a film [\d.]+ and [\d.]+\n",

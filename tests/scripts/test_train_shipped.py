@@ -114,18 +114,25 @@ def test_a_phase_goes_on_from_the_weights_of_the_one_before(
     assert weights and all(float((before[name] - after[name]).abs().max()) < 1e-4 for name in weights)
 
 
-def test_a_phase_of_letters_stays_near_the_model_and_says_what_it_taught(
+def test_a_phase_of_pairs_stays_near_the_model_shows_new_patches_and_says_what_it_taught(
     script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = script.RECIPES["default"]
     start = Model.load("default")
     short = dataclasses.replace(
         recipe,
-        fit=script.LETTERS.model_copy(update={"steps": 4, "batch": 4, "validate_every": 4, "averaging": 0.5}),
+        fit=script.PAIRS.model_copy(update={"steps": 4, "batch": 4, "validate_every": 4, "averaging": 0.5}),
         patches=recipe.patches.model_copy(update={"rows": 64, "columns": 64}),
     )
-    monkeypatch.setattr(script, "batches", _here(script))
-    after = script.make("default", short, tmp_path, seed=3, validations=4, start=start, letters=True)
+    here, asked = _here(script), []
+
+    def batches(start, stop, size, **more):
+        asked.append(start * size)
+        return here(start, stop, size, **more)
+
+    monkeypatch.setattr(script, "batches", batches)
+    after = script.make("default", short, tmp_path, seed=3, validations=4, start=start, pairs=True)
+    assert asked[0] >= sum(phase["patches_shown"] for phase in start.card.recipe["phases"])
     assert "without letters" in after.card.recipe["phases"][-1]["target"]
     before, now = start.network.state_dict(), after.network.state_dict()
     moved = [name for name in before if not torch.equal(before[name], now[name])]

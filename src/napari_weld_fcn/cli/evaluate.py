@@ -108,10 +108,13 @@ def _sentences(found: Evaluation, values: dict[str, Any]) -> list[str]:
     spread = f" ({confidence}: {bounds[0]:.3f} to {bounds[1]:.3f})" if bounds else ""
     lines = [
         f"Threshold {values['threshold']:g}: F1 {values['pooled']['f1']:.3f}{spread}.",
-        f"False calls: {', '.join(rates)}; {flaws['merged']} indications merge flaws, "
-        f"{flaws['split']} flaws are split.",
-        f"Films without flaws: {flaws['clean_films']}, of which {flaws['clean_films_called']} were called.",
+        f"False calls: {', '.join(rates)}. Indications that merge flaws: {flaws['merged']}; "
+        f"flaws that are split: {flaws['split']}.",
     ]
+    if flaws["clean_films"]:
+        lines.append(
+            f"Films without flaws: {flaws['clean_films']}, of which {flaws['clean_films_called']} were called."
+        )
     if flaws["flaws"]:
         lines += [
             f"Best F1 on these films, without a minimum size: {best['f1']:.3f} at threshold "
