@@ -112,9 +112,8 @@ def _sentences(found: Evaluation, values: dict[str, Any]) -> list[str]:
         f"flaws that are split: {flaws['split']}.",
     ]
     if flaws["clean_films"]:
-        lines.append(
-            f"Films without flaws: {flaws['clean_films']}, of which {flaws['clean_films_called']} were called."
-        )
+        called = flaws["clean_films_called"]
+        lines.append(f"Films without flaws: {flaws['clean_films']}, of which {called} were called.")
     if flaws["flaws"]:
         lines += [
             f"Best F1 on these films, without a minimum size: {best['f1']:.3f} at threshold "
