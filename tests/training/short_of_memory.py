@@ -51,7 +51,7 @@ def main(folder: Path) -> None:
     fabric_for("cpu", "float32")
     torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))]).step()  # what is imported late is not of the step
     now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (now + int(550e6), resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_AS, (now + int(380e6), resource.RLIM_INFINITY))
     first, then = steps(folder, 2), steps(folder, 3)
     for event in first:
         if isinstance(event, Message):
