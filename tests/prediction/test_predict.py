@@ -383,6 +383,15 @@ def test_a_film_of_few_grey_levels_is_told(models, film, divisor: int, told: boo
     assert any("grey levels and no grain" in each for each in warnings) == told
 
 
+def test_grey_levels_are_counted_up_to_a_limit_however_many_a_film_has() -> None:
+    grain = np.random.default_rng(0).normal(size=(300, 400)).astype(np.float32)
+    whole = FilmArea.whole(grain.shape)
+    assert survey.grey_levels(grain, whole) == (survey.MOST_LEVELS, 0.0)
+    steps = np.repeat(np.arange(4, dtype=np.uint8), 30_000).reshape(grain.shape)
+    levels, flat = survey.grey_levels(steps, whole)
+    assert levels == 4 and flat == pytest.approx(1 - 3 / (steps.size - 1))
+
+
 def test_a_mask_that_is_given_as_a_film_is_told(models) -> None:
     mask = np.zeros((80, 120), np.uint8)
     mask[20:40, 30:60] = 255

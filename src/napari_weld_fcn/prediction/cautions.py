@@ -14,7 +14,7 @@ CLIPPED = 0.05
 #: Share of broken pixels that is worth one.
 BROKEN = 0.002
 #: Fewer grey levels than these lose the grain, where a larger share of the pixels is as grey as the next one.
-FEW_LEVELS, SAME = 32, 0.75
+FEW_LEVELS, FLAT = 32, 0.75
 #: A picture whose shorter edge has fewer pixels says little.
 SMALL = 16
 #: A larger share of a picture is never marked rightly.
@@ -78,7 +78,7 @@ def levels(planes: Sequence[tuple[int, float]], name: str) -> list[str]:
     name
         The radiograph's.
     """
-    few = [count for count, same in planes if count < FEW_LEVELS and same > SAME]
+    few = [count for count, flat in planes if count < FEW_LEVELS and flat > FLAT]
     if not few:
         return []
     what = "the picture has" if len(planes) == 1 else f"{len(few)} of {len(planes)} planes have"

@@ -158,7 +158,7 @@ def _predicted(
         *settings.ignored,
         *cautions.surround([plane.excluded for plane in planes], film.name),
         *cautions.size(film.pixels.shape, film.name),
-        *cautions.levels([(plane.grey_levels, plane.same) for plane in planes], film.name),
+        *cautions.levels([(plane.grey_levels, plane.flat) for plane in planes], film.name),
         *cautions.clipping([plane.clipped for plane in planes], film.name),
         *cautions.broken([plane.broken for plane in planes], film.name),
         *cautions.polarity([plane.polarity for plane in planes], film.name),

@@ -55,8 +55,10 @@ class PlaneRun:
         Share of the film that lies at an end of its scale.
     broken
         Share of the film that is cut off, as far from all the rest.
-    grey_levels, same
-        How many it has, and which share of its pixels is as grey as the next one.
+    grey_levels
+        How many the film has, as far as they are counted.
+    flat
+        Share of its pixels that is as grey as the next one.
     """
 
     mean: float
@@ -70,7 +72,7 @@ class PlaneRun:
     clipped: float
     broken: float
     grey_levels: int
-    same: float
+    flat: float
 
 
 def make_record(

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from napari_weld_fcn.radiograph.film_area import FilmArea
 from napari_weld_fcn.radiograph.normalisation import Normalisation, full_scale
 
+#: More grey levels than these are not counted.
+MOST_LEVELS = 256
 _BLOCK_PIXELS = 1 << 20
 _STRETCH = 1 << 18
 
@@ -97,7 +99,7 @@ def broken_share(plane: Any, area: FilmArea, film: Normalisation) -> float:
 
 
 def grey_levels(plane: Any, area: FilmArea) -> tuple[int, float]:
-    """Return how many grey levels a film has, and which share of its pixels is as grey as the next one.
+    """Count a film's grey levels, up to `MOST_LEVELS`; return also which share is as grey as the next pixel.
 
     Parameters
     ----------
@@ -111,8 +113,9 @@ def grey_levels(plane: Any, area: FilmArea) -> tuple[int, float]:
         stretch = block[middle : middle + _STRETCH]
         same += int(np.count_nonzero(stretch[1:] == stretch[:-1]))
         pairs += max(stretch.size - 1, 0)
-        levels.update(np.unique(stretch).tolist())
-    return len(levels), same / max(pairs, 1)
+        if len(levels) < MOST_LEVELS:  # a large film of floats may have as many as pixels
+            levels.update(np.unique(stretch)[:MOST_LEVELS].tolist())
+    return min(len(levels), MOST_LEVELS), same / max(pairs, 1)
 
 
 @dataclass(frozen=True)
