@@ -104,6 +104,7 @@ def _plane(
         decision,
         view.film.box,
         view.film.excluded(view.pixels.shape),
+        view.film.dead.count,
         clipped_share(view.pixels, view.film, view.normalisation),
         broken_share(view.pixels, view.film, view.normalisation),
         *grey_levels(view.pixels, view.film),

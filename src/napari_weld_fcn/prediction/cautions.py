@@ -124,6 +124,32 @@ def surround(excluded: Sequence[float], name: str) -> list[str]:
     ]
 
 
+def dead_lines(counts: Sequence[tuple[int, int]], name: str) -> list[str]:
+    """Say where a detector's dead lines were filled.
+
+    Parameters
+    ----------
+    counts
+        Of each plane, how many rows and how many columns are dead.
+    name
+        The radiograph's.
+    """
+    worst = max(counts, key=sum)
+    if not any(worst):
+        return []
+    kinds = [
+        f"{count} {kind}{'s' if count > 1 else ''}"
+        for count, kind in zip(worst, ("row", "column"), strict=True)
+        if count
+    ]
+    where = "of the film" if len(counts) == 1 else f"of plane {list(counts).index(worst)}"
+    return [
+        f"{name}: {' and '.join(kinds)} {where} {'has' if sum(worst) == 1 else 'have'} one grey from end to "
+        "end, as a detector's dead lines have, and took the greys beside them: a flaw within is not seen, "
+        "and one that they cross may be measured wrongly."
+    ]
+
+
 def polarity(decisions: Sequence[Decision], name: str) -> list[str]:
     """Say what a user may want otherwise: both polarities, a film turned round, or one that nothing told.
 

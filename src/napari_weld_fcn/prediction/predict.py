@@ -157,6 +157,7 @@ def _predicted(
         *film.notes,
         *settings.ignored,
         *cautions.surround([plane.excluded for plane in planes], film.name),
+        *cautions.dead_lines([plane.dead_lines for plane in planes], film.name),
         *cautions.size(film.pixels.shape, film.name),
         *cautions.levels([(plane.grey_levels, plane.flat) for plane in planes], film.name),
         *cautions.clipping([plane.clipped for plane in planes], film.name),

@@ -51,6 +51,8 @@ class PlaneRun:
         Of the exposed film: first row and column, and those behind the last.
     excluded
         Share of the plane that is no film.
+    dead_lines
+        How many of its rows and of its columns are dead.
     clipped
         Share of the film that lies at an end of its scale.
     broken
@@ -69,6 +71,7 @@ class PlaneRun:
     polarity: Decision
     area: tuple[int, int, int, int]
     excluded: float
+    dead_lines: tuple[int, int]
     clipped: float
     broken: float
     grey_levels: int
@@ -203,4 +206,6 @@ def _input(radiograph: Radiograph) -> dict[str, Any]:
 def _plane(plane: PlaneRun) -> dict[str, Any]:
     decision = plane.polarity
     told = {"polarity": decision.polarity, "polarity_why": decision.why, "polarity_sure": decision.sure}
-    return asdict(plane) | {name: list(getattr(plane, name)) for name in ("tile", "area")} | told
+    return (
+        asdict(plane) | {name: list(getattr(plane, name)) for name in ("tile", "area", "dead_lines")} | told
+    )

@@ -9,12 +9,13 @@ not film are found as such (`surround`), and all that is not clearly one of them
 What lies around the film in whole rows and columns is cut off to the pixel, so that a film with a rectangular
 surround is exactly the film without. What is left of it inside that box, beside a skewed or rounded film, is
 kept as a coarse grid, since a film may have 600 million pixels, and is filled with the film's nearest grey.
+A detector's dead lines are film that was not measured, and are filled too: see `dead_lines`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_weld_fcn.errors import RadiographError
+from napari_weld_fcn.radiograph.dead_lines import DeadLines, Filled, find_dead_lines
 from napari_weld_fcn.radiograph.film_edges import framed, refined
 from napari_weld_fcn.radiograph.lettering import lettering
 from napari_weld_fcn.radiograph.plates import without_plates
@@ -53,12 +55,15 @@ class FilmArea:
         The cells of the box that are no film, bool; None where all of it is.
     levels
         Grey level at the first pixel of each cell, in the picture's dtype; None as `outside`.
+    dead
+        The dead lines of the picture, counted from its own first pixel.
     """
 
     box: Corners
     step: int = 1
     outside: Grid | None = None
     levels: NDArray[Any] | None = None
+    dead: DeadLines = field(default_factory=DeadLines)
 
     @classmethod
     def whole(cls, shape: tuple[int, ...]) -> FilmArea:
@@ -97,7 +102,8 @@ class FilmArea:
         """Return a window of the box, ready to be normalised.
 
         What is no film has the grey of the film nearest to it, and so has a pixel that is no number, if there
-        is one within `REACH`. A pixel's value does not depend on the window that it is read in.
+        is one within `REACH`; a dead line has the greys between those beside it. A pixel's value does not
+        depend on the window that it is read in.
 
         Parameters
         ----------
@@ -116,15 +122,18 @@ class FilmArea:
         return np.where(outside, self._fill[self._cells(rows, columns)], values)
 
     def film_pixels(self, plane: Any, step: int = 1) -> Iterator[NDArray[Any]]:
-        """Yield the finite pixels of film, every `step`-th in rows and columns, some rows at a time, flat."""
+        """Yield the finite pixels of film, every `step`-th in rows and columns, some rows at a time, flat.
+
+        Those of dead lines are none of them.
+        """
         height, width = self.shape
         band = max(1, _READ_PIXELS // width // step) * step
         for first in range(0, height, band):
-            rows = slice(first, min(first + band, height), step)
-            values = self._cut(plane, rows, slice(0, width, step))
-            outside = self._window(self._filled, rows, slice(0, width, step))
-            if outside is not None:
-                values = values[~outside]
+            rows, columns = slice(first, min(first + band, height), step), slice(0, width, step)
+            values = np.asarray(plane[self._placed(rows, columns)])
+            film = self._film(rows, columns)
+            if film is not None:
+                values = values[film]
             values = values.reshape(-1)
             if values.dtype.kind == "f":
                 finite = np.isfinite(values)
@@ -132,8 +141,20 @@ class FilmArea:
             yield values
 
     def _cut(self, plane: Any, rows: slice, columns: slice) -> NDArray[Any]:
-        top, left = self.box[:2]
-        return np.asarray(plane[_moved(rows, top), _moved(columns, left)])
+        return self.dead.read(plane, *self._placed(rows, columns))
+
+    def _placed(self, rows: slice, columns: slice) -> tuple[slice, slice]:
+        """The same window, counted from the picture."""
+        return _moved(rows, self.box[0]), _moved(columns, self.box[1])
+
+    def _film(self, rows: slice, columns: slice) -> Grid | None:
+        """What of a window is film that was measured; None where all of it is."""
+        outside = self._window(self._filled, rows, columns)
+        alive = self.dead.alive(*self._placed(rows, columns))
+        if alive is None:
+            return None if outside is None else ~outside
+        film = alive[0][:, None] & alive[1]
+        return film if outside is None else film & ~outside
 
     def _mended(self, plane: Any, rows: slice, columns: slice) -> NDArray[Any]:
         """The window with pixels that are no numbers replaced by the nearest that is one."""
@@ -187,7 +208,7 @@ def film_area(plane: Any) -> FilmArea:
     Parameters
     ----------
     plane
-        ``(rows, columns)``, any real dtype; may be lazy. Only a coarse grid and some lines at its edges are
+        ``(rows, columns)``, any real dtype; may be lazy. Only every so many columns, and some lines, are
         looked at.
 
     Returns
@@ -205,15 +226,30 @@ def film_area(plane: Any) -> FilmArea:
     if plane.dtype.kind == "b" or min(rows, columns) < 8:
         return whole
     step = max(1, int(np.ceil((rows * columns / _CELLS) ** 0.5)))
-    sample = np.asarray(plane[::step, ::step])
+    sample, dead = _looked_at(plane, whole.box, step)
+    filled = Filled(plane, dead) if dead else plane
     cells = sample.astype(np.float64)
     refuse_too_large(float(np.abs(cells).max(where=np.isfinite(cells), initial=0)))
     outside, levels = without_plates(cells, *cells_outside(cells), sample.dtype)
     box = film_part(outside)
     if box is None:
-        return whole
-    corners = framed(plane, refined(plane, box, step, levels))
-    return _masked(plane, corners, step, levels)
+        return replace(whole, dead=dead)
+    corners = framed(filled, refined(filled, box, step, levels))
+    if corners != whole.box:
+        sample, more = _looked_at(filled, corners, step)
+        dead = dead.joined(more)
+        filled = Filled(plane, dead) if dead else plane
+    return replace(_masked(filled, sample, corners, step, levels), dead=dead)
+
+
+def _looked_at(plane: Any, box: Corners, step: int) -> tuple[NDArray[Any], DeadLines]:
+    """Return every `step`-th pixel of a box in rows and columns, dead lines filled, and these lines."""
+    top, left, bottom, right = box
+    all_rows = np.asarray(plane[top:bottom, left:right:step])
+    dead = find_dead_lines(plane, box, all_rows, step)
+    if dead:
+        return dead.read(plane, slice(top, bottom, step), slice(left, right, step)), dead
+    return all_rows[::step].copy(), dead
 
 
 def refuse_too_large(grey: float) -> None:
@@ -231,10 +267,8 @@ def refuse_too_large(grey: float) -> None:
         )
 
 
-def _masked(plane: Any, corners: Corners, step: int, levels: list[Level]) -> FilmArea:
-    """What of the box is still no film."""
-    top, left, bottom, right = corners
-    sample = np.asarray(plane[top:bottom:step, left:right:step])
+def _masked(plane: Any, sample: NDArray[Any], corners: Corners, step: int, levels: list[Level]) -> FilmArea:
+    """What of the box is still no film; `sample` is every `step`-th pixel of it."""
     cells = sample.astype(np.float64)
     outside, _ = cells_outside(cells, levels)
     outside |= lettering(plane, corners, cells, outside, step)
