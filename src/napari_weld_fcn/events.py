@@ -1,15 +1,16 @@
-"""What a long job says while it runs.
+"""What a long job says while it runs, and how it is asked to stop.
 
-A job takes `on_event`, a callable that is handed these small frozen values from whatever thread the job
-runs in, and `should_stop`, which it asks at least once a second. It knows nothing of Qt, of terminals or
-of who listens.
+A job takes a `JobControl`: it tells it these small frozen values from whatever thread it runs in, and asks it at
+least once a second whether to stop. It knows nothing of Qt, of terminals or of who listens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from napari_weld_fcn.errors import Stopped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,3 +101,46 @@ def ignore(event: Event) -> None:
 def never() -> bool:
     """Never stop: the default `should_stop`."""
     return False
+
+
+@dataclass(frozen=True)
+class JobControl:
+    """Who listens to a job, and who may stop or pause it; of itself nobody.
+
+    Attributes
+    ----------
+    on_event
+        Is handed what the job tells, in the job's thread.
+    should_stop, should_pause
+        Asked at least once a second.
+    should_show
+        Whether somebody looks at the films that validate, so that they are worth telling.
+    """
+
+    on_event: OnEvent = ignore
+    should_stop: ShouldStop = never
+    should_pause: ShouldStop = never
+    should_show: ShouldStop = never
+
+    def tell(self, event: Event) -> None:
+        """Tell whoever listens."""
+        self.on_event(event)
+
+    def check(self) -> None:
+        """End the job here if it should stop.
+
+        Raises
+        ------
+        Stopped
+            If `should_stop` said so.
+        """
+        if self.should_stop():
+            raise Stopped
+
+    def heard_by(self, on_event: OnEvent) -> JobControl:
+        """Return the same control for a part of the job, whose events another listener takes."""
+        return replace(self, on_event=on_event)
+
+
+#: The default: nobody listens, nobody stops it.
+ALONE = JobControl()
