@@ -251,7 +251,7 @@ def feature_maps(folder: Path) -> dict[str, str]:
 
 
 def trainings(folder: Path) -> dict[str, str]:
-    """Weights after short trainings of each kind: from nothing, from a model, on crops, films, clean films."""
+    """Weights after short trainings of each kind: from nothing, from a model, on crops and films."""
     ways = {
         "nothing": ["crops_flaws", "--width", "4", "--learning-rate", "0.002", *TINY],
         "model": ["crops_flaws", "--from", "default", *TINY],

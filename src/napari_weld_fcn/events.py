@@ -1,7 +1,7 @@
 """What a long job says while it runs, and how it is asked to stop.
 
-A job takes a `JobControl`: it tells it these small frozen values from whatever thread it runs in, and asks it at
-least once a second whether to stop. It knows nothing of Qt, of terminals or of who listens.
+A job takes a `JobControl`: it tells it these small frozen values from whatever thread it runs in, and asks it
+at least once a second whether to stop. It knows nothing of Qt, of terminals or of who listens.
 """
 
 from __future__ import annotations
