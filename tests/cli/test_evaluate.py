@@ -146,3 +146,37 @@ def test_where_there_is_no_flaw_nothing_is_said_of_flaws_found(weld_fcn, tiny, t
             writer.add(np.full_like(pixels, 140), np.zeros_like(instances), pixel_size_mm=0.05)
     result = weld_fcn("evaluate", tiny, tmp_path / "gdx" / "Welds" / "W0001")
     assert result.exit_code == 0 and "flaws found" not in result.stdout and "Best F1" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "size", "source", "sentence"),
+    [
+        ([], 0.05, "file", "Metres and cm² are by a pixel size of 0.05 mm (from the file)."),
+        (["--pixel-size", "0.1"], 0.1, "user", "Metres and cm² are by a pixel size of 0.1 mm (as given)."),
+    ],
+)
+def test_millimetres_have_their_origin_beside_them(
+    weld_fcn, tiny, series, tmp_path, options, size, source, sentence
+):
+    given = ["evaluate", tiny, series, *options, "--resamples", "0"]
+    assert sentence in weld_fcn(*given).stdout
+    told = weld_fcn(*given, "--output", tmp_path / "out", "--json").json
+    assert [row["pixel_size_mm"] for row in told["films"]] == pytest.approx([size] * 3)
+    assert [row["pixel_size_source"] for row in told["films"]] == [source] * 3
+    with (tmp_path / "out" / "films.csv").open(newline="") as file:
+        assert [row["pixel_size_source"] for row in csv.DictReader(file)] == [source] * 3
+
+
+def test_without_a_pixel_size_there_are_no_metres_to_explain(weld_fcn, tiny, tmp_path):
+    pixels, instances = film(0)
+    write_dataset(
+        crop(Radiograph(pixels, name="film"), instances, CropSettings(rois="grid", size=32)), tmp_path / "c"
+    )
+    result = weld_fcn("evaluate", tiny, tmp_path / "c", "--resamples", "0")
+    assert result.exit_code == 0 and "pixel size" not in result.stdout
+
+
+def test_a_tile_that_its_halo_dwarfs_is_told(weld_fcn, series):
+    result = weld_fcn("evaluate", "fcn", series, "--tile", "7", "--resamples", "0", "--json")
+    assert result.exit_code == 0
+    assert "Tiles of 7 pixels are dwarfed" in result.stderr and "tiles of 17 were taken" in result.stderr

@@ -213,3 +213,18 @@ def test_a_file_that_may_not_be_deleted_is_a_sentence(saved: Path, monkeypatch: 
 def test_a_name_longer_than_any_file_is_no_model() -> None:
     with pytest.raises(ModelError, match="neither a model's name nor a file"):
         library.find("a" * 5000)
+
+
+def test_a_run_that_is_given_for_its_model_says_which_file_that_is(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "settings.json").write_text("{}")
+    for missing in (run, run / "best.safetensors"):
+        with pytest.raises(ModelError, match=r"this run has no best\.safetensors.*go on with the run"):
+            library.find(missing)
+    (run / "last.safetensors").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"take .*last\.safetensors, the model of its last validation"):
+        library.find(str(run))
+    (run / "best.safetensors").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"the model of this run is .*best\.safetensors; give that file"):
+        library.find(run)

@@ -49,6 +49,16 @@ def test_area_all_takes_every_pixel(models, film):
     assert not any("is no film" in warning for warning in found.warnings)
 
 
+def test_a_white_surround_is_no_reason_to_digitise_again(models, film):
+    pixels = film(120, 170).clip(1, 240)
+    everything = PredictionSettings(area="all")
+    told = predict(surrounded(pixels, 255), models["fcn"], everything).warnings
+    assert not any("white end" in warning for warning in told)
+    pixels[np.random.default_rng(2).random(pixels.shape) < 0.25] = 255
+    told = predict(surrounded(pixels, 128), models["fcn"], everything).warnings
+    assert any("% of the film is at the black or white end" in warning for warning in told)
+
+
 def test_each_plane_of_a_stack_has_its_own_area(models, film):
     planes = [film(120, 170, seed) for seed in range(2)]
     stack = np.stack([surrounded(planes[0], 255), np.pad(planes[1], ((0, 73), (0, 85)))])

@@ -72,6 +72,7 @@ def test_the_same_record_predicts_the_same_again(saved, film, tmp_path):
 
 
 #: Without the caution that small noisy films have no bead.
+TILED = PredictionSettings(polarity="dark", tile=48)
 DARK = PredictionSettings(polarity="dark")
 OLD = {"quality": "careful", "oversampled": "shrink"}
 NO_MORE = "quality and oversampled are no settings any more and are ignored: every film is predicted in one"
@@ -410,3 +411,16 @@ def test_what_is_no_number_is_no_setting() -> None:
     for name in ("threshold", "peak_odds"):
         with pytest.raises(ValueError, match="finite"):
             PredictionSettings(**{name: float("nan")})
+
+
+def test_a_tile_that_its_halo_dwarfs_is_told_and_a_sensible_one_is_taken(models, film) -> None:
+    pixels, model = film(90, 120), models["fcn"]
+    whole = predict(pixels, model, DARK)
+    found = predict(pixels, model, PredictionSettings(polarity="dark", tile=1))
+    assert found.record["settings"]["tile"] == 1
+    assert found.record["planes"][0]["tile"] == [model.halo, model.halo]
+    assert any(f"tiles of {model.halo} were taken" in warning for warning in found.warnings)
+    assert np.abs(found.probability - whole.probability).max() <= 1e-5
+    assert not any(
+        "were taken" in each for each in [*whole.warnings, *predict(pixels, model, TILED).warnings]
+    )

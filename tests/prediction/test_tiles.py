@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.prediction.tiles import Box, split, surround, tile_shape
+from napari_weld_fcn.prediction.tiles import Box, sensible_tile, split, surround, tile_shape
 
 sizes = st.tuples(st.integers(1, 90), st.integers(1, 90))
 edges = st.tuples(st.integers(1, 50), st.integers(1, 50))
@@ -80,3 +80,11 @@ def test_a_box_without_pixels_is_refused_with_its_numbers():
         Box(5, 0, 5, 9)
     with pytest.raises(SettingsError, match="larger"):
         Box(100, 100, 120, 120).within((50, 50))
+
+
+@given(asked=st.integers(1, 500), halo=st.integers(0, 300), stride=st.sampled_from([1, 2, 8, 32]))
+def test_a_tile_is_never_dwarfed_by_its_halo(asked, halo, stride):
+    taken = sensible_tile(asked, halo, stride)
+    assert taken >= max(asked, halo)
+    assert taken == asked or taken < halo + stride
+    assert sensible_tile(0, halo, stride) == 0

@@ -214,6 +214,19 @@ def test_a_finished_run_gives_its_result_again_without_a_step(unbroken: Path) ->
     assert not result.stopped
     assert not any(isinstance(event, StepDone) for event in seen)
     assert (unbroken / "best.safetensors").read_bytes() == before
+    assert [event.text for event in seen if isinstance(event, Message)] == [
+        "The run has ended; nothing is left to train."
+    ]
+
+
+def test_a_run_whose_model_is_lost_says_so(unbroken: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(unbroken, run)
+    (run / "best.safetensors").unlink()
+    with pytest.raises(
+        ModelError, match=r"best\.safetensors, the model of this run, is missing; put it back"
+    ):
+        resume(run)
 
 
 def test_pause_holds_the_steps_and_changes_nothing(unbroken: Path, dataset: Path, tmp_path: Path) -> None:
@@ -405,7 +418,9 @@ def test_no_better_validation_for_as_long_as_patience_ends_the_run(
     assert Message("No better validation for 2 epochs: ended.") in seen
     again: list[Event] = []
     resume(tmp_path / "run", on_event=again.append)
-    assert not any(isinstance(event, StepDone) for event in again)
+    assert [event.text for event in again if isinstance(event, Message)] == [
+        "The run has ended; nothing is left to train."
+    ]
 
 
 # Starting from a model
@@ -812,6 +827,7 @@ def test_a_run_by_minutes_ends_in_time_and_says_that_it_is_not_repeated_exactly(
     again: list[Event] = []
     resume(tmp_path / "run", on_event=again.append)
     assert not any(isinstance(event, StepDone) for event in again)
+    assert not any(isinstance(event, Message) and "with other weights" in event.text for event in again)
 
 
 def test_a_run_by_minutes_that_was_stopped_goes_on_with_the_time_that_is_left(
@@ -824,6 +840,7 @@ def test_a_run_by_minutes_that_was_stopped_goes_on_with_the_time_that_is_left(
     resume(tmp_path / "run", on_event=more.append)
     first = next(event for event in more if isinstance(event, StepDone))
     assert first.done == 21
+    assert any(isinstance(event, Message) and "with other weights" in event.text for event in more)
     assert first.seconds_left is not None and first.seconds_left < 6.0
 
 

@@ -21,6 +21,8 @@ from napari_weld_fcn.radiograph.gdxray import GDXraySeries
 
 #: So many of the films that are left out are named.
 _NAMED = 3
+#: Where a pixel size comes from, in words.
+_ORIGINS = {"file": "from the file", "GDXray": "from GDXray", "user": "as given"}
 
 
 def run_evaluate(
@@ -97,6 +99,14 @@ def _at_false_calls(point: dict[str, Any]) -> str:
     )
 
 
+def _pixel_sizes(films: list[dict[str, Any]]) -> str:
+    """Say by which pixel sizes films were measured, and where these come from."""
+    known = {(film["pixel_size_mm"], film["pixel_size_source"]) for film in films if film["pixel_size_mm"]}
+    told = [f"{size:g} mm ({_ORIGINS.get(source, source)})" for size, source in sorted(known)[:_NAMED]]
+    more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+    return f"Metres and cm² are by a pixel size of {', '.join(told) or 'each crop'}{more}."
+
+
 def _sentences(found: Evaluation, values: dict[str, Any]) -> list[str]:
     flaws, best, point = values["flaws"], values["best_f1"], values["at_false_calls"]
     bounds = values["pooled"]["intervals"].get("f1")
@@ -111,6 +121,8 @@ def _sentences(found: Evaluation, values: dict[str, Any]) -> list[str]:
         f"False calls: {', '.join(rates)}. Indications that merge flaws: {flaws['merged']}; "
         f"flaws that are split: {flaws['split']}.",
     ]
+    if flaws["false_calls_per_cm2"] is not None:
+        lines.append(_pixel_sizes(values["films"]))
     if flaws["clean_films"]:
         called = flaws["clean_films_called"]
         lines.append(f"Films without flaws: {flaws['clean_films']}, of which {called} were called.")

@@ -20,7 +20,7 @@ from napari_weld_fcn.evaluation.film_scores import (
 )
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.events import OnEvent, ShouldStop, ignore, never
-from napari_weld_fcn.prediction.resolved import min_size_in_px
+from napari_weld_fcn.prediction.resolved import min_size_in_px, pixel_size_in
 
 
 def compare(
@@ -70,7 +70,18 @@ def compare(
 def _score(
     case: Case, marks: Marks, settings: EvaluationSettings, should_stop: ShouldStop, on_marks: OnMarks
 ) -> FilmScores:
-    size_mm = settings.pixel_size_mm or case.radiograph.pixel_size_mm
+    size_mm, source = pixel_size_in(settings, case.radiograph)
+    return _compared(case, marks, settings, size_mm, should_stop, on_marks).measured_by(size_mm, source)
+
+
+def _compared(
+    case: Case,
+    marks: Marks,
+    settings: EvaluationSettings,
+    size_mm: float | None,
+    should_stop: ShouldStop,
+    on_marks: OnMarks,
+) -> FilmScores:
     smallest = min_size_in_px(settings, marks.min_size_px, size_mm)
     if not marks.probable:
         return score_labels(

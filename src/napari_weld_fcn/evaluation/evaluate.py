@@ -41,11 +41,13 @@ from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.evaluation.tally import SIZES_MM, by_class, by_size, shares
 from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop, TileDone, ignore, never
 from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.prediction import cautions
 from napari_weld_fcn.prediction.application import area_of
 from napari_weld_fcn.prediction.engine import engine_for
 from napari_weld_fcn.prediction.precision import arithmetic_for
 from napari_weld_fcn.prediction.resolved import Resolved, resolve
 from napari_weld_fcn.prediction.sweep import View, default_tile, sweep
+from napari_weld_fcn.prediction.tiles import sensible_tile
 from napari_weld_fcn.radiograph.film_area import FilmArea
 from napari_weld_fcn.radiograph.gdxray import GDXraySeries
 from napari_weld_fcn.radiograph.normalisation import measure
@@ -234,13 +236,14 @@ def evaluate(
         If the model or the settings cannot be used.
     """
     ready = model if isinstance(model, Model) else Model.load(model)
-    for sentence in settings.ignored:
+    tile = sensible_tile(settings.tile, ready.halo, ready.stride)
+    for sentence in [*settings.ignored, *cautions.small_tile(settings.tile, tile)]:
         on_event(Message(sentence))
 
     def score(case: Case, listen: OnEvent) -> FilmScores:
         resolved = resolve(case.radiograph, ready.card, settings, None)
         probability = _probability(case, ready, settings, resolved, listen, should_stop)
-        return score_film(
+        found = score_film(
             case,
             probability,
             resolved.threshold,
@@ -251,6 +254,7 @@ def evaluate(
             should_stop=should_stop,
             on_marks=on_marks,
         )
+        return found.measured_by(resolved.pixel_size_mm, resolved.pixel_size_source)
 
     scored = score_all(films, score, on_event)
     threshold = settings.threshold or ready.card.threshold
@@ -356,7 +360,8 @@ def _probability(
     polarity = known or decide(pixels, settings.polarity, area).polarity
     view = View(pixels, normalisation, polarity, model.halo, model.stride, area)
     engine = engine_for(model, torch.device(resolved.device), arithmetic_for(settings.precision))
-    tile = (settings.tile, settings.tile) if settings.tile else default_tile(view, engine)
+    edge = sensible_tile(settings.tile, model.halo, model.stride)
+    tile = (edge, edge) if edge else default_tile(view, engine)
     probability = np.zeros(pixels.shape, np.float32)
     sweep(view, engine, tile, view.box, probability, on_event, should_stop)
     return probability
@@ -391,6 +396,8 @@ def film_figures(film: FilmScores) -> dict[str, Any]:
             "clean": film.clean,
             "metres": film.metres,
             "area_cm2": film.area_cm2,
+            "pixel_size_mm": film.pixel_size_mm,
+            "pixel_size_source": film.pixel_size_source,
         }
     )
 

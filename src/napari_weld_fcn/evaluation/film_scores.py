@@ -144,6 +144,8 @@ class FilmScores:
         Length of the weld: the film's longer edge, m; None for crops or without a pixel size.
     area_cm2
         What takes part, cm2; None without a pixel size.
+    pixel_size_mm, pixel_size_source
+        By which it was measured, as in `Radiograph`; of crops that differ in it None, and all sources.
     """
 
     film: str
@@ -162,6 +164,12 @@ class FilmScores:
     clean: bool
     metres: float | None
     area_cm2: float | None
+    pixel_size_mm: float | None = None
+    pixel_size_source: str = "none"
+
+    def measured_by(self, pixel_size_mm: float | None, source: str) -> FilmScores:
+        """Return the same with the pixel size by which it was measured, and where that comes from."""
+        return replace(self, pixel_size_mm=pixel_size_mm, pixel_size_source=source)
 
     @property
     def found(self) -> int:
@@ -190,6 +198,8 @@ class FilmScores:
             clean=self.clean and other.clean,
             metres=known_sum([self.metres, other.metres]),
             area_cm2=known_sum([self.area_cm2, other.area_cm2]),
+            pixel_size_mm=self.pixel_size_mm if self.pixel_size_mm == other.pixel_size_mm else None,
+            pixel_size_source=_all_of(self.pixel_size_source, other.pixel_size_source),
         )
 
 
@@ -328,6 +338,10 @@ def _scores(
         metres=_metres(case, pixel_size_mm),
         area_cm2=_area_cm2(case, pixel_size_mm),
     )
+
+
+def _all_of(source: str, other: str) -> str:
+    return " and ".join(sorted({*source.split(" and "), other}))
 
 
 def known_sum(values: list[float | None]) -> float | None:

@@ -85,6 +85,8 @@ def find(name_or_path: str | Path) -> Path:
         return known[name_or_path]
     if name_or_path and _is_file(Path(name_or_path)):
         return Path(name_or_path)
+    if name_or_path and (fault := _run_fault(Path(name_or_path))):
+        raise ModelError(f"{name_or_path}: {fault}")
     raise ModelError(
         f"{name_or_path}: neither a model's name nor a file; the models are {', '.join(known) or 'none'}."
     )
@@ -186,6 +188,18 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
+
+
+def _run_fault(path: Path) -> str:
+    """Say why a run's folder, or a file that it lacks, is no model; empty where it is no run."""
+    folder = path.parent if path.suffix == SUFFIX else path
+    best, last = (f"{name}{SUFFIX}" for name in ("best", "last"))
+    if not _is_file(folder / "settings.json"):
+        return ""
+    if _is_file(folder / best):
+        return f"the model of this run is {folder / best}; give that file."
+    left = f"take {folder / last}, the model of its last validation, or " if _is_file(folder / last) else ""
+    return f"this run has no {best}, which would be its model; {left}go on with the run by weld-fcn resume."
 
 
 def _entry(name: str, path: Path, origin: Literal["shipped", "own"]) -> ModelEntry:

@@ -14,6 +14,7 @@ from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.events import Event, OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.engine import FLOAT32, engine_for
+from napari_weld_fcn.prediction.enlargement import is_enlarged
 from napari_weld_fcn.prediction.precision import arithmetic_for, difference_from_float32
 from napari_weld_fcn.prediction.record import PlaneRun
 from napari_weld_fcn.prediction.resolved import Resolved
@@ -95,6 +96,7 @@ def _plane(
     if arithmetic != FLOAT32 and inside:
         film = out[view.box.slices]
         difference = difference_from_float32(view, model, device, inside, film, should_stop)
+    exposed = view.film if settings.area == "film" else film_area(view.pixels)
     return PlaneRun(
         view.normalisation.mean,
         view.normalisation.spread,
@@ -105,9 +107,10 @@ def _plane(
         view.film.box,
         view.film.excluded(view.pixels.shape),
         view.film.dead.count,
-        clipped_share(view.pixels, view.film, view.normalisation),
+        clipped_share(view.pixels, exposed, view.normalisation),
         broken_share(view.pixels, view.film, view.normalisation),
-        *grey_levels(view.pixels, view.film),
+        *grey_levels(view.pixels, exposed),
+        is_enlarged(view.pixels, exposed),
     )
 
 

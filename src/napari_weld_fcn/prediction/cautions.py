@@ -88,6 +88,36 @@ def levels(planes: Sequence[tuple[int, float]], name: str) -> list[str]:
     ]
 
 
+def enlarged(planes: Sequence[bool], name: str) -> list[str]:
+    """Warn where a film was enlarged, so that its flaws are not of the sizes that models know.
+
+    Parameters
+    ----------
+    planes
+        Of each plane, `enlargement.is_enlarged`.
+    name
+        The radiograph's.
+    """
+    count = sum(planes)
+    if not count:
+        return []
+    what = "the picture was" if len(planes) == 1 else f"{count} of {len(planes)} planes were"
+    return [
+        f"{name}: {what} enlarged about 2.5 times or more after digitising, so flaws are too large in pixels "
+        "for the model, and most may be missed; predict the film at the size at which it was scanned."
+    ]
+
+
+def small_tile(asked: int, taken: int) -> list[str]:
+    """Say where larger tiles were taken than were asked for; edges in pixels."""
+    if asked == taken:
+        return []
+    return [
+        f"Tiles of {asked} pixels are dwarfed by what the network sees around them, so tiles of {taken} were "
+        "taken; the result is the same."
+    ]
+
+
 def size(shape: Sequence[int], name: str) -> list[str]:
     """Warn where a picture is too small to show what surrounds a flaw."""
     rows, columns = shape[-2:]

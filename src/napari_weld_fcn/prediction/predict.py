@@ -30,7 +30,7 @@ from napari_weld_fcn.prediction.record import (
 )
 from napari_weld_fcn.prediction.resolved import resolve
 from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.prediction.tiles import Box
+from napari_weld_fcn.prediction.tiles import Box, sensible_tile
 from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.radiograph.radiograph import Radiograph, to_luminance
 
@@ -143,7 +143,8 @@ def _predicted(
 ) -> Prediction:
     resolved = resolve(film, ready.card, settings, region)
     start = time.perf_counter()
-    probability, planes = apply(film, ready, settings, resolved, on_event, should_stop)
+    tiled = settings.model_copy(update={"tile": sensible_tile(settings.tile, ready.halo, ready.stride)})
+    probability, planes = apply(film, ready, tiled, resolved, on_event, should_stop)
     found = relabel(
         probability,
         resolved.threshold,
@@ -156,10 +157,12 @@ def _predicted(
     warnings = [
         *film.notes,
         *settings.ignored,
+        *cautions.small_tile(settings.tile, tiled.tile),
         *cautions.surround([plane.excluded for plane in planes], film.name),
         *cautions.dead_lines([plane.dead_lines for plane in planes], film.name),
         *cautions.size(film.pixels.shape, film.name),
         *cautions.levels([(plane.grey_levels, plane.flat) for plane in planes], film.name),
+        *cautions.enlarged([plane.enlarged for plane in planes], film.name),
         *cautions.clipping([plane.clipped for plane in planes], film.name),
         *cautions.broken([plane.broken for plane in planes], film.name),
         *cautions.polarity([plane.polarity for plane in planes], film.name),

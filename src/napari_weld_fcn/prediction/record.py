@@ -61,6 +61,8 @@ class PlaneRun:
         How many the film has, as far as they are counted.
     flat
         Share of its pixels that is as grey as the next one.
+    enlarged
+        Whether it was enlarged after it was digitised.
     """
 
     mean: float
@@ -76,6 +78,7 @@ class PlaneRun:
     broken: float
     grey_levels: int
     flat: float
+    enlarged: bool
 
 
 def make_record(

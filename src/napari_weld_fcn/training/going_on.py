@@ -20,6 +20,7 @@ from napari_weld_fcn.training.two_learnings import told
 _NOT_EXACT = (
     "A run by minutes depends on how fast the computer is: repeated or resumed, it ends with other weights."
 )
+_ENDED = "The run has ended; nothing is left to train."
 
 
 class Going:
@@ -47,16 +48,13 @@ class Going:
 
     def go_on(self) -> TrainResult:
         """Fit up to the end, or until it is stopped."""
-        device = choose_device(self.run.about.train.device)
-        self.run.folder.add_session(str(device))
-        for note in self.run.material.notes(self.run.about):
-            self.on_event(Message(note))
-        if self.run.fit_settings.seconds:
-            self.on_event(Message(_NOT_EXACT))
-        self.on_event(Message(self.run.told_memory()))
-        if self.run.learns_all:
-            self.on_event(Message(self._told_plan()))
-        self.record.begin_with_start(self.on_event)
+        self.run.folder.add_session(str(choose_device(self.run.about.train.device)))
+        ended = self.record.ended()
+        if ended:
+            self.run.folder.check_best()
+            self.on_event(Message(_ENDED))
+        else:
+            self._tell_before()
         try:
             with self.run.fabric() as fabric:
                 result = fit(
@@ -80,7 +78,7 @@ class Going:
         except Stopped:
             return self._stopped()
         else:
-            if self.record.enough(result.history):
+            if not ended and self.record.enough(result.history):
                 self.on_event(
                     Message(f"No better validation for {self.run.about.train.patience} epochs: ended.")
                 )
@@ -94,6 +92,17 @@ class Going:
         if self.record.best() == self.record.before:
             self.on_event(Message("No step was better than the model that it began with, which is kept."))
         return self.record.result(stopped=False)
+
+    def _tell_before(self) -> None:
+        """Tell what is to be known before the next step."""
+        for note in self.run.material.notes(self.run.about):
+            self.on_event(Message(note))
+        if self.run.fit_settings.seconds:
+            self.on_event(Message(_NOT_EXACT))
+        self.on_event(Message(self.run.told_memory()))
+        if self.run.learns_all:
+            self.on_event(Message(self._told_plan()))
+        self.record.begin_with_start(self.on_event)
 
     def _told_plan(self) -> str:
         return told(self.run.about.train, self.run.about.first_share, from_model=self.run.start is not None)

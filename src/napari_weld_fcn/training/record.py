@@ -18,6 +18,7 @@ from napari_weld_fcn.training.choice import best_of
 from napari_weld_fcn.training.prepared import Prepared
 from napari_weld_fcn.training.run_card import ALL_LABELS, card_of
 from napari_weld_fcn.training.run_folder import Row
+from napari_weld_fcn.training.state import read_reached
 
 
 @dataclass(frozen=True)
@@ -133,9 +134,17 @@ class Record:
         said = Model.load(self.folder.best).card.scores.get(ALL_LABELS)
         return None if said is None else Checked.of_card(said)
 
+    def ended(self) -> bool:
+        """Whether nothing is left to do, as far as that is written down."""
+        reached = read_reached(self.folder.state)
+        if reached is None or not (reached.over(self.run.fit_settings) or self.enough(reached.history)):
+            return False
+        return not self.run.learns_all or (self.folder.best.exists() and self.checked() is not None)
+
     def result(self, *, stopped: bool, all_labels: Checked | None = None) -> TrainResult:
         """Return what the run has come to."""
         folder, memory = self.folder, self.run.memory_bytes()
+        folder.check_best()
         return TrainResult(folder.path, folder.best, self.best(), stopped, memory, all_labels)
 
     def row(self, scores: Validated) -> Row:

@@ -177,9 +177,10 @@ def resume(
         what = f"{material.folder}:" if material.folder else "What was given"
         raise DatasetError(f"{what} is not the dataset that {run} began with; train anew.")
     prepared = _prepared(folder, material, on_event, should_stop)
-    if prepared.split.note:
+    going = Going(prepared, on_event, should_stop, should_pause, should_show)
+    if prepared.split.note and not going.record.ended():
         on_event(Message(prepared.split.note))
-    return Going(prepared, on_event, should_stop, should_pause, should_show).go_on()
+    return going.go_on()
 
 
 def _prepared(folder: RunFolder, material: Material, on_event: OnEvent, should_stop: ShouldStop) -> Prepared:

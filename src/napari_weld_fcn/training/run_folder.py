@@ -168,6 +168,14 @@ class RunFolder:
             place = ".".join(map(str, first["loc"])) or "settings"
             raise ModelError(f"{self.settings_file}: is damaged ({place}: {first['msg']}).") from fault
 
+    def check_best(self) -> None:
+        """Refuse a run whose model is lost; ModelError says what is left of it."""
+        if not self.best.exists():
+            raise ModelError(
+                f"{self.path}: {self.best.name}, the model of this run, is missing; put it back, or take "
+                f"{self.last.name}, the model of its last validation."
+            )
+
     def split_text(self) -> str:
         """Return the text of `splits.json`; ModelError if the file is missing."""
         return self._text(self.splits_file)

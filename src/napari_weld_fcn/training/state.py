@@ -133,3 +133,29 @@ class FitState:
             state.setdefault(int(index), {})[name] = value
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How far a fit was when it was saved; all as in `FitState`."""
+
+    step: int
+    history: list[Validated]
+    seconds: float
+
+    def over(self, settings: FitSettings) -> bool:
+        """Whether it was at its end, and validated there."""
+        if not self.history or self.history[-1].step != self.step:
+            return False
+        return self.seconds >= settings.seconds if settings.seconds else self.step >= settings.steps
+
+
+def read_reached(folder: Path) -> Reached | None:
+    """Read how far the fit in `folder` is, without its tensors; None where there is no sound state."""
+    try:
+        with safe_open(folder / STATE_FILE, "pt") as file:
+            about = file.metadata()
+        history = [Validated(**entry) for entry in json.loads(about["history"])]
+        return Reached(int(about["step"]), history, float(about["seconds"]))
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+        return None
