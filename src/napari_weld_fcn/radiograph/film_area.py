@@ -25,7 +25,7 @@ from scipy import ndimage
 
 from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.radiograph.dead_lines import DeadLines, Filled, find_dead_lines
-from napari_weld_fcn.radiograph.film_edges import framed, refined
+from napari_weld_fcn.radiograph.film_edges import framed, refined, within_rim
 from napari_weld_fcn.radiograph.lettering import lettering
 from napari_weld_fcn.radiograph.plates import without_plates
 from napari_weld_fcn.radiograph.surround import Corners, Grid, Level, cells_outside, film_part, grown
@@ -234,7 +234,7 @@ def film_area(plane: Any) -> FilmArea:
     box = film_part(outside)
     if box is None:
         return replace(whole, dead=dead)
-    corners = framed(filled, refined(filled, box, step, levels))
+    corners = within_rim(filled, framed(filled, refined(filled, box, step, levels)))
     if corners != whole.box:
         sample, more = _looked_at(filled, corners, step)
         dead = dead.joined(more)

@@ -13,12 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_weld_fcn.radiograph.surround import HARD, Cells, Corners, Level, hard_step
+from napari_weld_fcn.radiograph.surround import HARD, Cells, Corners, Level, grain_of, hard_step
 
 #: Lines of a frame at most.
 _FRAME = 64
 #: Lines over which the edge of a film may be blurred.
 _BLURRED = 8
+#: Lines from the border in which a rim is looked for, and how wide it is at most.
+_RIM, _RIM_WIDTH = 12, 6
+#: Lines within which a rim ends.
+_RIM_STEP = 3
+#: Share of its length over which a rim stands out, and shortest one, pixels.
+_ALONG, _RIM_LENGTH = 0.95, 256
+#: By how many times the grain it stands out.
+_RIM_GRAINS = 3.0
 
 
 def refined(plane: Any, box: Corners, step: int, levels: list[Level]) -> Corners:
@@ -93,6 +101,44 @@ def framed(plane: Any, box: Corners) -> Corners:
             break
         box = (top + cut[0], left + cut[1], bottom - cut[2], right - cut[3])
     return box
+
+
+def within_rim(plane: Any, box: Corners) -> Corners:
+    """Cut off a thin line that runs along a whole edge: the rim of a sheet, the shadow of a cassette.
+
+    No flaw is straight to the pixel over the length of a film. A line counts where nearly every one of its
+    pixels stands out from the film behind it by more than grain, and by one sign.
+    """
+    top, left, bottom, right = box
+    if min(bottom - top, right - left) < 8 * _RIM:
+        return box
+    deep = 3 * _RIM
+    columns, rows = slice(left, right), slice(top, bottom)
+    return (
+        top + _rim(np.asarray(plane[top : top + deep, columns])),
+        left + _rim(np.asarray(plane[rows, left : left + deep]).T),
+        bottom - _rim(np.asarray(plane[bottom - deep : bottom, columns])[::-1]),
+        right - _rim(np.asarray(plane[rows, right - deep : right]).T[::-1]),
+    )
+
+
+def _rim(strip: NDArray[Any]) -> int:
+    """Lines up to the end of a rim at the beginning of a strip; 0 where there is none."""
+    if strip.shape[1] < _RIM_LENGTH:
+        return 0
+    values = strip.astype(np.float64)
+    behind = np.median(values[_RIM : 2 * _RIM], axis=0)
+    step = _RIM_GRAINS * grain_of(values[_RIM:], np.isfinite(values[_RIM:]))
+    if not step > 0:
+        return 0
+    lines = values[: _RIM + 1]
+    further = values[_RIM_STEP : _RIM + 1 + _RIM_STEP]  # a film that only darkens towards its edge has no rim
+    bright = np.minimum(lines - behind, lines - further) > step
+    dark = np.minimum(behind - lines, further - lines) > step
+    stands = np.maximum(bright.mean(axis=1), dark.mean(axis=1)) >= _ALONG
+    if stands[-1] or not stands.any() or np.count_nonzero(stands) > _RIM_WIDTH:
+        return 0
+    return int(np.flatnonzero(stands)[-1]) + 1
 
 
 def _one_grey(strip: NDArray[Any]) -> int:
