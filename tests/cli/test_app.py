@@ -74,7 +74,7 @@ def test_wrong_usage_is_exit_code_2_without_a_traceback(weld_fcn, arguments):
 def test_missing_file_in_a_process_of_its_own_is_one_sentence_and_exit_code_2(tmp_path):
     done = run_alone("score", "nowhere.png", "nowhere.png")
     assert done.returncode == 2
-    assert done.stderr == "nowhere.png: no such file; give an image of labels.\n"
+    assert done.stderr == "nowhere.png: no such file.\n"
     assert done.stdout == ""
 
 

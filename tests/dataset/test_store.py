@@ -503,7 +503,7 @@ HARMS = {
     ),
     "folder missing": (lambda f: (f / "masks").rename(f / "m"), r"masks.crop_0\.png: is missing"),
     "image empty": (lambda f: (f / "images/crop_1.png").write_bytes(b""), r"crop_1\.png: is empty"),
-    "image no image": (lambda f: (f / "images/crop_1.png").write_text("x"), r"crop_1\.png: is not a PNG"),
+    "image no image": (lambda f: (f / "images/crop_1.png").write_text("x"), r"crop_1\.png: is no image"),
     "image of another size": (
         lambda f: [Image.new("L", (5, 5)).save(f / name / "crop_1.png") for name in ("images", "masks")],
         r"images.crop_1\.png: is 5 x 5 pixels, but dataset\.csv says 9 x 12",

@@ -10,7 +10,7 @@ from PIL import Image
 
 from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.radiograph.files import read
-from napari_weld_fcn.radiograph.formats import kind_of
+from napari_weld_fcn.radiograph.formats.format import kind_of
 from napari_weld_fcn.radiograph.image_paths import find_images, image_paths
 from napari_weld_fcn.radiograph.output import is_output, write_png, write_tiff
 

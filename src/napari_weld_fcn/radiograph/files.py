@@ -7,47 +7,20 @@ reason, because the person at the screen can act on that and not on a traceback.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.radiograph.damage import damage_told
-from napari_weld_fcn.radiograph.formats import kind_of
+from napari_weld_fcn.radiograph.formats.damage import damage_told
+from napari_weld_fcn.radiograph.formats.format import Header, format_of
 from napari_weld_fcn.radiograph.gdxray import series_pixel_size_mm
-from napari_weld_fcn.radiograph.header import Header
-from napari_weld_fcn.radiograph.png import png_header, read_png
 from napari_weld_fcn.radiograph.radiograph import PixelSizeSource, Radiograph
-from napari_weld_fcn.radiograph.raster import (
-    bmp_header,
-    jpeg_as_stored,
-    jpeg_header,
-    read_bmp,
-    read_jpeg,
-)
-from napari_weld_fcn.radiograph.tiff import read_tiff, tiff_as_stored, tiff_header
-
-
-class _Format(NamedTuple):
-    """How a kind of file is read, how its header alone, and what programs show that know no meaning."""
-
-    read: Callable[[Path], tuple[Any, Header]]
-    header: Callable[[Path], Header]
-    as_stored: Callable[[Path], Any] | None = None
-
-
-_FORMATS = {
-    "PNG": _Format(read_png, png_header),
-    "TIFF": _Format(read_tiff, tiff_header, tiff_as_stored),
-    "JPEG": _Format(read_jpeg, jpeg_header, jpeg_as_stored),
-    "BMP": _Format(read_bmp, bmp_header),
-}
 
 
 def read(path: str | Path) -> Radiograph:
-    """Read a radiograph from a PNG, TIFF, JPEG or BMP file.
+    """Read a radiograph from a PNG, TIFF, JPEG or BMP file, or any other of the registered formats.
 
     Parameters
     ----------
@@ -72,9 +45,9 @@ def read(path: str | Path) -> Radiograph:
         animation, of images of several sizes, of over three dimensions, or of complex numbers.
     """
     path = Path(path)
-    kind = _recognised(path)
-    with damage_told(path, kind):
-        pixels, header = _FORMATS[kind].read(path)
+    kind = format_of(path)
+    with damage_told(path, kind.name):
+        pixels, header = kind.read(path)
     _check_numbers(pixels, path)
     pixel_size_mm, source = _size_and_source(path, header.pixel_size_mm)
     return Radiograph(
@@ -150,20 +123,19 @@ def as_seen(path: str | Path, shown: np.ndarray) -> np.ndarray:
         As `read`.
     """
     path = Path(path)
-    kind, header = _recognised(path), _header(path)
+    kind, header = format_of(path), _header(path)
     of_one_kind = header.shape == shown.shape or header.shape == shown.shape[:-1]
-    as_stored = _FORMATS[kind].as_stored
-    if header.as_stored or as_stored is None or not of_one_kind:
+    if header.as_stored or kind.shown is None or not of_one_kind:
         return shown
-    with damage_told(path, kind):
-        stored = as_stored(path)
+    with damage_told(path, kind.name):
+        stored = kind.shown(path)
     return np.asarray(read(path).pixels) if np.array_equal(stored, shown, equal_nan=True) else shown
 
 
 def _header(path: Path) -> Header:
-    kind = _recognised(path)
-    with damage_told(path, kind):
-        return _FORMATS[kind].header(path)
+    kind = format_of(path)
+    with damage_told(path, kind.name):
+        return kind.header(path)
 
 
 def _size_and_source(path: Path, own_size_mm: float | None) -> tuple[float | None, PixelSizeSource]:
@@ -172,24 +144,6 @@ def _size_and_source(path: Path, own_size_mm: float | None) -> tuple[float | Non
         return own_size_mm, "file"
     of_series = series_pixel_size_mm(path)
     return (of_series, "GDXray") if of_series else (None, "none")
-
-
-def _recognised(path: Path) -> str:
-    if path.is_dir():
-        raise RadiographError(f"{path}: is a folder, not an image file.")
-    if not path.exists():
-        raise RadiographError(f"{path}: no such file.")
-    if not path.is_file():
-        raise RadiographError(f"{path}: is no ordinary file.")
-    try:
-        kind = kind_of(path)
-    except OSError as fault:
-        raise RadiographError(f"{path}: cannot be read ({fault.strerror}).") from fault
-    if not path.stat().st_size:
-        raise RadiographError(f"{path}: is empty.")
-    if kind not in _FORMATS:
-        raise RadiographError(f"{path}: is not a PNG, TIFF, JPEG or BMP image.")
-    return kind
 
 
 def _check_numbers(pixels: Any, path: Path) -> None:

@@ -16,14 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.radiograph.formats import kind_of
+from napari_weld_fcn.radiograph.formats.format import format_names, kind_of, known_formats
 from napari_weld_fcn.radiograph.gdxray.folders import list_series
 from napari_weld_fcn.radiograph.output import is_output
 
 #: What image files are usually called; one of these names that holds no image is told when it is read.
-SUFFIXES = frozenset(
-    {".png", ".tif", ".tiff", ".tf8", ".btf", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dcm"}
-)
+SUFFIXES = frozenset({".dcm"}).union(*(each.suffixes for each in known_formats()))
 #: The record of a call, and what the files of an input called NAME are called.
 RECORD_NAME = "record.json"
 OUTPUT_ENDINGS = ("_heatmap.tif", "_labels.tif", "_indications.csv", "_overlay.png")
@@ -118,9 +116,7 @@ def _in_folder(folder: Path) -> Found:
     reasons = {path: _reason(path, ours) for path in entries}
     images = tuple(path for path, reason in reasons.items() if not reason)
     if not images:
-        raise RadiographError(
-            f"{folder}: there is no PNG, TIFF, JPEG or BMP image in this folder{_hint(folder)}."
-        )
+        raise RadiographError(f"{folder}: there is no {format_names()} image in this folder{_hint(folder)}.")
     return Found(images, tuple(LeftOut(path, reason) for path, reason in reasons.items() if reason))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_weld_fcn.errors import LabelError
-from napari_weld_fcn.radiograph.label_files import Stored, read_stored
+from napari_weld_fcn.radiograph.formats.format import Stored, read_stored
 from napari_weld_fcn.radiograph.output import is_output
 
 #: A mask in colours has no more kinds of flaws than this.

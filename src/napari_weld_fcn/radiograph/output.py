@@ -20,8 +20,7 @@ import tifffile
 from PIL import Image, PngImagePlugin
 
 from napari_weld_fcn.errors import WeldFcnError
-from napari_weld_fcn.radiograph.formats import kind_of
-from napari_weld_fcn.radiograph.tiff import tiff_opened
+from napari_weld_fcn.radiograph.formats.format import format_of
 
 #: In the files that are no film: whatever they are called and wherever they lie, they are none.
 OUTPUT_MARK = "napari-weld-fcn output"
@@ -121,16 +120,8 @@ def write_tiff(
 
 def is_output(path: Path) -> bool:
     """Whether a file is a PNG or TIFF that was written as no film: a heatmap, labels, a picture."""
-    try:
-        kind = kind_of(path)
-        if kind == "PNG":
-            with PngImagePlugin.PngImageFile(path) as image:
-                return image.info.get(_TEXT_KEY) == OUTPUT_MARK
-        if kind == "TIFF":
-            with tiff_opened(path) as tif:
-                return bool(tif.pages.first.software == OUTPUT_MARK)
-    except Exception:  # a damaged file is told when it is read
-        return False
+    with suppress(Exception):  # a damaged file is told when it is read
+        return format_of(path).software(path) == OUTPUT_MARK
     return False
 
 

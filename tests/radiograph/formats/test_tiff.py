@@ -6,8 +6,8 @@ import tifffile
 from PIL import Image
 
 from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.radiograph import tiff
 from napari_weld_fcn.radiograph.files import notes_of, read, shape_of
+from napari_weld_fcn.radiograph.formats import tiff
 from napari_weld_fcn.radiograph.radiograph import to_luminance
 
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_weld_fcn.radiograph.pixel_size import (
+from napari_weld_fcn.radiograph.formats.pixel_size import (
     LARGEST_MM,
     MM_PER_UNIT,
     SMALLEST_MM,

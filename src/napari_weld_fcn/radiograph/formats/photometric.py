@@ -17,8 +17,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_weld_fcn.radiograph.formats.raster import luminance
 from napari_weld_fcn.radiograph.radiograph import to_luminance
-from napari_weld_fcn.radiograph.raster import luminance
 
 _P = tifffile.PHOTOMETRIC
 _LIGHTNESS = (_P.CIELAB, _P.ICCLAB, _P.ITULAB)
@@ -53,7 +53,7 @@ def grey_as_seen(pixels: Any, page: Any, in_samples: bool) -> Any:
         If the samples have a meaning that cannot be shown as grey; the text says which.
     """
     grey = _grey(pixels, page, in_samples)
-    if page.photometric == _P.MINISWHITE and not _is_mask(page):
+    if page.photometric == _P.MINISWHITE and not is_mask(page):
         grey = negated(grey, page.bitspersample)
     return _spread(grey, page)
 
@@ -69,7 +69,7 @@ def grey_dtype(page: Any) -> np.dtype[Any]:
 def is_stored_as_seen(page: Any) -> bool:
     """Whether the file's numbers, or the luminance of its red, green and blue, are what is seen."""
     if page.photometric == _P.MINISWHITE:
-        return _is_mask(page)
+        return is_mask(page)
     plain = page.photometric in (_P.MINISBLACK, _P.RGB) or _decoded_as_rgb(page)
     return plain and not _is_shallow(page)
 
@@ -122,8 +122,8 @@ def _decoded_as_rgb(page: Any) -> bool:
     return together and page.photometric == _P.YCBCR and page.compression in _TURNING
 
 
-def _is_mask(page: Any) -> bool:
-    # tifffile says so of every bool array that it writes, as it is: those are masks, in which True is True.
+def is_mask(page: Any) -> bool:
+    """Whether tifffile wrote a bool array: it says of each that 0 is white, though True is True."""
     return bool(page.dtype == np.bool_) and str(page.software).startswith("tifffile")
 
 

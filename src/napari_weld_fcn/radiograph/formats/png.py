@@ -1,7 +1,6 @@
 """PNG of any depth and colour type.
 
-Pillow halves 16-bit colour to 8 bits. A PNG of that kind is decoded twice, once for the high and once for
-the low byte, so that its luminance keeps 16 bits.
+Pillow halves 16-bit colour to 8 bits, so colour of that kind is decoded by imagecodecs.
 
 Pillow decodes damaged pixels without a look at their check sums, and refuses a whole film for a wrong sum of
 what does not touch its pixels, such as a gamma. Here the sums of the chunks are looked at first: damaged
@@ -17,48 +16,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+import imagecodecs
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, PngImagePlugin
 
 from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.radiograph.header import Header, orientation_notes
-from napari_weld_fcn.radiograph.pixel_size import from_density
-from napari_weld_fcn.radiograph.raster import claim_of, grey_of, luminance
+from napari_weld_fcn.radiograph.formats.format import Header, Stored, orientation_notes, register
+from napari_weld_fcn.radiograph.formats.pixel_size import from_density
+from napari_weld_fcn.radiograph.formats.raster import DEEP_COLOUR, claim_of, grey_of, luminance, stored_of
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-#: How Pillow calls colours of 16 bits.
-_DEEP_COLOUR = ("RGB;16B", "RGBA;16B", "LA;16B")
 #: Bit of a chunk's first letter that is set where the pixels can be read without the chunk.
 _ANCILLARY = 0x20
-
-
-def read_png(path: Path) -> tuple[np.ndarray, Header]:
-    """Read a PNG.
-
-    Returns
-    -------
-    pixels
-        ``(rows, columns)``: bool for 1 bit, uint8 up to 8 bits and palettes, uint16 for 16 bits; colour as
-        luminance, transparency ignored.
-    header
-        As `png_header`.
-
-    Raises
-    ------
-    RadiographError
-        If the file is an animation.
-    """
-    chunks = _chunks(path, pixels_too=True)
-    with _opened(path, chunks) as image:
-        if getattr(image, "n_frames", 1) > 1:
-            raise RadiographError(f"{path}: is an animation of {image.n_frames} images, not one radiograph.")
-        header = _header(image, path, chunks)
-        raw_mode = _raw_mode(image)
-        if raw_mode not in _DEEP_COLOUR:
-            return grey_of(image), header
-    return _deep_colour(path, chunks, raw_mode), header
 
 
 def png_header(path: Path) -> Header:
@@ -98,14 +69,16 @@ def _chunks(path: Path, *, pixels_too: bool) -> _Chunks:
 
 @contextmanager
 def _opened(path: Path, chunks: _Chunks) -> Iterator[PngImagePlugin.PngImageFile]:
-    source: Path | BinaryIO = path
-    if chunks.damaged:
-        content = path.read_bytes()
-        starts = [0, *(end for _, end in chunks.damaged)]
-        ends = [*(start for start, _ in chunks.damaged), len(content)]
-        source = BytesIO(b"".join(content[a:b] for a, b in zip(starts, ends, strict=True)))
-    with PngImagePlugin.PngImageFile(source) as image:
+    with PngImagePlugin.PngImageFile(BytesIO(_content(path, chunks)) if chunks.damaged else path) as image:
         yield image
+
+
+def _content(path: Path, chunks: _Chunks) -> bytes:
+    """The file without its damaged chunks."""
+    content = path.read_bytes()
+    starts = [0, *(end for _, end in chunks.damaged)]
+    ends = [*(start for start, _ in chunks.damaged), len(content)]
+    return b"".join(content[a:b] for a, b in zip(starts, ends, strict=True))
 
 
 def _header(image: ImageFile.ImageFile, path: Path, chunks: _Chunks) -> Header:
@@ -113,7 +86,7 @@ def _header(image: ImageFile.ImageFile, path: Path, chunks: _Chunks) -> Header:
     # Pillow gives pHYs as "dpi" where its unit is the metre.
     x_dpi, y_dpi = image.info.get("dpi", (0, 0))
     size = from_density(x_dpi, y_dpi, mm_per_unit=25.4)
-    deep = _raw_mode(image) in _DEEP_COLOUR
+    deep = _raw_mode(image) in DEEP_COLOUR
     notes = (*orientation_notes(_orientation(chunks.exif)), *size.notes)
     return Header(shape, np.dtype(np.uint16) if deep else dtype, size.mm, notes)
 
@@ -129,16 +102,39 @@ def _raw_mode(image: ImageFile.ImageFile) -> str:
     return str(image.tile[0].args) if image.tile else ""
 
 
-def _deep_colour(path: Path, chunks: _Chunks, raw_mode: str) -> np.ndarray:
-    if raw_mode == "LA;16B":
-        halves = _decoded_as(path, chunks, "RGBA").astype(np.uint16)
-        return halves[..., 0] << 8 | halves[..., 1]
-    high = _decoded_as(path, chunks, raw_mode).astype(np.uint16)
-    return luminance(high << 8 | _decoded_as(path, chunks, raw_mode.replace("16B", "16L")))
+def _stored(path: Path) -> Stored:
+    with _opened(path, _chunks(path, pixels_too=True)) as image:
+        return stored_of(image, path)
 
 
-def _decoded_as(path: Path, chunks: _Chunks, raw_mode: str) -> np.ndarray:
+def _software(path: Path) -> str:
+    with PngImagePlugin.PngImageFile(path) as image:
+        return str(image.info.get("Software", ""))
+
+
+@register("PNG", (_SIGNATURE,), ".png", header=png_header, stored=_stored, software=_software)
+def read_png(path: Path) -> tuple[np.ndarray, Header]:
+    """Read a PNG.
+
+    Returns
+    -------
+    pixels
+        ``(rows, columns)``: bool for 1 bit, uint8 up to 8 bits and palettes, uint16 for 16 bits; colour as
+        luminance, transparency ignored.
+    header
+        As `png_header`.
+
+    Raises
+    ------
+    RadiographError
+        If the file is an animation.
+    """
+    chunks = _chunks(path, pixels_too=True)
     with _opened(path, chunks) as image:
-        tile: Any = image.tile[0]
-        image.tile = [tile._replace(args=raw_mode)]
-        return np.asarray(image)
+        if getattr(image, "n_frames", 1) > 1:
+            raise RadiographError(f"{path}: is an animation of {image.n_frames} images, not one radiograph.")
+        header = _header(image, path, chunks)
+        if _raw_mode(image) not in DEEP_COLOUR:
+            return grey_of(image), header
+    samples = imagecodecs.png_decode(_content(path, chunks))
+    return samples[..., 0] if samples.shape[-1] == 2 else luminance(samples[..., :3]), header

@@ -18,49 +18,33 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
-from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.radiograph.damage import reason
-from napari_weld_fcn.radiograph.header import Header, orientation_notes
-from napari_weld_fcn.radiograph.photometric import grey_as_seen, grey_dtype, is_stored_as_seen
-from napari_weld_fcn.radiograph.raster import check_claim
-from napari_weld_fcn.radiograph.tiff_calibration import tiff_calibration
+from napari_weld_fcn.errors import LabelError, RadiographError
+from napari_weld_fcn.radiograph.formats.damage import check_claim, reason
+from napari_weld_fcn.radiograph.formats.format import Header, Stored, orientation_notes, register
+from napari_weld_fcn.radiograph.formats.photometric import (
+    grey_as_seen,
+    grey_dtype,
+    is_mask,
+    is_stored_as_seen,
+)
+from napari_weld_fcn.radiograph.formats.pixel_size import tiff_calibration
+from napari_weld_fcn.radiograph.formats.raster import stored_samples
 
 #: Plain TIFFs from this size on are mapped, so that a film larger than the memory can be opened.
 MAPPED_FROM_BYTES = 64 * 2**20
 
+#: Parts of the names of packings that are lossy or not, as it was asked for.
+_EITHER = ("JPEG2000", "JP2000", "JPEGXL", "JPEGXR", "WEBP", "LERC")
+
 Series = tifffile.TiffPageSeries
-
-
-def read_tiff(path: Path) -> tuple[Any, Header]:
-    """Read a TIFF.
-
-    Returns
-    -------
-    pixels
-        ``(rows, columns)`` or ``(planes, rows, columns)`` in the file's own dtype; large uncompressed files
-        are mapped, not loaded. Colour becomes luminance, and files in which 0 is white are negated, so that
-        a film looks as it does on a light box.
-    header
-        As `tiff_header`.
-
-    Raises
-    ------
-    RadiographError
-        If the file is damaged or packed in an unknown way, or holds images of several sizes, colours that
-        are not known, or over three dimensions.
-    """
-    with tiff_opened(path) as tif:
-        images = _images(tif, path)
-        parts = [_grey(tif, image, path) for image in images]
-        header = _header(tif, images, path)
-        pixels = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        return pixels.reshape(header.shape), header
 
 
 def tiff_header(path: Path) -> Header:
@@ -69,10 +53,14 @@ def tiff_header(path: Path) -> Header:
         return _header(tif, _images(tif, path), path)
 
 
-def tiff_as_stored(path: Path) -> Any:
-    """The numbers of a TIFF's first image, as programs show them that know nothing of their meaning."""
+def _shown(path: Path) -> Any:
     with tiff_opened(path) as tif:
         return tif.series[0].asarray()
+
+
+def _software(path: Path) -> str:
+    with tiff_opened(path) as tif:
+        return str(tif.pages.first.software)
 
 
 def _images(tif: tifffile.TiffFile, path: Path) -> list[Series]:
@@ -131,15 +119,19 @@ def _layout(image: Series, path: Path) -> tuple[list[int], int, bool]:
     return order, image.shape[planes[0]] if planes else 1, in_samples
 
 
-def _grey(tif: tifffile.TiffFile, image: Series, path: Path) -> Any:
-    """``(planes, rows, columns)`` of one of the file's images, as seen."""
+def _planes(tif: tifffile.TiffFile, image: Series, path: Path) -> Any:
+    """``(planes, rows, columns)``, or with samples as a fourth axis, of one of the file's images."""
     order, planes, in_samples = _layout(image, path)
     pixels = _decoded(tif, image, path).transpose(order)
     shape = (planes, *_plane_shape(image))
+    return pixels.reshape((*shape, pixels.shape[-1]) if in_samples else shape)
+
+
+def _grey(tif: tifffile.TiffFile, image: Series, path: Path) -> Any:
+    """``(planes, rows, columns)`` of one of the file's images, as seen."""
+    pixels = _planes(tif, image, path)
     try:
-        return grey_as_seen(
-            pixels.reshape((*shape, pixels.shape[-1]) if in_samples else shape), image.keyframe, in_samples
-        )
+        return grey_as_seen(pixels, image.keyframe, pixels.ndim == 4)
     except ValueError as fault:
         raise RadiographError(f"{path}: {fault}; save it as grey or as RGB.") from fault
 
@@ -235,3 +227,85 @@ class _Complaints(logging.Handler):
         text = record.getMessage()
         grave = record.levelno >= logging.ERROR or "corrupted" in text or "zeroed" in text
         self.heard = self.heard or (grave and record.thread == self._thread)
+
+
+def tiff_stored(path: Path) -> Stored:
+    """Read the numbers of a mask.
+
+    Raises
+    ------
+    LabelError
+        If it has samples that no mask has.
+    RadiographError
+        As `read_tiff`.
+    """
+    with tiff_opened(path) as tif:
+        images = _images(tif, path)
+        page: Any = images[0].keyframe
+        values = np.concatenate([_planes(tif, image, path) for image in images])
+        values = values[0] if len(values) == 1 else values
+        packing = _packing(page)
+        either = any(part in packing for part in _EITHER)
+        lossy = "JPEG" in packing and not either
+        turned = page.tags.valueof("Orientation", 1) != 1
+        of_samples = page.samplesperpixel > 1
+        stored = (_of_samples if of_samples else _of_one_sample)(path, page, values, lossy, turned)
+        return replace(stored, perhaps_lossy=either)
+
+
+def _of_one_sample(path: Path, page: Any, values: NDArray[Any], lossy: bool, turned: bool) -> Stored:
+    if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
+        return Stored(values, palette=page.colormap.T, turned=turned)
+    if page.photometric != tifffile.PHOTOMETRIC.MINISWHITE:
+        return Stored(values, lossy=lossy, turned=turned)
+    if values.dtype in (np.uint8, np.uint16):
+        falling = np.arange(2**page.bitspersample)[::-1]
+        return Stored(values, palette=np.stack([falling] * 3, axis=1), lossy=lossy, turned=turned)
+    # In one bit there are no numbers, only what is seen.
+    seen = values.dtype == np.bool_ and not is_mask(page)
+    return Stored(~values if seen else values, lossy=lossy, turned=turned)
+
+
+def _of_samples(path: Path, page: Any, samples: NDArray[Any], lossy: bool, turned: bool) -> Stored:
+    has_alpha = bool(np.isin(page.extrasamples, (1, 2)).any()) or samples.shape[-1] == 2
+    if samples.ndim != 3 or samples.shape[-1] - has_alpha not in (1, 3) or samples.dtype.kind != "u":
+        raise LabelError(
+            f"{path}: has {samples.shape[-1]} samples of {samples.dtype} a pixel, which no mask has; save it "
+            "in grey or in RGB."
+        )
+    return stored_samples(samples, has_alpha=has_alpha, lossy=lossy, turned=turned)
+
+
+@register(
+    "TIFF",
+    (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
+    ".tif .tiff .tf8 .btf",
+    header=tiff_header,
+    stored=tiff_stored,
+    shown=_shown,
+    software=_software,
+)
+def read_tiff(path: Path) -> tuple[Any, Header]:
+    """Read a TIFF.
+
+    Returns
+    -------
+    pixels
+        ``(rows, columns)`` or ``(planes, rows, columns)`` in the file's own dtype; large uncompressed files
+        are mapped, not loaded. Colour becomes luminance, and files in which 0 is white are negated, so that
+        a film looks as it does on a light box.
+    header
+        As `tiff_header`.
+
+    Raises
+    ------
+    RadiographError
+        If the file is damaged or packed in an unknown way, or holds images of several sizes, colours that
+        are not known, or over three dimensions.
+    """
+    with tiff_opened(path) as tif:
+        images = _images(tif, path)
+        parts = [_grey(tif, image, path) for image in images]
+        header = _header(tif, images, path)
+        pixels = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return pixels.reshape(header.shape), header

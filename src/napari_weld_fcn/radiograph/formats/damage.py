@@ -13,6 +13,10 @@ from pathlib import Path
 
 from napari_weld_fcn.errors import RadiographError
 
+#: Deflate packs at most 1032 bytes into one; the other compressions of photographs do worse.
+MOST_PACKED = 1100
+#: Below this size a claim is tried whatever the file's length.
+HARMLESS_BYTES = 2**28
 #: Errors that tell of a file that ends too early, and words of those that say so.
 _TOO_SHORT, _CUT = (struct.error, EOFError), ("truncated", "incomplete", "broken png", "buffer")
 #: Errors that decoders raise unawares.
@@ -48,3 +52,18 @@ def reason(fault: Exception) -> str:
     if isinstance(fault, _UNAWARES) or not text:
         return "its header contradicts itself"
     return text
+
+
+def check_claim(path: Path, claimed_bytes: float) -> None:
+    """Refuse a file that claims more pixels than any compression could have packed into its length.
+
+    Raises
+    ------
+    RadiographError
+        If `claimed_bytes` of pixels are impossible for the file.
+    """
+    size = path.stat().st_size
+    if claimed_bytes > max(HARMLESS_BYTES, MOST_PACKED * size):
+        raise RadiographError(
+            f"{path}: is damaged (it claims {claimed_bytes:.3g} bytes of pixels, but is {size} bytes long)."
+        )
