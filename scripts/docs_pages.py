@@ -61,12 +61,12 @@ def filled(markdown: str) -> str:
 
 def options_of(name: str) -> str:
     """How a command is called, and a table of what its help says; of ``models show`` and the like as well."""
-    from napari_weld_fcn.cli.commands import commands
+    from napari_weld_fcn.cli.app import app
 
-    command: Any = typer.main.get_command(commands)
+    command: Any = typer.main.get_command(app)
     context = command.make_context("weld-fcn", [], resilient_parsing=True)
     for part in name.split():
-        command = command.commands[part]
+        command = command.get_command(context, part)
         context = command.context_class(command, parent=context, info_name=part)
     usage = f"weld-fcn {name} {' '.join(command.collect_usage_pieces(context))}"
     records = [

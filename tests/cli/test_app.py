@@ -5,11 +5,10 @@ import sys
 import time
 
 import pytest
-from typer.main import get_command
 
 import napari_weld_fcn
-from napari_weld_fcn.cli.app import SUMMARIES
-from napari_weld_fcn.cli.commands import commands
+from napari_weld_fcn.cli import commands
+from napari_weld_fcn.cli.app import summaries
 
 
 def run_alone(*arguments):
@@ -24,10 +23,43 @@ def test_version_is_the_packages(weld_fcn):
     assert result.exit_code == 0
 
 
-def test_list_of_commands_is_complete(weld_fcn):
-    assert set(SUMMARIES) == set(get_command(commands).commands)
+def test_list_has_every_command_in_the_order_of_a_films_way(weld_fcn):
+    names = "demo simulate crop augment train resume predict evaluate features score reproduce models"
+    assert list(summaries()) == names.split()
     listed = weld_fcn("--help").stdout
-    assert all(f"  {name} " in listed and summary in listed for name, summary in SUMMARIES.items())
+    assert all(f"  {name} " in listed and summary in listed for name, summary in summaries().items())
+
+
+TOY = '''"""Greet the films."""
+
+from napari_weld_fcn.cli.app import plain_app
+from napari_weld_fcn.cli.terminal import DONE, guarded
+from napari_weld_fcn.settings import Settings, setting
+
+app = plain_app()
+
+
+class GreetSettings(Settings):
+    times: int = setting(1, "How often", ge=1)
+
+
+@app.command()
+@guarded(GreetSettings)
+def greet_films(terminal, name: str, *, given: dict):
+    """Greet the films by name."""
+    told = "hello " * GreetSettings(**given).times + name
+    terminal.result({"told": told}, told)
+    return DONE
+'''
+
+
+def test_a_command_is_one_file(weld_fcn, tmp_path, monkeypatch):
+    (tmp_path / "greet.py").write_text(TOY)
+    monkeypatch.setattr(commands, "__path__", [*commands.__path__, str(tmp_path)])
+    assert "Greet the films." in weld_fcn("--help").stdout
+    assert "Greet the films by name." in weld_fcn("greet", "--help").stdout
+    assert weld_fcn("greet", "W0001", "--times", 2, "--json").json == {"told": "hello hello W0001"}
+    assert weld_fcn("greet", "W0001", "--times", 0).stderr.startswith("--times 0: ")
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])

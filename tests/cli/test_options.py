@@ -4,19 +4,19 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import pytest
-import typer
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
+from napari_weld_fcn.cli.app import plain_app
 from napari_weld_fcn.cli.options import (
     film_size,
     length,
     length_default,
     option_name,
     sentence,
-    settings_options,
     size_default,
 )
+from napari_weld_fcn.cli.terminal import guarded
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
@@ -39,13 +39,13 @@ class Bread(Settings):
 def sliced(*arguments):
     received = {}
 
-    def command(name: str, *, given: dict) -> int:
+    def command(terminal, name: str, *, given: dict) -> int:
         """Slice."""
         received.update(given, name=name)
         return 0
 
-    app = typer.Typer(rich_markup_mode=None)
-    app.command()(settings_options(Bread, leave_out=("secret",))(command))
+    app = plain_app()
+    app.command()(guarded(Bread, leave_out=("secret",))(command))
     result = CliRunner().invoke(app, ["loaf", *arguments])
     return received, result
 

@@ -197,7 +197,7 @@ def test_ctrl_c_keeps_what_was_finished_and_leaves_nothing_half_written(
             raise KeyboardInterrupt
         return read(path)
 
-    monkeypatch.setattr("napari_weld_fcn.cli.predict.read", interrupted)
+    monkeypatch.setattr("napari_weld_fcn.radiograph.files.read", interrupted)
     result = weld_fcn("predict", films, "--output", tmp_path / "out", "--model", tiny, "--polarity", "dark")
     assert result.exit_code == 1
     assert result.stderr == "Stopped; what was finished is there, nothing is half written.\n"
@@ -254,7 +254,7 @@ def test_an_own_fault_of_a_film_does_not_stop_the_others(weld_fcn, films, tiny, 
             raise RadiographError(f"{path}: is strange.")
         return read(path)
 
-    monkeypatch.setattr("napari_weld_fcn.cli.predict.read", refused)
+    monkeypatch.setattr("napari_weld_fcn.radiograph.files.read", refused)
     result = weld_fcn("predict", films, "--output", tmp_path / "out", "--model", tiny, "--json")
     assert (len(result.json["outputs"]), len(result.json["errors"]), result.exit_code) == (1, 1, 2)
 
@@ -278,7 +278,7 @@ def test_a_film_without_memory_does_not_stop_the_others(
             raise fault
         return predict(radiograph, *arguments, **options)
 
-    monkeypatch.setattr("napari_weld_fcn.cli.predict.predict", lacking)
+    monkeypatch.setattr("napari_weld_fcn.prediction.predict.predict", lacking)
     result = weld_fcn("predict", films, "--output", tmp_path / "out", "--model", tiny, "--json")
     assert result.exit_code == 2
     assert [output["input"] for output in result.json["outputs"]] == [str(films / "b.png")]
@@ -292,7 +292,7 @@ def test_a_fault_of_the_program_costs_one_film_and_is_code_1(weld_fcn, films, ti
             raise ZeroDivisionError("division by zero")
         return read(path)
 
-    monkeypatch.setattr("napari_weld_fcn.cli.predict.read", broken)
+    monkeypatch.setattr("napari_weld_fcn.radiograph.files.read", broken)
     result = weld_fcn("predict", films, "--output", tmp_path / "out", "--model", tiny, "--json")
     assert result.exit_code == 1
     assert [output["input"] for output in result.json["outputs"]] == [str(films / "b.png")]
@@ -304,7 +304,7 @@ def test_a_request_to_stop_is_no_fault_of_a_film(weld_fcn, films, tiny, tmp_path
     def stopped(path):
         raise Stopped
 
-    monkeypatch.setattr("napari_weld_fcn.cli.predict.read", stopped)
+    monkeypatch.setattr("napari_weld_fcn.radiograph.files.read", stopped)
     result = weld_fcn("predict", films, "--output", tmp_path / "out", "--model", tiny)
     assert result.exit_code == 1 and "Stopped" in result.stderr and "fault" not in result.stderr
 

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from napari_weld_fcn.cli.demo import fill
+from napari_weld_fcn.cli.commands.demo import fill
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.radiograph.simulation.film import simulate
@@ -97,7 +97,7 @@ def test_demo_shows_its_table_and_f1_and_opens_no_viewer_unless_there_is_a_scree
     def opened(*arguments):
         raise AssertionError("a viewer was opened")
 
-    monkeypatch.setattr("napari_weld_fcn.cli.demo._open_viewer", opened)
+    monkeypatch.setattr("napari_weld_fcn.cli.commands.demo._open_viewer", opened)
     monkeypatch.setattr("platform.system", lambda: "Linux")
     for variable in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(variable, raising=False)
@@ -111,7 +111,7 @@ def test_demo_shows_its_table_and_f1_and_opens_no_viewer_unless_there_is_a_scree
 
 def test_demo_opens_the_viewer_with_film_and_prediction_where_there_is_a_screen(demo, monkeypatch):
     shown = []
-    monkeypatch.setattr("napari_weld_fcn.cli.demo._open_viewer", lambda *given: shown.append(given))
+    monkeypatch.setattr("napari_weld_fcn.cli.commands.demo._open_viewer", lambda *given: shown.append(given))
     monkeypatch.setattr("platform.system", lambda: "Linux")
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)

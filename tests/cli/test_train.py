@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_weld_fcn import Model, train
-from napari_weld_fcn.cli.train import network_settings
+from napari_weld_fcn.cli.commands.train import network_settings
 from napari_weld_fcn.dataset.pair import FLAW, Pair
 from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.dataset.store import write_dataset

@@ -12,8 +12,7 @@ import pytest
 import typer
 
 import napari_weld_fcn
-from napari_weld_fcn.cli.app import SUMMARIES
-from napari_weld_fcn.cli.commands import commands
+from napari_weld_fcn.cli.app import app, summaries
 from napari_weld_fcn.network import library
 from napari_weld_fcn.network.container import read_header
 from napari_weld_fcn.prediction.settings import PredictionSettings
@@ -38,15 +37,16 @@ def filled(script: dict[str, Any]) -> Callable[[str], str]:
 
 
 def all_commands() -> dict[str, Any]:
-    group: Any = typer.main.get_command(commands)
-    found = {name: command for name, command in group.commands.items() if name != "models"}
-    return found | {f"models {name}": command for name, command in group.commands["models"].commands.items()}
+    group: Any = typer.main.get_command(app)
+    found = {name: group.get_command(None, name) for name in summaries()}
+    models = found.pop("models").commands
+    return found | {f"models {name}": command for name, command in models.items()}
 
 
 def test_every_command_has_its_options_on_the_page_of_commands() -> None:
     asked = re.findall(r"^<!-- options: ([\w ]+) -->$", (DOCS / "commands.md").read_text(), re.MULTILINE)
     assert sorted(asked) == sorted(all_commands())
-    assert {name.split()[0] for name in asked} == set(SUMMARIES)
+    assert {name.split()[0] for name in asked} == set(summaries())
 
 
 @pytest.mark.parametrize("name", sorted(all_commands()))

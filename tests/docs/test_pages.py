@@ -13,7 +13,7 @@ import pytest
 import typer
 import yaml
 
-from napari_weld_fcn.cli.app import SUMMARIES, app
+from napari_weld_fcn.cli.app import app, summaries
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -88,7 +88,7 @@ def test_commands_in_blocks_are_taken_by_the_real_parser(page: str, line: str) -
 def test_commands_in_sentences_are_commands(page: str) -> None:
     prose = BLOCK.sub("", text_of(page))
     named = set(re.findall(r"`weld-fcn ([a-z]+)", prose))
-    assert named <= set(SUMMARIES)
+    assert named <= set(summaries())
 
 
 @pytest.mark.parametrize("page", ALL)

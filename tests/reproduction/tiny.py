@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from napari_weld_fcn.cli.reproduce import run_reproduce
+from napari_weld_fcn.cli.commands.reproduce import run_reproduce
 from napari_weld_fcn.cli.terminal import Terminal
 from napari_weld_fcn.dataset.settings import CropSettings
 from napari_weld_fcn.network.settings import NetworkSettings
@@ -31,4 +31,4 @@ SETTINGS = ReproductionSettings(scale=0.1)
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    sys.exit(run_reproduce(Terminal(json=True), Path(sys.argv[1]), None, True, SETTINGS, PLAN))
+    sys.exit(run_reproduce(Terminal(json=True), Path(sys.argv[1]), None, SETTINGS, PLAN))

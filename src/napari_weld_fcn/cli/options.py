@@ -1,7 +1,7 @@
 """A settings class as options of a command, so that no default, unit or help line is written twice.
 
-`settings_options` gives a command one option for each field, by its name without the unit: the field
-`pixel_size_mm` becomes `--pixel-size MM`. Ranges are checked by the class alone, once all is given; its
+`options_of` makes one option of each field, by its name without the unit: the field `pixel_size_mm` becomes
+`--pixel-size MM`. Ranges are checked by the class alone, once all is given; its
 refusal becomes one sentence, by the option's name (`sentence`). Options of earlier versions are still taken,
 out of sight of the help, for the class to say that they have no effect.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
@@ -22,42 +22,29 @@ from napari_weld_fcn.settings import Settings, sentence_of
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Write a log to standard error")]
+Out = Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to; may exist")]
+Output = Annotated[Path, typer.Option("--output", metavar="OUT", help="Folder to write to; may exist")]
+Inputs = Annotated[list[Path], typer.Argument(metavar="INPUT", help="Images, folders or GDXray series")]
+Size = Annotated[str, typer.Option(metavar="COLUMNSxROWS", help="Size of a film in pixels")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same films")]
+ModelName = Annotated[str, typer.Option(metavar="NAME|FILE", help="A model's name or its file")]
 
 #: Fields that one option gives together.
 _TAKEN_TOGETHER = {"rows": "--size", "columns": "--size", "min_size_unit": "--min-size"}
 
-_Command = Callable[..., int]
 
-
-def settings_options(
-    settings: type[Settings], leave_out: tuple[str, ...] = ()
-) -> Callable[[_Command], _Command]:
-    """Give a command the fields of `settings` as options; it receives them as its argument `given`.
-
-    Parameters
-    ----------
-    settings
-        The class.
-    leave_out
-        Fields that the command takes in another way.
-    """
+def options_of(settings: type[Settings], leave_out: tuple[str, ...] = ()) -> list[inspect.Parameter]:
+    """Return the fields of `settings` as options, without those of `leave_out`; former ones are hidden."""
     fields = {name: field for name, field in settings.model_fields.items() if name not in leave_out}
+    return [_option(*item) for item in fields.items()] + [_retired(name) for name in settings.retired]
 
-    def with_options(command: _Command) -> _Command:
-        def run(*args: Any, **kwargs: Any) -> int:
-            old = {name: value for name in settings.retired if (value := kwargs.pop(name)) is not None}
-            given = {name: kwargs.pop(name) for name in fields}
-            return command(*args, given=given | old, **kwargs)
 
-        signature = inspect.signature(command, eval_str=True)
-        own = [parameter for name, parameter in signature.parameters.items() if name != "given"]
-        options = [_option(name, field) for name, field in fields.items()]
-        options += [_retired(name) for name in settings.retired]
-        run.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
-        run.__name__, run.__doc__ = command.__name__, command.__doc__
-        return run
-
-    return with_options
+def fields_given(
+    settings: type[Settings], options: list[inspect.Parameter], values: dict[str, Any]
+) -> dict[str, Any]:
+    """Take the values of some options out of `values`, former ones only where they were given."""
+    given = {option.name: values.pop(option.name) for option in options}
+    return {name: value for name, value in given.items() if not (name in settings.retired and value is None)}
 
 
 def option_name(name: str, unit: str) -> str:

@@ -11,27 +11,28 @@ import inspect
 import json as json_format
 import logging
 import platform
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.table import Table
 
-from napari_weld_fcn.cli.options import Json, Verbose, sentence
+from napari_weld_fcn.cli.options import Json, Verbose, fields_given, options_of, sentence
 from napari_weld_fcn.errors import Stopped, WeldFcnError
-from napari_weld_fcn.events import Event, Message, OnEvent, TileDone
+from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop, TileDone
+from napari_weld_fcn.settings import Settings
 
 DONE, UNEXPECTED, WRONG_INPUT = 0, 1, 2
 
 log = logging.getLogger("napari_weld_fcn.cli")
-
-_Given = ParamSpec("_Given")
 
 
 class Terminal:
@@ -48,10 +49,11 @@ class Terminal:
         self.errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
         self.unexpected = False
 
-    def say(self, text: str) -> None:
-        """Show a sentence on standard error, beside the progress."""
-        log.info("%s", text)
-        self.errors.print(text)
+    def say(self, *texts: str) -> None:
+        """Show sentences on standard error, beside the progress."""
+        for text in texts:
+            log.info("%s", text)
+            self.errors.print(text)
 
     def fault(self, path: Path, fault: Exception) -> dict[str, str]:
         """Tell what went wrong with one input, so that the others can be done, and return that for `--json`.
@@ -78,13 +80,15 @@ class Terminal:
         """Return the exit code of a command that did what it could and has told these faults."""
         return UNEXPECTED if self.unexpected else WRONG_INPUT if faults else DONE
 
-    def result(self, values: dict[str, Any], show: Callable[[Console], None]) -> None:
-        """Give the result: `values` as JSON, or what `show` draws on standard output."""
+    def result(self, values: dict[str, Any], *shown: str | Table) -> None:
+        """Give the result on standard output: `values` as JSON, or what is shown of them."""
         if self.json:
             sys.stdout.write(json_format.dumps(values, indent=2, allow_nan=False) + "\n")
             sys.stdout.flush()
-        else:
-            show(Console(soft_wrap=True, highlight=False, markup=False))
+            return
+        console = Console(soft_wrap=True, highlight=False, markup=False)
+        for each in shown:
+            console.print(each)
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Progress]:
@@ -131,6 +135,33 @@ class Progress:
         self._bar.update(self._task, completed=self._films)
 
 
+@contextmanager
+def stopped_by_signals(terminal: Terminal, answer: str) -> Iterator[ShouldStop]:
+    """Take the first Ctrl-C, or request to end, as a wish to stop; the second ends the command.
+
+    Parameters
+    ----------
+    terminal
+        Says `answer` when the wish is heard.
+    answer
+        What happens now.
+    """
+    asked: list[int] = []
+
+    def ask(number: int, frame: Any) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        terminal.say(answer)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 @dataclass(frozen=True)
 class Shared:
     """What was said before a sub-command's name, as in `weld-fcn models --json show default`."""
@@ -139,31 +170,48 @@ class Shared:
     verbose: bool = False
 
 
-def guarded(command: Callable[Concatenate[Terminal, _Given], int]) -> Callable[..., None]:
-    """Give a command `--json` and `--verbose`, a `Terminal` as its first argument, and an exit code.
+def guarded(
+    settings: type[Settings] = Settings, leave_out: tuple[str, ...] = ()
+) -> Callable[[Callable[..., int]], Callable[..., None]]:
+    """Make a command of a function: options, `--json` and `--verbose`, a `Terminal`, and an exit code.
 
-    Both options hold as well where they stand before a sub-command's name: the group keeps them in its
-    context as `Shared`.
+    `--json` and `--verbose` hold as well where they stand before a sub-command's name: the group keeps them
+    in its context as `Shared`.
+
+    Parameters
+    ----------
+    settings
+        Its fields become options; the function receives what was given as its argument `given`, if it has
+        one.
+    leave_out
+        Fields that the command takes in another way.
     """
 
-    def run(*args: Any, json: bool = False, verbose: bool = False, **kwargs: Any) -> None:
-        before = kwargs.pop("context").obj or Shared()
-        terminal = Terminal(json or before.json)
-        with _log_written(verbose or before.verbose):
-            code = _exit_code(terminal, lambda: command(terminal, *args, **kwargs))
-        raise typer.Exit(code)
+    def with_options(command: Callable[..., int]) -> Callable[..., None]:
+        signature = inspect.signature(command, eval_str=True)
+        own = [each for name, each in signature.parameters.items() if name not in ("terminal", "given")]
+        given = [] if "given" not in signature.parameters else options_of(settings, leave_out)
 
-    signature = inspect.signature(command, eval_str=True)
-    own = [parameter for name, parameter in signature.parameters.items() if name != "terminal"]
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    shared = [
-        inspect.Parameter("json", keyword, default=False, annotation=Json),
-        inspect.Parameter("verbose", keyword, default=False, annotation=Verbose),
-        inspect.Parameter("context", keyword, annotation=typer.Context),
-    ]
-    run.__signature__ = signature.replace(parameters=[*own, *shared], return_annotation=None)  # type: ignore[attr-defined]
-    run.__name__, run.__doc__ = command.__name__, command.__doc__
-    return run
+        def run(json: bool, verbose: bool, context: typer.Context, **kwargs: Any) -> None:
+            before = context.obj or Shared()
+            terminal = Terminal(json or before.json)
+            if "given" in signature.parameters:
+                kwargs["given"] = fields_given(settings, given, kwargs)
+            with _log_written(verbose or before.verbose):
+                code = _exit_code(terminal, lambda: command(terminal, **kwargs))
+            raise typer.Exit(code)
+
+        shared = [
+            inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Json),
+            inspect.Parameter("verbose", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Verbose),
+            inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context),
+        ]
+        parameters = [*own, *given, *shared]
+        run.__signature__ = signature.replace(parameters=parameters, return_annotation=None)  # type: ignore[attr-defined]
+        run.__name__, run.__doc__ = command.__name__, command.__doc__
+        return run
+
+    return with_options
 
 
 def _exit_code(terminal: Terminal, command: Callable[[], int]) -> int:
@@ -204,7 +252,7 @@ def _log_written(wanted: bool) -> Iterator[None]:
 def _refused(terminal: Terminal, text: str) -> int:
     terminal.say(text)
     if terminal.json:
-        terminal.result({"error": text}, lambda console: None)
+        terminal.result({"error": text})
     return WRONG_INPUT
 
 

@@ -111,7 +111,8 @@ def import_model(path: str | Path, name: str | None = None, *, again: bool = Fal
     WeldFcnError
         If it cannot be written.
     """
-    from napari_weld_fcn.network.model import Model  # the only need of torch here
+    from napari_weld_fcn.network.model import Model  # the only need of torch here, and below of numpy
+    from napari_weld_fcn.radiograph.output import make_folder
 
     path = Path(path)
     name = path.stem if name is None else name
@@ -124,10 +125,7 @@ def import_model(path: str | Path, name: str | None = None, *, again: bool = Fal
         raise ModelError(f"{path}: there is no such file.")
     model = Model.load(path)
     target = own_folder() / f"{name}{SUFFIX}"
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WeldFcnError(f"{target.parent}: cannot be made a folder ({error.strerror}).") from error
+    make_folder(target.parent)
     model.save(target)
     return ModelEntry(name, target, "own", model.card)
 

@@ -137,6 +137,20 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_bytes(text.encode())
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it where they are missing.
+
+    Raises
+    ------
+    WeldFcnError
+        If a file has its name or it may not be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise WeldFcnError(f"{folder}: cannot be made a folder ({fault.strerror or fault}).") from fault
+
+
 def fits_png(array: np.ndarray) -> bool:
     """Whether a PNG holds the array unchanged."""
     colour = array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8

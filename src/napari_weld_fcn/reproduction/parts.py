@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.radiograph.output import write_text
-from napari_weld_fcn.training.state import make_folder
+from napari_weld_fcn.radiograph.output import make_folder, write_text
 
 SETTINGS = "settings.json"
 

@@ -23,11 +23,11 @@ from napari_weld_fcn.events import ShouldStop
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.radiograph.output import make_folder
 from napari_weld_fcn.reproduction.castings import Part
 from napari_weld_fcn.reproduction.plan import Training
 from napari_weld_fcn.reproduction.trainings import Material
 from napari_weld_fcn.training.run_folder import RunFolder
-from napari_weld_fcn.training.state import make_folder
 
 #: Crops in a figure.
 SHOWN = 5

@@ -15,11 +15,12 @@ import torch
 
 from napari_weld_fcn.errors import ModelError, Stopped
 from napari_weld_fcn.events import OnEvent, ShouldStop, StepDone, Validated
+from napari_weld_fcn.radiograph.output import make_folder
 from napari_weld_fcn.training.choice import best_of
 from napari_weld_fcn.training.clock import Clock
 from napari_weld_fcn.training.ranks import Order
 from napari_weld_fcn.training.settings import FitSettings
-from napari_weld_fcn.training.state import FitState, make_folder
+from napari_weld_fcn.training.state import FitState
 
 #: Scores the averaged network after a number of steps.
 Validate = Callable[[torch.nn.Module, int], Validated]

@@ -20,6 +20,7 @@ import torch
 
 from napari_weld_fcn.errors import Stopped
 from napari_weld_fcn.events import OnEvent, ShouldStop, ignore, never
+from napari_weld_fcn.radiograph.output import make_folder
 from napari_weld_fcn.training.chief import Chief, Enough, FitResult, Keep, Validate
 from napari_weld_fcn.training.clock import Clock
 from napari_weld_fcn.training.hardware import fabric_for
@@ -28,7 +29,7 @@ from napari_weld_fcn.training.kept_memory import kept_memory
 from napari_weld_fcn.training.patches import Source
 from napari_weld_fcn.training.ranks import Order, Ranks
 from napari_weld_fcn.training.settings import FitSettings
-from napari_weld_fcn.training.state import STATE_FILE, FitState, make_folder
+from napari_weld_fcn.training.state import STATE_FILE, FitState
 from napari_weld_fcn.training.step import Objective, Stepper, objective_of
 
 if TYPE_CHECKING:

@@ -26,9 +26,8 @@ import napari_weld_fcn
 from napari_weld_fcn.errors import ModelError
 from napari_weld_fcn.events import Validated
 from napari_weld_fcn.network.model import Model
-from napari_weld_fcn.radiograph.output import write_text
+from napari_weld_fcn.radiograph.output import make_folder, write_text
 from napari_weld_fcn.training.settings import RunSettings
-from napari_weld_fcn.training.state import make_folder
 
 if TYPE_CHECKING:
     from napari_weld_fcn.training.material import Material

@@ -15,27 +15,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from napari_weld_fcn.errors import ModelError, WeldFcnError
+from napari_weld_fcn.errors import ModelError
 from napari_weld_fcn.events import Validated
 from napari_weld_fcn.radiograph.output import written_whole
 from napari_weld_fcn.training.settings import FitSettings
 
 STATE_FILE = "last.safetensors"
 PARTS = ("network", "averaged", "optimiser", "generator")
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it where they are missing.
-
-    Raises
-    ------
-    WeldFcnError
-        If it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise WeldFcnError(f"{folder}: cannot be made ({fault.strerror or fault}).") from fault
 
 
 @dataclass

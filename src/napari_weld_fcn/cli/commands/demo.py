@@ -1,4 +1,4 @@
-"""`weld-fcn demo`: the whole way of a radiograph on a simulated film, whose truth is known."""
+"""Simulate a film, predict it, measure what is found."""
 
 from __future__ import annotations
 
@@ -8,33 +8,52 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.console import Console
+import typer
 from rich.table import Table
 
-from napari_weld_fcn.cli.predict import Done, finish, make_folder
-from napari_weld_fcn.cli.terminal import DONE, Terminal, log
-from napari_weld_fcn.evaluation.scores import PixelScores, pixel_scores
-from napari_weld_fcn.network.model import Model
-from napari_weld_fcn.prediction.outputs import write_outputs, write_record
-from napari_weld_fcn.prediction.predict import Prediction, predict
-from napari_weld_fcn.radiograph.files import read
-from napari_weld_fcn.radiograph.radiograph import Radiograph
-from napari_weld_fcn.radiograph.simulation.film import simulate
-from napari_weld_fcn.radiograph.simulation.series import write_series
+from napari_weld_fcn.cli.app import plain_app
+from napari_weld_fcn.cli.commands.predict import finish
+from napari_weld_fcn.cli.options import ModelName, Out, Seed, Size, film_size, size_default
+from napari_weld_fcn.cli.terminal import DONE, Terminal, guarded, log
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
+
+if TYPE_CHECKING:
+    from napari_weld_fcn.prediction.predict import Prediction
+    from napari_weld_fcn.radiograph.radiograph import Radiograph
 
 #: How many rows of the table are shown; the file has all of them.
 ROWS_SHOWN = 12
 _TRIAL_SECONDS = 60
 _COLUMNS = ("label", "row", "column", "length_mm", "width_mm", "peak_probability")
 
+FILM_SIZE = size_default(SimulationSettings)
 
-def run_demo(
-    terminal: Terminal, out: Path, settings: SimulationSettings, seed: int, model: str, viewer: bool
+app = plain_app()
+
+
+@app.command()
+@guarded()
+def show_demo(
+    terminal: Terminal,
+    out: Out = Path("weld-fcn-demo"),
+    size: Size = FILM_SIZE,
+    seed: Seed = 0,
+    model: ModelName = "default",
+    viewer: Annotated[bool, typer.Option(help="Open napari when there is a screen")] = True,
 ) -> int:
-    """Simulate a film, predict it, write everything into `out`, score it and show it."""
+    """Simulate a film, predict it, measure what is found; open napari if there is a screen."""
+    from napari_weld_fcn.evaluation.scores import pixel_scores
+    from napari_weld_fcn.network.model import Model
+    from napari_weld_fcn.prediction.outputs import write_outputs, write_record
+    from napari_weld_fcn.prediction.predict import predict
+    from napari_weld_fcn.radiograph.files import read
+    from napari_weld_fcn.radiograph.output import make_folder
+    from napari_weld_fcn.radiograph.simulation.film import simulate
+    from napari_weld_fcn.radiograph.simulation.series import write_series
+
+    settings = SimulationSettings(flawless_share=0.0, **film_size(size))  # there is to be something to find
     loaded = Model.load(model)
     make_folder(out)
     with terminal.progress("demo", 2) as progress:
@@ -49,27 +68,26 @@ def run_demo(
     scores = pixel_scores(prediction.labels, film.mask)
     done = finish(str(path), files, prediction)
     values = {"model": model, "outputs": [done.as_json()], "record": str(record), "score": scores.as_dict()}
-    terminal.result(values, lambda console: _show(console, out, done, scores))
+    terminal.result(
+        values,
+        *([_table(prediction)] if done.count else []),
+        *([f"... and {done.count - ROWS_SHOWN} more."] if done.count > ROWS_SHOWN else []),
+        f"{done.summary.capitalize()}, in {prediction.seconds:.2f} s.",
+        f"Against the simulated truth: pixel F1 {scores.f1:.2f}, "
+        f"precision {scores.precision:.2f}, recall {scores.recall:.2f}.",
+        f"The film, its truth and all outputs are in {out}.",
+    )
     if viewer and not terminal.json and _has_screen():
         _open_viewer(terminal, radiograph, prediction)
     return DONE
 
 
-def _show(console: Console, out: Path, done: Done, scores: PixelScores) -> None:
-    columns = [name for name in _COLUMNS if name in done.prediction.table]
+def _table(prediction: Prediction) -> Table:
+    columns = [name for name in _COLUMNS if name in prediction.table]
     table = Table(*(name.replace("_", " ") for name in columns))
-    for row in list(zip(*(done.prediction.table[name] for name in columns), strict=True))[:ROWS_SHOWN]:
+    for row in list(zip(*(prediction.table[name] for name in columns), strict=True))[:ROWS_SHOWN]:
         table.add_row(*(f"{value:.4g}" for value in row))
-    if done.count:
-        console.print(table)
-    if done.count > ROWS_SHOWN:
-        console.print(f"... and {done.count - ROWS_SHOWN} more.")
-    console.print(f"{done.summary.capitalize()}, in {done.prediction.seconds:.2f} s.")
-    console.print(
-        f"Against the simulated truth: pixel F1 {scores.f1:.2f}, "
-        f"precision {scores.precision:.2f}, recall {scores.recall:.2f}."
-    )
-    console.print(f"The film, its truth and all outputs are in {out}.")
+    return table
 
 
 def _has_screen() -> bool:

@@ -1,4 +1,4 @@
-"""`weld-fcn crop`: series of films with their masks become a dataset of crops.
+"""Cut crops with their masks out of films, as a dataset.
 
 Films are read, cut and written one by one. One that is damaged is reported and the others are still cut; one
 that gives no crop (no flaw to cut around, no rectangle on it) is told and is no fault.
@@ -8,22 +8,74 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-from rich.console import Console
+import typer
 
-from napari_weld_fcn.cli.terminal import Progress, Terminal, log
-from napari_weld_fcn.dataset.crops import crop
-from napari_weld_fcn.dataset.pair import FLAW, Pair
-from napari_weld_fcn.dataset.rectangles import Rectangles, read_rectangles
+from napari_weld_fcn.cli.app import plain_app
+from napari_weld_fcn.cli.options import Out
+from napari_weld_fcn.cli.terminal import Progress, Terminal, guarded, log
 from napari_weld_fcn.dataset.settings import PRESETS, CropSettings
-from napari_weld_fcn.dataset.store import write_dataset
 from napari_weld_fcn.errors import SettingsError, WeldFcnError
-from napari_weld_fcn.radiograph.gdxray import GDXrayFilm, SeriesFolder, list_series, open_series
+
+if TYPE_CHECKING:
+    from napari_weld_fcn.dataset.pair import Pair
+    from napari_weld_fcn.dataset.rectangles import Rectangles
+    from napari_weld_fcn.radiograph.gdxray import GDXrayFilm
 
 #: What `--rois` may say instead of naming a file.
 AREAS = ("grid", "bead", "flaws")
+
+
+app = plain_app()
+
+
+@app.command()
+@guarded(CropSettings, leave_out=("rois", "labels"))
+def crop_films(
+    terminal: Terminal,
+    series: Annotated[Path, typer.Argument(metavar="SERIES", help="GDXray series, root or film")],
+    out: Out,
+    preset: Annotated[
+        str, typer.Option(metavar="NAME", help=f"Start from these settings: {', '.join(PRESETS)}")
+    ] = "",
+    rois: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|grid|bead|flaws",
+            help="Where to cut; FILE has rectangles: a Shapes layer that napari saved as CSV, or GDXray's "
+            f"ground_truth.txt  [default: {CropSettings.model_fields['rois'].default}]",
+        ),
+    ] = "",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same jitter")] = 0,
+    *,
+    given: dict[str, Any],
+) -> int:
+    """Cut crops with their masks out of films; a dataset folder is written."""
+    from napari_weld_fcn.dataset.rectangles import read_rectangles
+    from napari_weld_fcn.dataset.store import write_dataset
+
+    settings = crop_settings(preset, rois, given)
+    rectangles = read_rectangles(rois) if settings.rois == "rectangles" else None
+    films, faults = _films(terminal, series)
+    count = _Count()
+    with terminal.progress("crop", len(films)) as progress:
+        pairs = _pairs(terminal, progress, films, settings, rectangles, seed, faults)
+        written = write_dataset(count.seen(pairs), out)
+    values = {
+        "dataset": str(out),
+        "pairs": written,
+        "films": len(count.films),
+        "with_flaw": count.with_flaw,
+        "flaw_fraction": count.flaw / max(count.pixels, 1),
+        "errors": faults,
+    }
+    terminal.result(
+        values,
+        f"{written} crops of {len(count.films)} film{'s' * (len(count.films) != 1)} in {out}; "
+        f"{count.with_flaw} show flaws, which are {values['flaw_fraction']:.2%} of all pixels.",
+    )
+    return terminal.code(faults)
 
 
 def crop_settings(preset: str, rois: str, given: dict[str, Any]) -> CropSettings:
@@ -52,51 +104,29 @@ def crop_settings(preset: str, rois: str, given: dict[str, Any]) -> CropSettings
     return CropSettings(**{**base, **changed, **area})
 
 
-def run_crop(
-    terminal: Terminal, series: Path, out: Path, settings: CropSettings, rois: str, seed: int
-) -> int:
-    """Cut the crops of every film at or below `series` and write them into `out`."""
-    rectangles = read_rectangles(rois) if settings.rois == "rectangles" else None
-    films, faults = _films(terminal, series)
-    count = _Count()
-    with terminal.progress("crop", len(films)) as progress:
-        pairs = _pairs(terminal, progress, films, settings, rectangles, seed, faults)
-        written = write_dataset(count.seen(pairs), out)
-    values = {
-        "dataset": str(out),
-        "pairs": written,
-        "films": count.films,
-        "with_flaw": count.with_flaw,
-        "flaw_fraction": count.flaw / max(count.pixels, 1),
-        "errors": faults,
-    }
-    terminal.result(values, lambda console: _show(console, values))
-    return terminal.code(faults)
-
-
 class _Count:
     """What passes by: films, crops with some flaw, pixels."""
 
     def __init__(self) -> None:
         self.with_flaw = self.flaw = self.pixels = 0
-        self._films: set[str] = set()
-
-    @property
-    def films(self) -> int:
-        return len(self._films)
+        self.films: set[str] = set()
 
     def seen(self, pairs: Iterator[Pair]) -> Iterator[Pair]:
+        from napari_weld_fcn.dataset.pair import FLAW
+
         for pair in pairs:
-            flaw = int(np.count_nonzero(pair.mask == FLAW))
+            flaw = int((pair.mask == FLAW).sum())
             self.with_flaw += flaw > 0
             self.flaw += flaw
             self.pixels += pair.mask.size
-            self._films.add(pair.film)
+            self.films.add(pair.film)
             yield pair
 
 
 def _films(terminal: Terminal, path: Path) -> tuple[list[tuple[int, GDXrayFilm]], list[dict[str, str]]]:
     """Return the films with their places in their series, and what could not be opened."""
+    from napari_weld_fcn.radiograph.gdxray import SeriesFolder, list_series, open_series
+
     faults: list[dict[str, str]] = []
     films: list[tuple[int, GDXrayFilm]] = []
     listed = list_series(path) if path.is_dir() else []
@@ -117,8 +147,7 @@ def _films(terminal: Terminal, path: Path) -> tuple[list[tuple[int, GDXrayFilm]]
             continue
         if opened.is_mask:
             raise SettingsError(f"{path}: holds masks only; give the series of their films.")
-        for problem in opened.problems:
-            terminal.say(problem)
+        terminal.say(*opened.problems)
         there = sum(map(len, folder.images().values())) if isinstance(folder, SeriesFolder) else 0
         if isinstance(folder, SeriesFolder) and there > len(opened):
             left_out = f"{folder.path}: {there - len(opened)} of its {there} images are left out."
@@ -136,6 +165,8 @@ def _pairs(
     seed: int,
     faults: list[dict[str, str]],
 ) -> Iterator[Pair]:
+    from napari_weld_fcn.dataset.crops import crop
+
     for place, film in films:
         on_event = progress.film(film.name)
         boxes = film.boxes if len(film.boxes) else None
@@ -146,11 +177,3 @@ def _pairs(
             faults.append(terminal.fault(film.path, fault))
         log.info("%s: cropped", film.path)
         progress.film_done()
-
-
-def _show(console: Console, values: dict[str, Any]) -> None:
-    console.print(
-        f"{values['pairs']} crops of {values['films']} film{'s' * (values['films'] != 1)} "
-        f"in {values['dataset']}; "
-        f"{values['with_flaw']} show flaws, which are {values['flaw_fraction']:.2%} of all pixels."
-    )

@@ -1,34 +1,65 @@
-"""`weld-fcn evaluate`: a model's scores on films whose truth is known."""
+"""Score a model on films whose truth is known."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.console import Console
+import typer
 from rich.table import Table
 
-from napari_weld_fcn.cli.predict import make_folder
-from napari_weld_fcn.cli.terminal import DONE, WRONG_INPUT, Terminal
-from napari_weld_fcn.dataset.store import Dataset, open_truth
+from napari_weld_fcn.cli.app import plain_app
+from napari_weld_fcn.cli.options import length, length_default
+from napari_weld_fcn.cli.terminal import DONE, WRONG_INPUT, Terminal, guarded
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.evaluation.evaluate import Evaluation, evaluate
-from napari_weld_fcn.evaluation.report import write_evaluation
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
-from napari_weld_fcn.network.model import Model
-from napari_weld_fcn.prediction import cautions
-from napari_weld_fcn.radiograph.gdxray import GDXraySeries
+
+if TYPE_CHECKING:
+    from napari_weld_fcn.dataset.store import Dataset
+    from napari_weld_fcn.evaluation.evaluate import Evaluation
+    from napari_weld_fcn.radiograph.gdxray import GDXraySeries
 
 #: So many of the films that are left out are named.
 _NAMED = 3
 #: Where a pixel size comes from, in words.
 _ORIGINS = {"file": "from the file", "GDXray": "from GDXray", "user": "as given"}
 
+app = plain_app()
 
-def run_evaluate(
-    terminal: Terminal, model: str, truth: Path, output: Path | None, settings: EvaluationSettings
+
+@app.command()
+@guarded(EvaluationSettings, leave_out=("min_size", "min_size_unit"))
+def evaluate_model(
+    terminal: Terminal,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name or its file")],
+    truth: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATASET|SERIES", help="Dataset folder of crops, or GDXray series that has masks"
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Folder for tables, curves and report; may exist")
+    ] = None,
+    min_size: Annotated[
+        str,
+        typer.Option(
+            metavar="MM|PX",
+            help="Smallest length of an indication and of a flaw that counts, such as 0.3mm or 4px; "
+            "0 takes the model's own",
+        ),
+    ] = length_default(EvaluationSettings),
+    *,
+    given: dict[str, Any],
 ) -> int:
-    """Score `model` on the dataset or series `truth`; write tables and curves where `output` is given."""
+    """Score a model on films whose truth is known: pixels, flaws, false calls, for each film and pooled."""
+    from napari_weld_fcn.evaluation.evaluate import evaluate
+    from napari_weld_fcn.evaluation.report import write_evaluation
+    from napari_weld_fcn.network.model import Model
+    from napari_weld_fcn.prediction import cautions
+    from napari_weld_fcn.radiograph.output import make_folder
+
+    settings = EvaluationSettings(**given, **length(min_size))
     loaded = Model.load(model)
     films = _films(terminal, truth)
     if output is not None:
@@ -43,30 +74,24 @@ def run_evaluate(
         terminal.say(_left_out(found.left_out))
     written = {} if output is None else write_evaluation(output, found)
     values = found.as_dict() | {"files": {name: str(path) for name, path in written.items()}}
-    terminal.result(values, lambda console: _show(console, found, values))
+    where = [] if output is None else [f"Tables, curves and report are in {output}."]
+    terminal.result(values, _films_table(values), *_sentences(found, values), *where)
     return WRONG_INPUT if found.faults else DONE
 
 
 def _films(terminal: Terminal, path: Path) -> Dataset | GDXraySeries:
+    from napari_weld_fcn.dataset.store import Dataset, open_truth
+
     truth = open_truth(path)
     if not isinstance(truth, Dataset) and truth.is_mask:
         raise SettingsError(f"{path}: holds masks only; give the series of their films.")
-    for sentence in truth.cautions() if isinstance(truth, Dataset) else truth.problems:
-        terminal.say(sentence)
+    terminal.say(*(truth.cautions() if isinstance(truth, Dataset) else truth.problems))
     return truth
 
 
 def _left_out(names: tuple[str, ...]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return f"Without truth of their own, so left out: {', '.join(names[:_NAMED])}{more}."
-
-
-def _show(console: Console, found: Evaluation, values: dict[str, Any]) -> None:
-    console.print(_films_table(values))
-    for line in _sentences(found, values):
-        console.print(line)
-    if values["files"]:
-        console.print(f"Tables, curves and report are in {Path(values['files']['report']).parent}.")
 
 
 def _films_table(values: dict[str, Any]) -> Table:

@@ -1,70 +1,88 @@
-"""`weld-fcn predict`: every input on its own, so that a bad file costs only itself.
+"""Mark and measure the indications of radiographs.
 
-Two inputs of one name would write over each other's files, so they are refused before anything is done.
+Every input is done on its own, so that a bad file costs only itself. Two inputs of one name would write over
+each other's files, so they are refused before anything is done.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-from rich.console import Console
+import typer
 from rich.table import Table
 
-from napari_weld_fcn.cli.terminal import Progress, Terminal, log
-from napari_weld_fcn.errors import RadiographError, SettingsError, WeldFcnError
-from napari_weld_fcn.network.model import Model
-from napari_weld_fcn.prediction.outputs import write_outputs, write_record
-from napari_weld_fcn.prediction.predict import Prediction, predict
-from napari_weld_fcn.prediction.saved import OutputFiles, output_files
+from napari_weld_fcn.cli.app import plain_app
+from napari_weld_fcn.cli.options import Inputs, ModelName, Output, length, length_default
+from napari_weld_fcn.cli.terminal import Progress, Terminal, guarded, log
+from napari_weld_fcn.errors import RadiographError, SettingsError
 from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.prediction.summary import summary
-from napari_weld_fcn.radiograph.files import read
-from napari_weld_fcn.radiograph.image_paths import OUTPUT_ENDINGS, Found, find_images
+
+if TYPE_CHECKING:
+    from napari_weld_fcn.network.model import Model
+    from napari_weld_fcn.prediction.predict import Prediction
+    from napari_weld_fcn.prediction.saved import OutputFiles
+    from napari_weld_fcn.radiograph.image_paths import Found
+
+app = plain_app()
 
 
-def run_predict(
-    terminal: Terminal, inputs: list[Path], folder: Path, model: str, settings: PredictionSettings
+@app.command()
+@guarded(PredictionSettings, leave_out=("min_size", "min_size_unit"))
+def predict_inputs(
+    terminal: Terminal,
+    inputs: Inputs,
+    output: Output,
+    model: ModelName = "default",
+    min_size: Annotated[
+        str,
+        typer.Option(
+            metavar="MM|PX",
+            help="Smallest length of an indication, such as 0.3mm or 4px; 0 takes the model's own",
+        ),
+    ] = length_default(PredictionSettings),
+    *,
+    given: dict[str, Any],
 ) -> int:
-    """Predict every image that `inputs` stand for and write its files into `folder`."""
+    """Mark the indications of radiographs: heatmap, labels, table and overlay of each."""
+    from napari_weld_fcn.network.model import Model
+    from napari_weld_fcn.prediction.outputs import write_record
+    from napari_weld_fcn.radiograph.output import make_folder
+
+    settings = PredictionSettings(**given, **length(min_size))
     found, faults = _found(inputs)
-    paths = list(found.images)
-    _refuse_equal_names(paths)
-    _refuse_overwriting(paths, folder)
+    refuse_equal_names(found.images, "heatmap.tif")
+    _refuse_overwriting(found.images, output)
     loaded = Model.load(model)
     log.info("model %s, SHA-256 %s", loaded.card.name, loaded.sha256)
-    make_folder(folder)
+    make_folder(output)
     done: list[Done] = []
     told: set[str] = set()
-    for sentence in [*found.sentences, *(fault["error"] for fault in faults)]:
-        terminal.say(sentence)
+    terminal.say(*found.sentences, *(fault["error"] for fault in faults))
     try:
-        with terminal.progress("predict", len(paths)) as progress:
-            for path in paths:
+        with terminal.progress("predict", len(found.images)) as progress:
+            for path in found.images:
                 try:
-                    done.append(_predict_one(path, folder, loaded, settings, progress))
-                    for warning in done[-1].prediction.warnings:
-                        if warning not in told:  # what holds for the whole call is told once
-                            terminal.say(f"Warning: {warning}")
-                    told.update(done[-1].prediction.warnings)
+                    done.append(_predict_one(path, output, loaded, settings, progress))
+                    warnings = done[-1].prediction.warnings  # what holds for the whole call is told once
+                    terminal.say(*(f"Warning: {text}" for text in warnings if text not in told))
+                    told.update(warnings)
                 except Exception as fault:  # whatever one film does, the others are done
                     faults.append(terminal.fault(path, fault))
                 progress.film_done()
     finally:
-        record = write_record(folder, [each.prediction for each in done]) if done else None
-    outputs = [each.as_json() for each in done]
+        record = write_record(output, [each.prediction for each in done]) if done else None
     values = {
         "model": model,
-        "outputs": outputs,
+        "outputs": [each.as_json() for each in done],
         "record": record and str(record),
         "errors": faults,
         "left_out": [{"input": str(each.path), "reason": each.reason} for each in found.left_out],
     }
-    terminal.result(values, lambda console: _show(console, done, folder))
+    shown = (_table(done), f"Heatmaps, labels, tables and overlays are in {output}.") if done else ()
+    terminal.result(values, *shown)
     return terminal.code(faults)
 
 
@@ -99,33 +117,28 @@ class Done:
     @property
     def summary(self) -> str:
         """The same in words."""
+        from napari_weld_fcn.prediction.summary import summary
+
         return summary(self.count, self.prediction.record["threshold"])
 
 
 def finish(source: str, files: OutputFiles, prediction: Prediction) -> Done:
     """Keep what is needed of a prediction whose files are written; its arrays are let go."""
+    import numpy as np
+
     nothing = np.empty((0, 0))
     slim = replace(prediction, probability=nothing.astype(np.float32), labels=nothing.astype(np.int32))
     return Done(source, files, slim, float(np.count_nonzero(prediction.labels) / prediction.labels.size))
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder of a command's outputs where it is not there.
-
-    Raises
-    ------
-    WeldFcnError
-        If a file has its name or it may not be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise WeldFcnError(f"{folder}: cannot be made a folder ({fault.strerror}).") from fault
-
-
 def _predict_one(
     path: Path, folder: Path, model: Model, settings: PredictionSettings, progress: Progress
 ) -> Done:
+    from napari_weld_fcn.prediction.outputs import write_outputs
+    from napari_weld_fcn.prediction.predict import predict
+    from napari_weld_fcn.prediction.saved import output_files
+    from napari_weld_fcn.radiograph.files import read
+
     on_event = progress.film(path.name)
     output_files(folder, path.stem)  # a name that is too long is told before an hour of computing
     radiograph = read(path)
@@ -137,6 +150,8 @@ def _predict_one(
 
 def _found(inputs: Iterable[Path]) -> tuple[Found, list[dict[str, str]]]:
     """The images of `inputs`, and the folders that hold none; where all hold none, that is raised."""
+    from napari_weld_fcn.radiograph.image_paths import find_images
+
     given: list[Found] = []
     faults: list[dict[str, str]] = []
     errors: list[RadiographError] = []
@@ -152,20 +167,27 @@ def _found(inputs: Iterable[Path]) -> tuple[Found, list[dict[str, str]]]:
     return replace(once, left_out=tuple(each for found in given for each in found.left_out)), faults
 
 
-def _refuse_equal_names(paths: Iterable[Path]) -> None:
-    # Folded, because many file systems take A_labels.tif and a_labels.tif for one file.
-    groups: defaultdict[str, list[Path]] = defaultdict(list)
+def refuse_equal_names(paths: Iterable[Path], written: str) -> None:
+    """Refuse two inputs whose files would be called alike, NAME_`written` among them.
+
+    Raises
+    ------
+    SettingsError
+        If there are two; many file systems take A_labels.tif and a_labels.tif for one file.
+    """
+    first: dict[str, Path] = {}
     for path in paths:
-        groups[path.stem.casefold()].append(path)
-    for group in groups.values():
-        if len(group) > 1:
+        other = first.setdefault(path.stem.casefold(), path)
+        if other is not path:
             raise SettingsError(
-                f"{group[0]} and {group[1]}: both would write {group[0].stem}_heatmap.tif; "
-                "rename one, or predict them into two folders."
+                f"{other} and {path}: both would write {other.stem}_{written}; rename one, or give them "
+                "two folders."
             )
 
 
 def _refuse_overwriting(paths: Iterable[Path], folder: Path) -> None:
+    from napari_weld_fcn.radiograph.image_paths import OUTPUT_ENDINGS
+
     inputs = {path.resolve(): path for path in paths}
     target = folder.resolve()
     for path in inputs.values():
@@ -178,12 +200,9 @@ def _refuse_overwriting(paths: Iterable[Path], folder: Path) -> None:
                 )
 
 
-def _show(console: Console, done: list[Done], folder: Path) -> None:
-    if not done:
-        return
+def _table(done: Iterable[Done]) -> Table:
     table = Table("radiograph", "found", "marked", "seconds")
     for each in done:
         share, seconds = f"{each.flaw_fraction:.2%}", f"{each.prediction.seconds:.2f}"
         table.add_row(Path(each.source).name, each.summary, share, seconds)
-    console.print(table)
-    console.print(f"Heatmaps, labels, tables and overlays are in {folder}.")
+    return table

@@ -1,65 +1,78 @@
-"""`weld-fcn features`: what each stage of a network responds to, one TIFF of the image's size a stage."""
+"""Show what each stage of a network responds to."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-from numpy.typing import NDArray
-from rich.console import Console
+import typer
 
-from napari_weld_fcn.cli.predict import make_folder
-from napari_weld_fcn.cli.terminal import Progress, Terminal
+from napari_weld_fcn.cli.app import plain_app
+from napari_weld_fcn.cli.commands.predict import refuse_equal_names
+from napari_weld_fcn.cli.options import Inputs, ModelName, Output, pixel
+from napari_weld_fcn.cli.terminal import Progress, Terminal, guarded
 from napari_weld_fcn.errors import RadiographError, SettingsError
-from napari_weld_fcn.evaluation.feature_maps import feature_maps
-from napari_weld_fcn.evaluation.grad_cam import grad_cam
 from napari_weld_fcn.evaluation.settings import FeatureSettings
-from napari_weld_fcn.events import OnEvent
-from napari_weld_fcn.network.model import Model
-from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.radiograph.files import read
-from napari_weld_fcn.radiograph.image_paths import find_images
-from napari_weld_fcn.radiograph.output import write_tiff
-from napari_weld_fcn.radiograph.radiograph import Radiograph
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_weld_fcn.events import OnEvent
+    from napari_weld_fcn.network.model import Model
+    from napari_weld_fcn.radiograph.radiograph import Radiograph
 
 #: Row and column, from 0.
 Pixel = tuple[int, int]
 
+app = plain_app()
 
-def run_features(
+
+@app.command()
+@guarded(FeatureSettings)
+def show_features(
     terminal: Terminal,
-    inputs: list[Path],
-    folder: Path,
-    model: str,
-    settings: FeatureSettings,
-    indication: Pixel | None = None,
+    inputs: Inputs,
+    output: Output,
+    model: ModelName = "default",
+    indication: Annotated[
+        str,
+        typer.Option(
+            metavar="ROW,COLUMN",
+            help="Show instead what drew the indication on this pixel, counted from 0 (HiResCAM), "
+            "as NAME_STAGE_drew.tif",
+        ),
+    ] = "",
+    *,
+    given: dict[str, Any],
 ) -> int:
-    """Write the maps of every image that `inputs` stand for into `folder`, as NAME_STAGE.tif.
+    """Show what each stage of a network responds to: one float32 TIFF of the image's size for each stage."""
+    from napari_weld_fcn.network.model import Model
+    from napari_weld_fcn.radiograph.image_paths import find_images
+    from napari_weld_fcn.radiograph.output import make_folder
 
-    With a pixel of an `indication`, what drew that, as NAME_STAGE_drew.tif.
-    """
+    settings, at = FeatureSettings(**given), pixel(indication)
     found = find_images(inputs)
-    paths = list(found.images)
-    for sentence in found.sentences:
-        terminal.say(sentence)
-    _refuse_equal_names(paths)
+    terminal.say(*found.sentences)
+    refuse_equal_names(found.images, "STAGE.tif")
     loaded = Model.load(model)
-    make_folder(folder)
+    make_folder(output)
     outputs: list[dict[str, Any]] = []
     faults: list[dict[str, str]] = []
-    with terminal.progress("features", len(paths)) as progress:
-        for path in paths:
+    with terminal.progress("features", len(found.images)) as progress:
+        for path in found.images:
             try:
-                outputs.append(_write_maps(path, folder, loaded, settings, indication, progress))
+                outputs.append(_write_maps(path, output, loaded, settings, at, progress))
             except SettingsError:
                 raise
             except Exception as fault:  # whatever one film does, the others are done
                 faults.append(terminal.fault(path, fault))
             progress.film_done()
     values = {"model": model, "outputs": outputs, "errors": faults}
-    terminal.result(values, lambda console: _show(console, outputs, folder))
+    lines = [f"{Path(each['input']).name}: {', '.join(each['stages'])}" for each in outputs]
+    where = [f"The maps are in {output}."] if outputs else []
+    terminal.result(values, *lines, *where)
     return terminal.code(faults)
 
 
@@ -71,6 +84,11 @@ def _write_maps(
     indication: Pixel | None,
     progress: Progress,
 ) -> dict[str, Any]:
+    from napari_weld_fcn.evaluation.feature_maps import feature_maps
+    from napari_weld_fcn.evaluation.grad_cam import grad_cam
+    from napari_weld_fcn.radiograph.files import read
+    from napari_weld_fcn.radiograph.output import write_tiff
+
     radiograph = read(path)
     on_event = progress.film(path.name)
     if indication is None:
@@ -90,27 +108,12 @@ def _marked(
     radiograph: Radiograph, model: Model, settings: FeatureSettings, at: Pixel, on_event: OnEvent
 ) -> NDArray[np.bool_]:
     """Where the indication lies that has the pixel `at`, marked as `predict` marks it."""
+    from napari_weld_fcn.prediction.predict import predict
+
     asked = PredictionSettings(polarity=settings.polarity, tile=settings.tile, device=settings.device)
     labels = predict(radiograph, model, asked, on_event=on_event).labels
     inside = labels.ndim == 2 and all(place < size for place, size in zip(at, labels.shape, strict=True))
     if not inside or not labels[at]:
         raise RadiographError(f"{radiograph.name}: there is no indication at row {at[0]}, column {at[1]}.")
-    return np.asarray(labels == labels[at])
-
-
-def _refuse_equal_names(paths: list[Path]) -> None:
-    first: dict[str, Path] = {}
-    for path in paths:
-        other = first.setdefault(path.stem.casefold(), path)
-        if other is not path:
-            raise SettingsError(
-                f"{other} and {path}: both would write {other.stem}_STAGE.tif; "
-                "rename one, or write them into two folders."
-            )
-
-
-def _show(console: Console, outputs: list[dict[str, Any]], folder: Path) -> None:
-    for each in outputs:
-        console.print(f"{Path(each['input']).name}: {', '.join(each['stages'])}")
-    if outputs:
-        console.print(f"The maps are in {folder}.")
+    marked: NDArray[np.bool_] = labels == labels[at]
+    return marked
