@@ -59,7 +59,7 @@ def main() -> int:
     kept = json.loads(options.against.read_text())
     if kept["machine"] != here:
         print(f"note: frozen on {kept['machine']}, this is {here}")
-    then = {name: value for name, value in kept["hashes"].items() if name.startswith(options.only or "")}
+    then = {name: value for name, value in kept["hashes"].items() if name in hashes or not options.only}
     differing = sorted(name for name in {*then, *hashes} if then.get(name) != hashes.get(name))
     print(*differing, f"{len(then) - len(differing)} of {len(then)} equal", sep="\n")
     return 1 if differing else 0
