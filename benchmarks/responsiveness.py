@@ -33,15 +33,15 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 
 from napari_weld_fcn.events import StepDone, TileDone
-from napari_weld_fcn.viewer.training import Glimpse
-from napari_weld_fcn.viewer.widgets import augment as augment_module
-from napari_weld_fcn.viewer.widgets import crop as crop_module
-from napari_weld_fcn.viewer.widgets import predict as form_module
-from napari_weld_fcn.viewer.widgets.augment import AugmentWidget
-from napari_weld_fcn.viewer.widgets.augment_inputs import IN_ALL
-from napari_weld_fcn.viewer.widgets.crop import CropWidget
-from napari_weld_fcn.viewer.widgets.predict import PredictWidget
-from napari_weld_fcn.viewer.widgets.train import TrainWidget
+from napari_weld_fcn.viewer.augment import widget as augment_module
+from napari_weld_fcn.viewer.augment.inputs import IN_ALL
+from napari_weld_fcn.viewer.augment.widget import AugmentWidget
+from napari_weld_fcn.viewer.crop import widget as crop_module
+from napari_weld_fcn.viewer.crop.widget import CropWidget
+from napari_weld_fcn.viewer.predict import widget as form_module
+from napari_weld_fcn.viewer.predict.widget import PredictWidget
+from napari_weld_fcn.viewer.train.run import Glimpse
+from napari_weld_fcn.viewer.train.widget import TrainWidget
 
 BEAT_MS = 5
 MB = 1e6

@@ -71,7 +71,7 @@ def show_only(viewer: Any, *names: str) -> None:
 
 def look_at(viewer: Any, indications: Any, number: int) -> None:
     """Centre an indication, four pixels of the screen for one of the film."""
-    from napari_weld_fcn.viewer.stepping import centre
+    from napari_weld_fcn.viewer.showing import centre
 
     centre(viewer, indications, number)
     viewer.scene.camera.zoom = 4 / float(indications.scale[-1])

@@ -18,7 +18,7 @@ from napari_weld_fcn.dataset.store import read_dataset
 from napari_weld_fcn.prediction.predict import from_record
 from napari_weld_fcn.prediction.saved import records_of
 from napari_weld_fcn.radiograph.labels import read_labels
-from napari_weld_fcn.viewer.results_reader import read_results
+from napari_weld_fcn.viewer.files.results import read_results
 
 FOLDER = Path(__file__).parent / "v0_1"
 

@@ -4,7 +4,7 @@ import napari
 import numpy as np
 from qtpy.QtTest import QTest
 
-from napari_weld_fcn.viewer.drawing import leave_nothing_behind
+from napari_weld_fcn.viewer.showing import leave_nothing_behind
 
 
 def drawn(viewer: napari.Viewer) -> None:

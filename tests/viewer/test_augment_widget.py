@@ -15,11 +15,11 @@ from napari_weld_fcn.dataset.settings import VARIANTS, AugmentationSettings
 from napari_weld_fcn.dataset.store import read_dataset, write_dataset
 from napari_weld_fcn.dataset.variants import read_crops
 from napari_weld_fcn.radiograph.normalisation import measure
-from napari_weld_fcn.viewer.augmenting import preview, thumbnail, tiled
-from napari_weld_fcn.viewer.crops import pairs_of, show_pairs
-from napari_weld_fcn.viewer.widgets import augment as form_module
-from napari_weld_fcn.viewer.widgets.augment import Gallery
-from napari_weld_fcn.viewer.widgets.augment_inputs import EACH, IN_ALL, NO_CROPS
+from napari_weld_fcn.viewer.augment import widget as form_module
+from napari_weld_fcn.viewer.augment.inputs import EACH, IN_ALL, NO_CROPS
+from napari_weld_fcn.viewer.augment.job import preview, thumbnail, tiled
+from napari_weld_fcn.viewer.augment.widget import Gallery
+from napari_weld_fcn.viewer.crop.stacks import pairs_of, show_pairs
 
 
 @pytest.fixture(scope="module")

@@ -19,13 +19,12 @@ from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.radiograph.film_stack import FilmStack
 from napari_weld_fcn.radiograph.lazy import LazyFilm
 from napari_weld_fcn.radiograph.output import write_png
-from napari_weld_fcn.viewer import pixels
+from napari_weld_fcn.viewer import belonging as pixels
 from napari_weld_fcn.viewer.belonging import earlier_output, film_of, films
-from napari_weld_fcn.viewer.exposed import show_area
-from napari_weld_fcn.viewer.layers import show_heatmap
+from napari_weld_fcn.viewer.evaluate.inputs import HEATMAP, LABELLED
+from napari_weld_fcn.viewer.layers import show_area, show_heatmap
 from napari_weld_fcn.viewer.marks import show_indications
 from napari_weld_fcn.viewer.preferences import PLUGIN
-from napari_weld_fcn.viewer.widgets.evaluate_inputs import HEATMAP, LABELLED
 
 PLANE = np.arange(48, dtype=np.uint8).reshape(6, 8)
 OTHER = PLANE.copy()

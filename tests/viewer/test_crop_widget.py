@@ -23,9 +23,9 @@ from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.radiograph.simulation.series import write_series
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.viewer.belonging import films
-from napari_weld_fcn.viewer.crops import is_crops, pairs_of
-from napari_weld_fcn.viewer.series_reader import SEPARATE_FILMS, SEPARATE_SIZES
-from napari_weld_fcn.viewer.widgets.crop import CropWidget
+from napari_weld_fcn.viewer.crop.stacks import is_crops, pairs_of
+from napari_weld_fcn.viewer.crop.widget import CropWidget
+from napari_weld_fcn.viewer.files.series import SEPARATE_FILMS, SEPARATE_SIZES
 
 SETTINGS = SimulationSettings(rows=120, columns=300, flawless_share=0, flaw_density=50)
 
@@ -199,7 +199,7 @@ def test_windows_are_drawn_over_the_film_where_it_lies(viewer, form, done, welds
 
 
 def test_no_more_windows_are_drawn_than_napari_can_bear(viewer, form, done, welds, monkeypatch) -> None:
-    monkeypatch.setattr("napari_weld_fcn.viewer.widgets.crop.MOST_DRAWN", 5)
+    monkeypatch.setattr("napari_weld_fcn.viewer.crop.widget.MOST_DRAWN", 5)
     add(viewer, welds[0], "weld")
     done(form)
     assert len(viewer.layers["weld windows"].data) == 5
@@ -351,7 +351,7 @@ def test_the_form_tells_the_folder_that_was_chosen_when_it_began(
 def test_more_crops_than_layers_may_hold_are_refused_but_written(
     viewer, form, cut, welds, tmp_path, monkeypatch, messages
 ) -> None:
-    monkeypatch.setattr("napari_weld_fcn.viewer.crops.MOST_IN_LAYERS", 5 * 2 * 64 * 64)
+    monkeypatch.setattr("napari_weld_fcn.viewer.crop.stacks.MOST_IN_LAYERS", 5 * 2 * 64 * 64)
     add(viewer, welds[0], "weld")
     cut()
     assert "as layers" in messages[-1] and "crops" not in viewer.layers

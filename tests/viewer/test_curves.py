@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_weld_fcn.viewer.widgets.curves import MOST_DOTS, MOST_POINTS, Curves, Trace
+from napari_weld_fcn.viewer.train.curves import MOST_DOTS, MOST_POINTS, Curves, Trace
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.radiograph.simulation.series import write_series
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.viewer.belonging import MARK
-from napari_weld_fcn.viewer.widgets.evaluate import EvaluateWidget
-from napari_weld_fcn.viewer.widgets.evaluate_inputs import HEATMAPS, INDICATIONS, NO_FILM, NO_MODEL
+from napari_weld_fcn.viewer.evaluate.inputs import HEATMAPS, INDICATIONS, NO_FILM, NO_MODEL
+from napari_weld_fcn.viewer.evaluate.widget import EvaluateWidget
 
 
 @pytest.fixture(scope="session")

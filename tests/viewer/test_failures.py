@@ -11,7 +11,7 @@ import pytest
 
 from napari_weld_fcn.errors import Stopped
 from napari_weld_fcn.events import TileDone
-from napari_weld_fcn.viewer.widgets import predict as module
+from napari_weld_fcn.viewer.predict import widget as module
 
 
 def slow(*_: Any, on_event: Any, should_stop: Any, **__: Any) -> None:
@@ -231,7 +231,7 @@ def test_layers_that_cannot_be_made_are_told(viewer, form, finish, film, message
 
     viewer.add_image(film, name="weld")
     with monkeypatch.context() as patch:
-        patch.setattr("napari_weld_fcn.viewer.session.show_heatmap", failing)
+        patch.setattr("napari_weld_fcn.viewer.predict.session.show_heatmap", failing)
         form.run()
         finish(form)
     assert "weld: There is not enough memory" in messages[-1]

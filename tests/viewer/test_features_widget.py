@@ -17,11 +17,11 @@ from napari_weld_fcn.evaluation.stages import stages_of
 from napari_weld_fcn.events import TileDone
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.tiles import Box
+from napari_weld_fcn.viewer.features import widget as module
+from napari_weld_fcn.viewer.features.inputs import NO_FILM, NO_INDICATIONS, NO_MODEL, NO_STAGE
+from napari_weld_fcn.viewer.features.widget import FeaturesWidget
 from napari_weld_fcn.viewer.layers import show_agreement
 from napari_weld_fcn.viewer.marks import show_indications
-from napari_weld_fcn.viewer.widgets import features as module
-from napari_weld_fcn.viewer.widgets.features import FeaturesWidget
-from napari_weld_fcn.viewer.widgets.features_inputs import NO_FILM, NO_INDICATIONS, NO_MODEL, NO_STAGE
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from napari.components import ViewerModel
 
-from napari_weld_fcn.viewer.exposed import show_area
+from napari_weld_fcn.viewer.layers import show_area
 
 
 def test_the_film_area_is_a_rectangle_over_the_film_and_renewed() -> None:

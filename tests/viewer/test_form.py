@@ -15,7 +15,7 @@ from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.settings import Settings, setting
 from napari_weld_fcn.viewer.form import SettingsForm
-from napari_weld_fcn.viewer.remembered import remember, remembered
+from napari_weld_fcn.viewer.preferences import remember, remembered
 
 
 class Example(Settings):
@@ -135,7 +135,7 @@ def test_run_remembers_the_form_but_not_what_preferences_hold(viewer, form, film
     finish(form)
     kept = remembered("predict", PredictionSettings)
     assert kept["polarity"] == "bright" and "device" not in kept
-    from napari_weld_fcn.viewer.widgets.predict import PredictWidget
+    from napari_weld_fcn.viewer.predict.widget import PredictWidget
 
     second = PredictWidget(viewer)
     viewer.window.add_dock_widget(second, name="second")

@@ -16,7 +16,7 @@ from napari_weld_fcn.prediction.saved import records_of
 from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.viewer.belonging import films, is_output
 from napari_weld_fcn.viewer.marks import CURRENT_COLOR, MARK_COLOR
-from napari_weld_fcn.viewer.widgets.predict import PredictWidget
+from napari_weld_fcn.viewer.predict.widget import PredictWidget
 
 #: A place of the film where nothing is marked at any threshold of these tests.
 FREE = (90, 5)

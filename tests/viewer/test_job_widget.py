@@ -12,7 +12,7 @@ import pytest
 
 from napari_weld_fcn.errors import SettingsError, Stopped
 from napari_weld_fcn.events import Message, TileDone
-from napari_weld_fcn.viewer.widgets.job_widget import JobWidget, Task
+from napari_weld_fcn.viewer.job_widget import JobWidget, Task
 
 
 class Counting(JobWidget):

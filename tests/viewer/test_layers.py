@@ -13,11 +13,11 @@ from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.prediction.tiles import Box
 from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.radiograph.output import write_png
-from napari_weld_fcn.viewer.film import radiograph_of, region_of
+from napari_weld_fcn.viewer.files.saving import file_name
+from napari_weld_fcn.viewer.films import radiograph_of, region_of
 from napari_weld_fcn.viewer.layers import over_film, show_heatmap
 from napari_weld_fcn.viewer.marks import features, narrow, show_indications, show_table
-from napari_weld_fcn.viewer.saving import file_name
-from napari_weld_fcn.viewer.stepping import neighbour, row
+from napari_weld_fcn.viewer.showing import neighbour, row
 
 PLANE = np.arange(48, dtype=np.uint8).reshape(6, 8)
 

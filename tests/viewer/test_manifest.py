@@ -16,8 +16,7 @@ from typer.testing import CliRunner
 
 import napari_weld_fcn
 from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.viewer.preferences import PAGE, PLUGIN, preferences
-from napari_weld_fcn.viewer.settings import ViewerSettings
+from napari_weld_fcn.viewer.preferences import PAGE, PLUGIN, ViewerSettings, preferences
 
 MANIFEST = Path(napari_weld_fcn.__file__).with_name("napari.yaml")
 NUMBER_TYPES = {"string": str, "number": float}
@@ -55,7 +54,7 @@ def test_preferences_start_where_the_prediction_settings_do() -> None:
 def test_preferences_are_read_from_napari(viewer, one_model, tiny) -> None:
     from napari.settings import get_plugin_settings
 
-    from napari_weld_fcn.viewer.widgets.predict import PredictWidget
+    from napari_weld_fcn.viewer.predict.widget import PredictWidget
 
     page = getattr(get_plugin_settings(PLUGIN), PAGE)
     tiny.save(one_model / "other.safetensors")

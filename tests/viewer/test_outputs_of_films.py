@@ -13,9 +13,9 @@ from napari import layers
 from napari_weld_fcn.radiograph.gdxray import open_series
 from napari_weld_fcn.radiograph.output import write_png
 from napari_weld_fcn.viewer.belonging import is_output
-from napari_weld_fcn.viewer.crops import show_stacks, show_windows, stacked
+from napari_weld_fcn.viewer.crop.stacks import show_stacks, show_windows, stacked
+from napari_weld_fcn.viewer.crop.widget import NO_FILM
 from napari_weld_fcn.viewer.preferences import PLUGIN
-from napari_weld_fcn.viewer.widgets.crop import NO_FILM
 
 
 def test_outputs_of_a_renamed_film_follow_and_are_saved_under_its_name(

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from napari_weld_fcn.errors import ModelError
 from napari_weld_fcn.network import library
-from napari_weld_fcn.viewer.own_runs import check_name, free_name, runs_folder
-from napari_weld_fcn.viewer.training import reduced
+from napari_weld_fcn.viewer.train.run import check_name, free_name, reduced, runs_folder
 
 DATE = "2026-11-30"
 

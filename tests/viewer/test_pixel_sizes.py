@@ -14,8 +14,7 @@ from qtpy.QtTest import QTest
 from napari_weld_fcn.radiograph.gdxray import open_series
 from napari_weld_fcn.radiograph.output import write_png
 from napari_weld_fcn.viewer import pixel_sizes
-from napari_weld_fcn.viewer.preferences import PAGE, PLUGIN
-from napari_weld_fcn.viewer.settings import ViewerSettings
+from napari_weld_fcn.viewer.preferences import PAGE, PLUGIN, ViewerSettings
 
 
 @pytest.fixture

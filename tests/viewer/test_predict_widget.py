@@ -22,9 +22,9 @@ from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.saved import records_of
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.radiograph import Radiograph, to_luminance
-from napari_weld_fcn.viewer.card import card_html
-from napari_weld_fcn.viewer.session import Predicted
-from napari_weld_fcn.viewer.widgets.results import TABLE_DELAY
+from napari_weld_fcn.viewer.predict.card import card_html
+from napari_weld_fcn.viewer.predict.results import TABLE_DELAY
+from napari_weld_fcn.viewer.predict.session import Predicted
 
 
 def outputs(viewer: Any, name: str) -> tuple[Image, Labels]:
@@ -157,7 +157,7 @@ def test_threshold_marks_anew_without_the_network(viewer, form, finish, film, qt
     form.run()
     finish(form)
     heatmap, indications = outputs(viewer, "weld")
-    monkeypatch.setattr("napari_weld_fcn.viewer.widgets.predict.predict", None)
+    monkeypatch.setattr("napari_weld_fcn.viewer.predict.widget.predict", None)
     before = len(indications.features)
     low = round(float(np.quantile(heatmap.data, 0.9)), 2)
     form.inputs.threshold.value = low
@@ -361,7 +361,7 @@ def test_activity_dock_counts_the_tiles_and_the_time_left(
             if should_stop():
                 raise Stopped
 
-    monkeypatch.setattr("napari_weld_fcn.viewer.widgets.predict.predict", tiled)
+    monkeypatch.setattr("napari_weld_fcn.viewer.predict.widget.predict", tiled)
     viewer.add_image(film, name="weld")
     form.run()
     dock = viewer.window._qt_window._activity_dialog

@@ -16,10 +16,10 @@ from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.radiograph.gdxray import film as gdxray_film
 from napari_weld_fcn.radiograph.output import write_png, write_tiff
-from napari_weld_fcn.viewer import gdxray as commands
-from napari_weld_fcn.viewer.film import radiograph_of
+from napari_weld_fcn.viewer.files import reader as commands
+from napari_weld_fcn.viewer.files.reader import get_reader
+from napari_weld_fcn.viewer.films import radiograph_of
 from napari_weld_fcn.viewer.preferences import PLUGIN
-from napari_weld_fcn.viewer.reader import get_reader
 
 SHAPES = {1: (40, 60), 2: (30, 70), 3: (40, 60)}
 

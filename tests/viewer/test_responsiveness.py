@@ -11,7 +11,7 @@ import numpy as np
 from napari_weld_fcn.dataset.crops import crop
 from napari_weld_fcn.dataset.settings import PRESETS
 from napari_weld_fcn.radiograph.radiograph import Radiograph
-from napari_weld_fcn.viewer.crops import show_pairs
+from napari_weld_fcn.viewer.crop.stacks import show_pairs
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "responsiveness.py"
 

@@ -17,8 +17,8 @@ from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.radiograph.output import write_png
 from napari_weld_fcn.viewer.belonging import films
+from napari_weld_fcn.viewer.files.reader import get_reader
 from napari_weld_fcn.viewer.marks import features
-from napari_weld_fcn.viewer.reader import get_reader
 
 SIZE_MM = 0.05
 
@@ -91,7 +91,7 @@ def test_run_on_a_film_that_was_opened_again_keeps_what_was_painted(
 
 
 def test_results_go_on_without_a_run(viewer, saved, form, tmp_path, qtbot, monkeypatch) -> None:
-    monkeypatch.setattr("napari_weld_fcn.viewer.widgets.predict.predict", None)
+    monkeypatch.setattr("napari_weld_fcn.viewer.predict.widget.predict", None)
     size = form.inputs.form.widgets["min_size"]
     size.value = 9
     folder = tmp_path / "results"

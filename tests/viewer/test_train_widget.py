@@ -21,10 +21,9 @@ from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.radiograph import to_luminance
 from napari_weld_fcn.training.run_folder import RunFolder
 from napari_weld_fcn.training.settings import TrainSettings
-from napari_weld_fcn.viewer.training import Begun, FilmOfRun
-from napari_weld_fcn.viewer.widgets.closed_dock import GO_ON, STOP
-from napari_weld_fcn.viewer.widgets.predict import PredictWidget
-from napari_weld_fcn.viewer.widgets.train import TrainWidget
+from napari_weld_fcn.viewer.predict.widget import PredictWidget
+from napari_weld_fcn.viewer.train.run import Begun, FilmOfRun
+from napari_weld_fcn.viewer.train.widget import GO_ON, STOP, TrainWidget
 
 #: As the fixture `train` is set.
 EPOCHS = 2

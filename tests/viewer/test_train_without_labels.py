@@ -17,8 +17,8 @@ from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.training.run import resume
 from napari_weld_fcn.training.run_folder import RunFolder
-from napari_weld_fcn.viewer.widgets.known_films import in_words
-from napari_weld_fcn.viewer.widgets.train import TrainWidget
+from napari_weld_fcn.viewer.train.known_films import in_words
+from napari_weld_fcn.viewer.train.widget import TrainWidget
 
 #: Before the fixtures hide it.
 SHIPPED = library._SHIPPED_FOLDER
@@ -173,7 +173,7 @@ def test_files_teach_beside_a_folder(viewer, train, finish, film, qtbot, tmp_pat
 def test_files_are_asked_for_named_and_taken_out(train, tmp_path, monkeypatch) -> None:
     paths = [str(tmp_path / f"{letter}.png") for letter in "abcde"]
     monkeypatch.setattr(
-        "napari_weld_fcn.viewer.widgets.known_films.QFileDialog.getOpenFileNames",
+        "napari_weld_fcn.viewer.train.known_films.QFileDialog.getOpenFileNames",
         lambda *_: (paths, ""),
     )
     known = train.inputs.known

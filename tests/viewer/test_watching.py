@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_weld_fcn.viewer.training import Glimpse
-from napari_weld_fcn.viewer.watching import Watching
+from napari_weld_fcn.viewer.train.progress import Watching
+from napari_weld_fcn.viewer.train.run import Glimpse
 
 
 def glimpse(plane: int = 0) -> Glimpse:

@@ -3,6 +3,11 @@
 magicgui's own `build_widget` of a pydantic class loses defaults, fails on optional values and rounds 0.0004
 to 0.0; so each field becomes one widget here, with its range, its step and its unit beside the name. What
 the form holds is validated by building the class, and a refusal becomes one sentence.
+
+A part of a form behind its title, which may grow while it is open.
+
+superqt's `QCollapsible` fixes the height that its content had when it was opened, so rows that come later
+would be squeezed.
 """
 
 from __future__ import annotations
@@ -17,7 +22,8 @@ from magicgui.types import FileDialogMode
 from magicgui.widgets import FileEdit, Widget, create_widget
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.settings import Settings, sentence_of
@@ -210,3 +216,38 @@ def _range(field: FieldInfo, step: float) -> tuple[float, float]:
             case annotated_types.Lt(lt=value):
                 high = Decimal(str(value)) - inside
     return float(low), float(high)
+
+
+class Fold(QWidget):
+    """A title that shows and hides what is below it; closed at first.
+
+    Parameters
+    ----------
+    title
+        What stands there.
+    content
+        What is shown and hidden.
+    """
+
+    def __init__(self, title: str, content: QWidget) -> None:
+        super().__init__()
+        self.content = content
+        self.title = QToolButton()
+        self.title.setText(title)
+        self.title.setCheckable(True)
+        self.title.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.title.setAutoRaise(True)
+        self.title.toggled.connect(self._show)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.title)
+        layout.addWidget(content)
+        self._show(False)
+
+    def open(self, wanted: bool) -> None:
+        """Open or close it."""
+        self.title.setChecked(wanted)
+
+    def _show(self, opened: bool) -> None:
+        self.title.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
+        self.content.setVisible(opened)

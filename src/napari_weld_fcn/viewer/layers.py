@@ -3,15 +3,18 @@
 Outputs lie exactly on the film they belong to: they carry its scale, translation, units and axis labels,
 because a layer in pixels beside one in millimetres is drawn elsewhere. A layer that is there already is
 updated in place; removing it and adding another costs seconds and loses the user's colours.
+
+The exposed film as a rectangle over the picture, where something was left out of a prediction.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from napari import Viewer
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils import Colormap
 from napari.utils.colormaps import CyclicLabelColormap, ensure_colormap
 from napari.utils.colormaps.standardize_color import transform_color
@@ -19,7 +22,7 @@ from numpy.typing import NDArray
 
 from napari_weld_fcn.evaluation.agreement import FALSE, HIT, MISSED
 from napari_weld_fcn.viewer.belonging import MARK, earlier_output, mark_of
-from napari_weld_fcn.viewer.settings import DEFAULT_VIEW, ViewSettings
+from napari_weld_fcn.viewer.preferences import DEFAULT_VIEW, ViewSettings
 
 HEATMAP_OPACITY = 0.6
 
@@ -225,3 +228,44 @@ def over_film(name: str) -> Colormap:
     colors = np.array(ensure_colormap(name).map(levels))
     colors[:, 3] = np.clip(levels / OPAQUE_FROM, 0, 1)
     return Colormap(colors, name=f"{name} over film")
+
+
+#: What the layer of the film `NAME` is called after its name.
+AREA = "film area"
+
+AREA_COLOR = "deepskyblue"
+
+
+def show_area(viewer: Viewer, film: Image, planes: Sequence[dict[str, Any]]) -> Shapes | None:
+    """Make or renew the layer ``NAME film area``; none is there where all of the picture is film.
+
+    Parameters
+    ----------
+    viewer
+        Where to add it.
+    film
+        The layer that was predicted.
+    planes
+        The record's, each with its ``area`` and the share that is ``excluded``.
+    """
+    before = earlier_output(viewer, film, AREA)
+    if before is not None:
+        viewer.layers.remove(before)
+    if not any(plane["excluded"] for plane in planes):
+        return None
+    return viewer.add_shapes(
+        [_corners(plane["area"], index, film.ndim) for index, plane in enumerate(planes)],
+        shape_type="rectangle",
+        name=f"{film.name} {AREA}",
+        edge_color=AREA_COLOR,
+        face_color="transparent",
+        edge_width=max(1.0, max(film.extent.data[1][-2:]) / 500),
+        metadata={MARK: mark_of(film, AREA)},
+        **placement(film),
+    )
+
+
+def _corners(area: Sequence[int], plane: int, ndim: int) -> np.ndarray:
+    top, left, bottom, right = (edge - 0.5 for edge in area)
+    corners = np.array([(top, left), (top, right), (bottom, right), (bottom, left)])
+    return np.insert(corners, 0, plane, axis=1) if ndim > 2 else corners

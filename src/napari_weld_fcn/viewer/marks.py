@@ -23,9 +23,9 @@ from napari_weld_fcn.prediction.indications import label
 from napari_weld_fcn.prediction.numbering import Marking, marked, renumbered, taken_over
 from napari_weld_fcn.radiograph.film_stack import FilmStack
 from napari_weld_fcn.viewer.belonging import MARK, MARKED, earlier_output, mark_of
+from napari_weld_fcn.viewer.films import films_in
 from napari_weld_fcn.viewer.layers import place, placement
-from napari_weld_fcn.viewer.settings import DEFAULT_VIEW, ViewSettings
-from napari_weld_fcn.viewer.sources import films_in
+from napari_weld_fcn.viewer.preferences import DEFAULT_VIEW, ViewSettings
 
 #: Colours of all indications and of the one looked at, which all eyes tell apart on grey.
 MARK_COLOR = (1.0, 0.62, 0.0, 1.0)

@@ -1,0 +1,171 @@
+"""The Augment form's inputs: which crops, how far and how often they are changed, how many, and where to.
+
+It only gathers values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from magicgui.widgets import CheckBox, ComboBox, SpinBox
+from napari import Viewer
+from napari.layers import Image, Labels
+from qtpy.QtWidgets import QDoubleSpinBox, QVBoxLayout, QWidget
+
+from napari_weld_fcn.dataset.settings import VARIANTS, AugmentationSettings
+from napari_weld_fcn.errors import SettingsError
+from napari_weld_fcn.viewer.augment.job import Open, from_folder, from_layers
+from napari_weld_fcn.viewer.belonging import is_output
+from napari_weld_fcn.viewer.crop.stacks import is_crops
+from napari_weld_fcn.viewer.form import SettingsForm, chosen_path, folder_edit, rows
+from napari_weld_fcn.viewer.preferences import remember, remembered
+
+FORM = "augment"
+FIELDS = tuple(AugmentationSettings.model_fields)
+LABELS = {
+    "rotation_probability": "Rotated, share",
+    "translation": "Shift",
+    "translation_probability": "Shifted, share",
+    "negation_probability": "Negated, share",
+    "gaussian_sigma": "Even noise",
+    "poisson_sigma": "Photon noise",
+    "noise_probability": "With noise, share",
+}
+EACH, IN_ALL = "of each crop", "in all"
+FOLDER = "a dataset folder"
+MOST = 10_000_000
+#: Width of the number beside a slider, in pixels of the screen.
+READOUT = 52
+
+NO_CROPS = "There are no crops: cut some with Crop ROIs, or choose a dataset folder."
+
+
+class AugmentInputs(QWidget):
+    """Widgets for one augmentation.
+
+    Parameters
+    ----------
+    viewer
+        Whose layers are offered.
+    changed
+        Called when the variants would be others.
+    counted
+        Called when there would be more or fewer.
+    """
+
+    def __init__(self, viewer: Viewer, changed: Callable[[], object], counted: Callable[[], object]) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self.form = SettingsForm(
+            AugmentationSettings, FIELDS, remembered(FORM, AugmentationSettings), LABELS, sliders=FIELDS
+        )
+        self.images = ComboBox(
+            label="Crops", choices=self._stacks, tooltip="A stack of crops in this viewer, or a dataset"
+        )
+        self.masks = ComboBox(label="Masks", choices=self._masks, tooltip="A Labels layer of the same shape")
+        self.source = folder_edit("From folder", "A folder that Crop ROIs or `weld-fcn crop` wrote")
+        self.how = ComboBox(label="Pairs", choices=[EACH, IN_ALL], value=EACH)
+        self.number = SpinBox(value=VARIANTS, min=1, max=MOST, tooltip="The crops themselves are among them")
+        self.seed = SpinBox(
+            label="Seed", value=0, min=0, max=2**31 - 1, tooltip="The same seed gives the same variants"
+        )
+        self.shown = SpinBox(
+            label="Crop shown", value=0, min=0, max=MOST, tooltip="Whose variants the gallery shows"
+        )
+        self.as_layers = CheckBox(
+            text="Add as layers", value=False, tooltip="A stack of pairs and a stack of masks in this viewer"
+        )
+        self.folder = folder_edit("To folder", "Where the pairs are written; empty writes none")
+        for slider in self.form.widgets.values():
+            slider.native.findChild(QDoubleSpinBox).setFixedWidth(READOUT)
+        self._lay_out()
+        for widget in (*self.form.widgets.values(), self.masks, self.source, self.seed, self.shown):
+            widget.changed.connect(lambda _: changed())
+        self.images.changed.connect(lambda _: self._show_source())
+        self.images.changed.connect(lambda _: changed())
+        for widget in (self.how, self.number):
+            widget.changed.connect(lambda _: counted())
+        self._show_source()
+
+    def settings(self) -> AugmentationSettings:
+        """What the form asks for.
+
+        Raises
+        ------
+        SettingsError
+            In one sentence with the name of the field.
+        """
+        settings = self.form.read()
+        assert isinstance(settings, AugmentationSettings)
+        return settings
+
+    def numbers(self) -> dict[str, int | None]:
+        """How many pairs: `variants` and `total` as `augment` takes them."""
+        number = int(self.number.value)
+        each = self.how.value == EACH
+        return {"variants": number if each else None, "total": None if each else number}
+
+    def crops(self) -> Open:
+        """Return what opens the chosen crops; the layers are looked at now.
+
+        Raises
+        ------
+        SettingsError
+            If none are chosen.
+        """
+        if isinstance(self.images.value, Image):
+            return from_layers(self.images.value, self.masks.value)
+        folder = chosen_path(self.source)
+        if folder is None:
+            raise SettingsError(NO_CROPS)
+        return from_folder(folder)
+
+    @property
+    def dataset(self) -> Path | None:
+        """The folder to write; None for none."""
+        return chosen_path(self.folder)
+
+    def refresh(self) -> None:
+        """Bring stacks and masks up to date, keeping what is chosen."""
+        self.images.reset_choices()
+        self.masks.reset_choices()
+        self._show_source()
+
+    def remember(self) -> None:
+        """Keep what the form holds for the next session."""
+        remember(FORM, self.form.values())
+
+    def _show_source(self) -> None:
+        layers = isinstance(self.images.value, Image)
+        self.masks.enabled, self.source.enabled = layers, not layers
+        if layers and not is_crops(self.images.value):
+            return
+        fitting = f"{self.images.value.name} masks" if layers else ""
+        for masks in self.masks.choices:
+            if masks is not None and masks.name == fitting:
+                self.masks.value = masks
+
+    def _stacks(self, _: Any) -> list[tuple[str, Image | None]]:
+        images = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Image)]
+        stacks = [layer for layer in images if is_crops(layer) or (_is_stack(layer) and not is_output(layer))]
+        return [*((layer.name, layer) for layer in stacks), (FOLDER, None)]
+
+    def _masks(self, _: Any) -> list[tuple[str, Labels | None]]:
+        labels = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Labels)]
+        return [*((layer.name, layer) for layer in labels if _is_stack(layer)), ("none: all ignored", None)]
+
+    def _lay_out(self) -> None:
+        field = self.form.widgets
+        source = rows(self.images, self.masks, self.source)
+        transforms = rows(*(field[name] for name in FIELDS))
+        numbers = rows((self.how, self.number), self.seed, self.shown)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for part in (source, transforms, numbers, rows(self.folder), self.as_layers.native):
+            layout.addWidget(part)
+
+
+def _is_stack(layer: Image | Labels) -> bool:
+    return layer.ndim == 3 and not layer.multiscale and not getattr(layer, "rgb", False)

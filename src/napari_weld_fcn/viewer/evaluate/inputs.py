@@ -1,0 +1,271 @@
+"""The Evaluate form's inputs: which films, their truth, who marks them, and what counts.
+
+It only gathers values. Marks are made by a model now, or they are there: heatmaps, or labels by number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from magicgui.widgets import ComboBox
+from napari import Viewer
+from napari.layers import Image, Labels, Layer
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from napari_weld_fcn.errors import ModelError, SettingsError
+from napari_weld_fcn.evaluation.settings import EvaluationSettings
+from napari_weld_fcn.network.library import ModelEntry, listing
+from napari_weld_fcn.viewer.belonging import MARK, belongs, is_copy, is_output
+from napari_weld_fcn.viewer.film_table import TRUTH, FilmTable, Partner
+from napari_weld_fcn.viewer.films import labels_for, plane_shape
+from napari_weld_fcn.viewer.form import SettingsForm, rows
+from napari_weld_fcn.viewer.preferences import ViewerSettings, remember, remembered
+
+FORM = "evaluate"
+SHOWN = ("threshold", "min_size", "min_size_unit", "min_iou", "false_calls")
+FOLDED = (
+    "peak_odds",
+    "polarity",
+    "device",
+    "pixel_size_mm",
+    "tile",
+    "precision",
+    "resamples",
+    "confidence",
+    "seed",
+)
+#: What Preferences hold or belongs to a film, so that the form does not remember it.
+NOT_REMEMBERED = ("device", "pixel_size_mm")
+#: What only a model needs, and what needs probabilities.
+OF_MODEL = ("polarity", "device", "tile", "precision")
+OF_HEATMAP = ("threshold", "peak_odds", "false_calls")
+
+LABELS = {
+    "min_size": "Minimum size",
+    "min_iou": "Found from IoU",
+    "false_calls": "False calls a film",
+    "polarity": "Flaws are",
+    "pixel_size_mm": "Pixel size",
+    "tile": "Tile edge",
+    "peak_odds": "Peak odds",
+}
+ZERO = {
+    "threshold": "as marked",
+    "min_size": "as marked",
+    "peak_odds": "as marked",
+    "pixel_size_mm": "from the film",
+    "resamples": "no intervals",
+}
+
+MODEL, HEATMAPS, INDICATIONS = "a model, run now", "heatmaps", "labels"
+FIGURES = ("F1", "Found", "False")
+
+NO_FILM = "There is no film to score: open an image with its labels, and tick it in the table."
+NO_MODEL = "There is no model to score: import one with `weld-fcn models import FILE`."
+
+
+def _marks_fitting(film: Image, layers: Sequence[Layer]) -> list[Layer]:
+    """Heatmaps and labels of the film's shape; drawings of the agreement are none."""
+    labels = labels_for(film, [layer for layer in layers if isinstance(layer, Labels)])
+    fitting: list[Layer] = [layer for layer in labels if _output(layer) != "agreement"]
+    shape = plane_shape(film)
+    for layer in layers:
+        single = isinstance(layer, Image) and not layer.rgb and not layer.multiscale and layer != film
+        if single and np.issubdtype(layer.dtype, np.floating) and tuple(layer.data.shape) == shape:
+            fitting.append(layer)
+    return fitting
+
+
+def _likely(film: Image, layers: Sequence[Layer], output: str) -> Layer | None:
+    """The output that its mark makes that of the film; of what others made, that of its name."""
+    for layer in sorted(_marks_fitting(film, layers), key=is_copy):
+        if _output(layer) == output and belongs(layer, film):
+            return layer
+        if not is_output(layer) and layer.name == f"{film.name} {output}":
+            return layer
+    return None
+
+
+def _output(layer: Layer) -> str:
+    return str(layer.metadata.get(MARK, {}).get("output", ""))
+
+
+#: The columns of layers, the one for heatmaps and the one for labels of which one is shown.
+HEATMAP = Partner(
+    "Heatmap",
+    "none",
+    lambda film, layers: [layer for layer in _marks_fitting(film, layers) if isinstance(layer, Image)],
+    lambda film, layers: _likely(film, layers, "heatmap"),
+)
+LABELLED = Partner(
+    "Marks",
+    "none",
+    lambda film, layers: [layer for layer in _marks_fitting(film, layers) if isinstance(layer, Labels)],
+    lambda film, layers: _likely(film, layers, "indications"),
+)
+PARTNERS = (TRUTH, HEATMAP, LABELLED)
+
+
+class EvaluateInputs(QWidget):
+    """Widgets for one evaluation.
+
+    Parameters
+    ----------
+    viewer
+        Whose layers are offered.
+    preferences
+        Where model and device start.
+    """
+
+    def __init__(self, viewer: Viewer, preferences: ViewerSettings) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self.entries: dict[str, ModelEntry] = {}
+        values = remembered(FORM, EvaluationSettings) | {
+            "device": preferences.device,
+            "pixel_size_mm": 0.0,  # of one run: films have their own, or that of Preferences
+        }
+        self.form = SettingsForm(EvaluationSettings, (*SHOWN, *FOLDED), values, LABELS, ZERO)
+        self.films = FilmTable(
+            viewer,
+            lambda: None,
+            PARTNERS,
+            FIGURES,
+            "Tick the films to score; each needs a Labels layer of its size that holds its flaws",
+        )
+        self.scored = ComboBox(
+            label="Score",
+            choices=[MODEL, HEATMAPS, INDICATIONS],
+            tooltip="What marks the films: a model, or layers that are there already",
+        )
+        self.model = ComboBox(label="Model", choices=self._models, tooltip="Shipped and own models")
+        self._lay_out()
+        if preferences.model in self.entries:
+            self.model.value = preferences.model
+        self.scored.changed.connect(self._show_fields)
+        self.form.widgets["min_size"].changed.connect(self._show_fields)
+        self.model.changed.connect(self._show_own)
+        self._show_fields()
+
+    @property
+    def entry(self) -> ModelEntry | None:
+        """The chosen model; None where none is installed."""
+        return self.entries.get(self.model.value) if self.model.value else None
+
+    @property
+    def by_model(self) -> bool:
+        """Whether a model marks the films now."""
+        return bool(self.scored.value == MODEL)
+
+    def settings(self) -> EvaluationSettings:
+        """What the form asks for.
+
+        Raises
+        ------
+        SettingsError
+            In one sentence with the name of the field.
+        """
+        settings = self.form.read()
+        assert isinstance(settings, EvaluationSettings)
+        return settings
+
+    def chosen_model(self) -> str | None:
+        """The name of the model that marks the films; None where layers do.
+
+        Raises
+        ------
+        ModelError
+            If there is none, or it cannot be used.
+        """
+        if not self.by_model:
+            return None
+        entry = self.entry
+        if entry is None or entry.card is None:
+            raise ModelError(entry.error if entry and entry.error else NO_MODEL)
+        return entry.name
+
+    def layers(self) -> list[tuple[Image, Labels | None, Layer | None]]:
+        """The films to score, each with its truth and its marks.
+
+        Raises
+        ------
+        SettingsError
+            If there is no film, none has a truth, or one has no marks.
+        """
+        found = [(film, self.films.truth(film), self._marks(film)) for film in self.films.films()]
+        if not found:
+            raise SettingsError(NO_FILM)
+        if all(truth is None for _, truth, _ in found):
+            first = found[0][0]
+            size = " x ".join(map(str, plane_shape(first)))
+            raise SettingsError(
+                f"{first.name}: there is no truth; open or draw its flaws in a Labels layer of its size "
+                f"({size}), and choose it in the table."
+            )
+        for film, truth, marks in found:
+            if marks is None and truth is not None and not self.by_model:
+                raise SettingsError(
+                    f"{film.name}: there are no {self.scored.value} of it; predict it first, choose a "
+                    "layer of its size in the table, or score a model."
+                )
+        return found
+
+    def refresh(self) -> None:
+        """Bring films, truths and models up to date, keeping what is chosen."""
+        self.films.refresh()
+        self.model.reset_choices()
+
+    def remember(self) -> None:
+        """Keep what the form holds for the next session."""
+        kept = {name: value for name, value in self.form.values().items() if name not in NOT_REMEMBERED}
+        remember(FORM, kept)
+
+    def _marks(self, film: Image) -> Layer | None:
+        if self.by_model:
+            return None
+        column = HEATMAP if self.scored.value == HEATMAPS else LABELLED
+        return self.films.partner(film, column.title)
+
+    def _show_fields(self, _: object = None) -> None:
+        """Only what the marks need can be chosen."""
+        for place, value in ((2, HEATMAPS), (3, INDICATIONS)):
+            self.films.setColumnHidden(place, self.scored.value != value)
+        self.model.enabled = self.by_model
+        for name in OF_MODEL:
+            self.form.widgets[name].enabled = self.by_model
+        for name in OF_HEATMAP:
+            self.form.widgets[name].enabled = self.scored.value != INDICATIONS
+        size, unit = (self.form.widgets[name] for name in ("min_size", "min_size_unit"))
+        unit.native.setVisible(size.value > 0)
+        self._show_own()
+
+    def _show_own(self, _: object = None) -> None:
+        """Say what an open threshold and minimum size stand for."""
+        card = self.entry.card if self.by_model and self.entry else None
+        own = {
+            "threshold": f"the model's own ({card.threshold:.3g})" if card else ZERO["threshold"],
+            "min_size": f"the model's own ({card.min_size_px:g} px)" if card else ZERO["min_size"],
+            "peak_odds": f"the model's own ({card.peak_odds:g})" if card else ZERO["peak_odds"],
+        }
+        for name, text in own.items():
+            self.form.widgets[name].native.setSpecialValueText(text)
+
+    def _models(self, _: object) -> list[str]:
+        self.entries = {entry.name: entry for entry in listing()}
+        return list(self.entries)
+
+    def _lay_out(self) -> None:
+        threshold, size, unit, iou, calls = (self.form.widgets[name] for name in SHOWN)
+        folded = QCollapsible("More settings")
+        folded.setContent(rows(*(self.form.widgets[name] for name in FOLDED)))
+        folded.content().layout().setContentsMargins(0, 0, 0, 0)
+        folded.layout().setContentsMargins(0, 0, 0, 0)
+        folded.collapse(animate=False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(rows(self.scored, self.model))
+        layout.addWidget(self.films)
+        layout.addWidget(rows(threshold, (size, unit), iou, calls))
+        layout.addWidget(folded)
