@@ -57,7 +57,7 @@ class StackedCrops(Sequence[Pair]):
     pixels, labels
         ``(n, rows, columns)``; without labels everything is ignored.
     rows
-        What is known of each plane, as `viewer.crops` keeps it; without, each is a film of its own.
+        What is known of each plane, as `crop.stacks` keeps it; without, each is a film of its own.
     """
 
     def __init__(self, name: str, pixels: Any, labels: Any | None, rows: Sequence[dict[str, Any]]) -> None:
