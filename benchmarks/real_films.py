@@ -33,7 +33,7 @@ from napari_weld_fcn.evaluation.alterations import ALTERATIONS, Alteration, chos
 from napari_weld_fcn.evaluation.cases import Case, Source, sources
 from napari_weld_fcn.evaluation.detectors import CLASSICAL, Judged, judge_classical, judge_model
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
-from napari_weld_fcn.events import Event, Message
+from napari_weld_fcn.events import Event, JobControl, Message
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.radiograph.gdxray import list_series, open_series
 
@@ -65,11 +65,11 @@ def judge(asked: argparse.Namespace, films: Sequence[Source]) -> list[Judged]:
     """The models, then the classical detectors at the first model's minimum size."""
     settings = EvaluationSettings(resamples=0) if asked.quick else EvaluationSettings()
     models = [Model.load(name) for name in asked.model]
-    judged = [judge_model(model, films, settings, asked.altered, on_event=tell) for model in models]
+    judged = [judge_model(model, films, settings, asked.altered, job=JobControl(tell)) for model in models]
     if asked.quick:
         return judged
     size = models[0].card.min_size_px
-    return judged + [judge_classical(name, films, size, settings, on_event=tell) for name in CLASSICAL]
+    return judged + [judge_classical(name, films, size, settings, job=JobControl(tell)) for name in CLASSICAL]
 
 
 # What is read

@@ -32,7 +32,7 @@ from napari import Viewer
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 
-from napari_weld_fcn.events import StepDone, TileDone
+from napari_weld_fcn.events import JobControl, StepDone, TileDone
 from napari_weld_fcn.viewer.augment import widget as augment_module
 from napari_weld_fcn.viewer.augment.inputs import IN_ALL
 from napari_weld_fcn.viewer.augment.widget import AugmentWidget
@@ -85,16 +85,16 @@ class Spans:
         self.tiles: list[float] = []
         self.start = self.end = 0.0
 
-    def predict(self, *args: Any, on_event: Any, **kwargs: Any) -> Any:
+    def predict(self, *args: Any, job: JobControl, **kwargs: Any) -> Any:
         """Take the place of the form's `predict` and note the time of each tile, in the job's thread."""
 
         def noting(event: Any) -> None:
             if isinstance(event, TileDone):
                 self.tiles.append(time.perf_counter())
-            on_event(event)
+            job.tell(event)
 
         self.start = time.perf_counter()
-        result = _predict(*args, on_event=noting, **kwargs)
+        result = _predict(*args, job=job.heard_by(noting), **kwargs)
         self.end = time.perf_counter()
         return result
 

@@ -28,6 +28,7 @@ from napari_weld_fcn.dataset.store import read_dataset, write_dataset
 from napari_weld_fcn.dataset.transforms import Change, GreyScale, vary
 from napari_weld_fcn.dataset.variants import counts, read_crops, summary
 from napari_weld_fcn.errors import SettingsError, Stopped
+from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.radiograph.normalisation import full_scale, measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
@@ -413,7 +414,9 @@ def test_no_crops_and_crops_that_are_variants_are_refused(tmp_path) -> None:
 def test_a_stopped_writing_leaves_a_valid_dataset(tmp_path) -> None:
     asked = iter([False] * 6 + [True])
     with pytest.raises(Stopped):
-        write_dataset(augment([crop()], variants=50), tmp_path, should_stop=lambda: next(asked))
+        write_dataset(
+            augment([crop()], variants=50), tmp_path, job=JobControl(should_stop=lambda: next(asked))
+        )
     left = read_dataset(tmp_path)
     assert len(left) == 7
     assert_equal(left[6], variant(crop(), 0, 6))

@@ -15,6 +15,7 @@ from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED
 from napari_weld_fcn.dataset.plan import NO_BEAD, NO_FLAW, NO_RECTANGLE, NO_TRUTH, NOTHING_TO_CUT_AROUND
 from napari_weld_fcn.dataset.settings import PRESETS, CropSettings
 from napari_weld_fcn.errors import DatasetError, RadiographError, SettingsError, Stopped
+from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
@@ -33,7 +34,7 @@ def truth(rows=150, columns=400) -> np.ndarray:
 
 def messages(*arguments, **keywords) -> list[str]:
     told: list[str] = []
-    list(crop(*arguments, **keywords, on_event=lambda event: told.append(event.text)))
+    list(crop(*arguments, **keywords, job=JobControl(lambda event: told.append(event.text))))
     return told
 
 
@@ -246,7 +247,7 @@ def test_pixels_that_are_not_finite_are_refused() -> None:
 
 
 def test_cropping_stops_at_a_crop() -> None:
-    pairs = crop(Radiograph(film()), None, GRID, should_stop=lambda: len(seen) == 2)
+    pairs = crop(Radiograph(film()), None, GRID, job=JobControl(should_stop=lambda: len(seen) == 2))
     seen = []
     with pytest.raises(Stopped):
         seen.extend(iter(lambda: seen.append(next(pairs)), 1))

@@ -27,7 +27,7 @@ from napari_weld_fcn.dataset.splits import split
 from napari_weld_fcn.dataset.store import Dataset, read_dataset, write_dataset
 from napari_weld_fcn.dataset.table import COLUMNS
 from napari_weld_fcn.errors import DatasetError, Stopped
-from napari_weld_fcn.events import TileDone
+from napari_weld_fcn.events import JobControl, TileDone
 from napari_weld_fcn.radiograph.normalisation import Normalisation, measure
 
 KILLED_WRITER = Path(__file__).with_name("killed_writer.py")
@@ -325,8 +325,7 @@ def test_stopping_leaves_the_pairs_so_far(tmp_path: Path) -> None:
             (replace(crop, pixels=crop.pixels + 1) for crop in crops(6)),
             tmp_path,
             total=6,
-            on_event=seen.append,
-            should_stop=lambda: len(seen) == 3,
+            job=JobControl(seen.append, lambda: len(seen) == 3),
         )
     assert seen == [TileDone(k, 6) for k in (1, 2, 3)]
     assert [crop.pixels[0, 0] for crop in read_dataset(tmp_path)] == [1, 11, 21]

@@ -21,7 +21,7 @@ from napari_weld_fcn.evaluation.detectors import (
 from napari_weld_fcn.evaluation.evaluate import Evaluation, evaluate
 from napari_weld_fcn.evaluation.scores import best_threshold
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
-from napari_weld_fcn.events import Message
+from napari_weld_fcn.events import JobControl, Message
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
@@ -134,7 +134,7 @@ def test_each_film_and_each_copy_is_told(model, films):
         assert isinstance(event, Message)
         told.append(event.text)
 
-    judge_model(model, films[:1], FEW, ALTERATIONS[:1], on_event=listen)
+    judge_model(model, films[:1], FEW, ALTERATIONS[:1], job=JobControl(listen))
     assert [text.split(", pixel F1")[0] for text in told] == [
         f"default: {films[0].name}",
         f"default: {films[0].name}, 16-bit",

@@ -18,7 +18,7 @@ from napari_weld_fcn.evaluation.film_scores import score_film
 from napari_weld_fcn.evaluation.intervals import intervals
 from napari_weld_fcn.evaluation.scores import PixelScores, pixel_scores
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
-from napari_weld_fcn.events import Message, TileDone
+from napari_weld_fcn.events import JobControl, Message, TileDone
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.settings import NetworkSettings
@@ -217,7 +217,7 @@ def test_crops_of_a_negative_are_seen_as_its_bead_tells(model, tmp_path):
 def test_a_setting_that_is_no_more_is_told(model):
     pixels, truth = film([PORE])
     said = []
-    evaluate(model, [(pixels, truth)], EvaluationSettings(quality="careful"), on_event=said.append)
+    evaluate(model, [(pixels, truth)], EvaluationSettings(quality="careful"), job=JobControl(said.append))
     told = [event.text for event in said if isinstance(event, Message)]
     assert [text for text in told if text.startswith("quality is no setting any more")] == told[:1]
 
@@ -282,7 +282,7 @@ def test_a_damaged_film_costs_only_itself(model, tmp_path):
     damaged = opened.films[0].path
     damaged.write_bytes(damaged.read_bytes()[:-40])
     events = []
-    found = evaluate(model, opened, on_event=events.append)
+    found = evaluate(model, opened, job=JobControl(events.append))
     assert [row.film for row in found.films] == ["W0001_0002"]
     assert found.faults[0][0] == "W0001_0001" and str(damaged) in found.faults[0][1]
     assert [event.text for event in events if isinstance(event, Message)] == [found.faults[0][1]]
@@ -302,12 +302,12 @@ def test_a_mask_of_another_size_is_refused(model):
 
 def test_it_stops_when_asked_and_says_how_far_it_is(model):
     events = []
-    evaluate(model, [film([PORE])] * 3, on_event=events.append)
+    evaluate(model, [film([PORE])] * 3, job=JobControl(events.append))
     done = [event.done for event in events if isinstance(event, TileDone)]
     assert done == sorted(done) and done[-1] == 300 == events[-1].total
     asked = iter([False] * 30 + [True] * 1000)
     with pytest.raises(Stopped):
-        evaluate(model, [film([PORE])] * 3, should_stop=lambda: next(asked))
+        evaluate(model, [film([PORE])] * 3, job=JobControl(should_stop=lambda: next(asked)))
 
 
 # Over films

@@ -13,7 +13,7 @@ from napari_weld_fcn.errors import RadiographError, SettingsError, Stopped
 from napari_weld_fcn.evaluation.feature_maps import feature_maps
 from napari_weld_fcn.evaluation.settings import FeatureSettings
 from napari_weld_fcn.evaluation.stages import stages_of
-from napari_weld_fcn.events import TileDone
+from napari_weld_fcn.events import JobControl, TileDone
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.settings import NetworkSettings
@@ -136,11 +136,11 @@ def test_what_is_not_there_is_refused_with_what_is(models):
 
 def test_it_tells_its_tiles_and_stops_when_asked(models):
     events = []
-    feature_maps(film(40, 90), models["fcn"], FeatureSettings(tile=32), on_event=events.append)
+    feature_maps(film(40, 90), models["fcn"], FeatureSettings(tile=32), job=JobControl(events.append))
     assert events == [TileDone(done, 12) for done in range(1, 13)]
     asked = iter([False] * 5 + [True] * 100)
     with pytest.raises(Stopped):
-        feature_maps(film(40, 90), models["fcn"], should_stop=lambda: next(asked))
+        feature_maps(film(40, 90), models["fcn"], job=JobControl(should_stop=lambda: next(asked)))
 
 
 def test_the_model_is_left_as_it_is(models):

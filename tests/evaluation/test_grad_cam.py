@@ -9,7 +9,7 @@ from napari_weld_fcn.evaluation import grad_cam as module
 from napari_weld_fcn.evaluation.grad_cam import grad_cam
 from napari_weld_fcn.evaluation.settings import FeatureSettings
 from napari_weld_fcn.evaluation.stages import stages_of, view_of
-from napari_weld_fcn.events import never
+from napari_weld_fcn.events import ALONE, JobControl
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.settings import NetworkSettings
@@ -98,7 +98,7 @@ def test_window_of_any_size_gives_the_same(model, pixels, indication):
     found = grad_cam(pixels, indication, model)
     view = view_of(Radiograph(pixels), model, FeatureSettings())
     whole = Box(0, 0, *pixels.shape)
-    for stage, values in module._maps(view, indication, model, FeatureSettings(), whole, never).items():
+    for stage, values in module._maps(view, indication, model, FeatureSettings(), whole, ALONE).items():
         np.testing.assert_allclose(found[stage], values, atol=1e-4)
 
 
@@ -141,7 +141,7 @@ def test_what_cannot_be_drawn_is_told(model, pixels, indication, monkeypatch):
     with pytest.raises(SettingsError, match="nowhere"):
         grad_cam(pixels, indication, model, FeatureSettings(stage="nowhere"))
     with pytest.raises(Stopped):
-        grad_cam(pixels, indication, model, should_stop=lambda: True)
+        grad_cam(pixels, indication, model, job=JobControl(should_stop=lambda: True))
     monkeypatch.setattr(module, "MOST_PIXELS", 100)
     with pytest.raises(SettingsError, match="choose a smaller one"):
         grad_cam(pixels, indication, model)

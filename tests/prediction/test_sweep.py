@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_weld_fcn.errors import ModelError, Stopped
-from napari_weld_fcn.events import Message, TileDone
+from napari_weld_fcn.events import JobControl, Message, TileDone
 from napari_weld_fcn.prediction import sweep as sweeping
 from napari_weld_fcn.prediction.predict import predict, probability
 from napari_weld_fcn.prediction.settings import PredictionSettings
@@ -39,7 +39,7 @@ def test_a_film_under_the_stride_in_tiles_of_one_pixel_equals_whole(kind, rows, 
 def test_the_default_tile_equals_whole_image(kind, models, whole, film, monkeypatch):
     monkeypatch.setattr(sweeping, "WINDOW_BYTES", 2e6)
     pixels, events = film(330, 500), []
-    found = probability(pixels, models[kind], PredictionSettings(**FLOAT32), on_event=events.append)
+    found = probability(pixels, models[kind], PredictionSettings(**FLOAT32), job=JobControl(events.append))
     assert len(events) > 1
     np.testing.assert_allclose(found, whole(models[kind], pixels), rtol=0, atol=1e-5)
 
@@ -110,7 +110,9 @@ def test_lazy_pixels_are_read_window_by_window(models, film):
 
 def test_tiles_are_counted_with_the_time_left(models, film):
     events = []
-    probability(film(64, 128), models["fcn"], PredictionSettings(tile=32, **FLOAT32), on_event=events.append)
+    probability(
+        film(64, 128), models["fcn"], PredictionSettings(tile=32, **FLOAT32), job=JobControl(events.append)
+    )
     assert [(event.done, event.total) for event in events] == [(n, 8) for n in range(1, 9)]
     assert events[0].seconds_left > 0
     assert events[-1].seconds_left == 0
@@ -118,7 +120,7 @@ def test_tiles_are_counted_with_the_time_left(models, film):
 
 def test_a_stack_counts_the_tiles_of_all_its_planes(models, film):
     stack, events = np.stack([film(64, 64), film(64, 64, 1)]), []
-    probability(stack, models["fcn"], PredictionSettings(tile=32, **FLOAT32), on_event=events.append)
+    probability(stack, models["fcn"], PredictionSettings(tile=32, **FLOAT32), job=JobControl(events.append))
     assert [(event.done, event.total) for event in events] == [(n, 8) for n in range(1, 9)]
 
 
@@ -130,18 +132,23 @@ def test_stop_is_heard_within_a_tile(models, film):
         return len(asked) > 4
 
     with pytest.raises(Stopped):
-        probability(film(64, 64), models["fcn"], PredictionSettings(**FLOAT32), should_stop=should_stop)
+        probability(
+            film(64, 64),
+            models["fcn"],
+            PredictionSettings(**FLOAT32),
+            job=JobControl(should_stop=should_stop),
+        )
     assert len(asked) == 5
 
 
 def short_of_memory(monkeypatch, largest: int, fault: Exception) -> list[int]:
     real, seen = sweeping.Engine.probability, []
 
-    def limited(self, window, should_stop):
+    def limited(self, window, job):
         seen.append(window.numel())
         if window.numel() > largest:
             raise fault
-        return real(self, window, should_stop)
+        return real(self, window, job)
 
     monkeypatch.setattr(sweeping.Engine, "probability", limited)
     return seen
@@ -160,7 +167,7 @@ def short_of_memory(monkeypatch, largest: int, fault: Exception) -> list[int]:
 def test_out_of_memory_halves_the_tile_says_so_and_gives_the_same(fault, models, film, whole, monkeypatch):
     pixels, events = film(200, 260), []
     short_of_memory(monkeypatch, 150 * 150, fault)
-    found = probability(pixels, models["fcn"], PredictionSettings(**FLOAT32), on_event=events.append)
+    found = probability(pixels, models["fcn"], PredictionSettings(**FLOAT32), job=JobControl(events.append))
     np.testing.assert_allclose(found, whole(models["fcn"], pixels), rtol=0, atol=1e-5)
     assert any(isinstance(event, Message) and "memory" in event.text for event in events)
     assert events[-1].done == events[-1].total
@@ -169,7 +176,7 @@ def test_out_of_memory_halves_the_tile_says_so_and_gives_the_same(fault, models,
 def test_a_tile_that_was_halved_stays_so_for_the_next_planes(models, film, monkeypatch):
     stack, events = np.stack([film(200, 260, seed) for seed in range(3)]), []
     short_of_memory(monkeypatch, 150 * 150, MemoryError())
-    found = predict(stack, models["fcn"], PredictionSettings(**FLOAT32), on_event=events.append)
+    found = predict(stack, models["fcn"], PredictionSettings(**FLOAT32), job=JobControl(events.append))
     texts = [event.text for event in events if isinstance(event, Message)]
     assert len(texts) == len(set(texts)) > 0
     first, *others = [plane["tile"] for plane in found.record["planes"]]
@@ -201,5 +208,5 @@ def test_a_network_that_gives_nan_is_refused(film):
 
 def test_events_are_tiles_and_messages_only(models, film):
     events = []
-    probability(film(64, 64), models["fcn"], PredictionSettings(), on_event=events.append)
+    probability(film(64, 64), models["fcn"], PredictionSettings(), job=JobControl(events.append))
     assert all(isinstance(event, (TileDone, Message)) for event in events)

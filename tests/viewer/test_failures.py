@@ -14,12 +14,12 @@ from napari_weld_fcn.events import TileDone
 from napari_weld_fcn.viewer.predict import widget as module
 
 
-def slow(*_: Any, on_event: Any, should_stop: Any, **__: Any) -> None:
+def slow(*_: Any, job: Any, **__: Any) -> None:
     """A prediction that ends only when it is stopped."""
     for done in range(1000):
-        if should_stop():
+        if job.should_stop():
             raise Stopped
-        on_event(TileDone(done + 1, 1000, 10.0))
+        job.tell(TileDone(done + 1, 1000, 10.0))
         time.sleep(0.01)
     raise AssertionError("it was never stopped")
 

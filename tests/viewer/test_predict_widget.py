@@ -354,11 +354,11 @@ def test_keys_of_labels_step_to_the_next_and_the_previous(viewer, form, finish, 
 def test_activity_dock_counts_the_tiles_and_the_time_left(
     viewer, form, finish, film, qtbot, monkeypatch
 ) -> None:
-    def tiled(*_: Any, on_event: Any, should_stop: Any, **__: Any) -> None:
+    def tiled(*_: Any, job: Any, **__: Any) -> None:
         for done in range(200):
-            on_event(TileDone(done + 1, 200, 10.0))
+            job.tell(TileDone(done + 1, 200, 10.0))
             time.sleep(0.01)
-            if should_stop():
+            if job.should_stop():
                 raise Stopped
 
     monkeypatch.setattr("napari_weld_fcn.viewer.predict.widget.predict", tiled)

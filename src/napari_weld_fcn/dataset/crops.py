@@ -23,8 +23,8 @@ from napari_weld_fcn.dataset.plan import Corners, Mask, Plan, corners, flaw_pixe
 from napari_weld_fcn.dataset.polarity import flaws_are
 from napari_weld_fcn.dataset.rois import Window
 from napari_weld_fcn.dataset.settings import CropSettings
-from napari_weld_fcn.errors import RadiographError, Stopped
-from napari_weld_fcn.events import Message, OnEvent, ShouldStop, ignore, never
+from napari_weld_fcn.errors import RadiographError
+from napari_weld_fcn.events import ALONE, JobControl, Message
 from napari_weld_fcn.radiograph.normalisation import measure, white_of
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
@@ -61,8 +61,7 @@ def crop(
     rectangles: ArrayLike | None = None,
     seed: int = 0,
     *,
-    on_event: OnEvent = ignore,
-    should_stop: ShouldStop = never,
+    job: JobControl = ALONE,
 ) -> Iterator[Pair]:
     """Cut the crops of one film, or of every plane of a stack, each plane being a film of its own.
 
@@ -81,7 +80,7 @@ def crop(
         stand in for a truth that is not there.
     seed
         Of the jitter; the same film, settings and seed give the same crops, in whatever order films are cut.
-    on_event
+    job
         Is told in a `Message` where a film differs from what was asked for: no bead, no truth, no flaw,
         smaller than a crop.
 
@@ -98,10 +97,10 @@ def crop(
     RadiographError
         If the truth is of another shape or not of whole numbers, or a pixel is not a finite number.
     Stopped
-        If `should_stop` said so.
+        If the job was stopped.
     """
     _check(radiograph, truth)
-    return _crops(radiograph, truth, settings, corners(rectangles, settings), seed, on_event, should_stop)
+    return _crops(radiograph, truth, settings, corners(rectangles, settings), seed, job)
 
 
 def survey(
@@ -154,8 +153,7 @@ def _crops(
     settings: CropSettings,
     rectangles: Corners | None,
     seed: int,
-    on_event: OnEvent,
-    should_stop: ShouldStop,
+    job: JobControl,
 ) -> Iterator[Pair]:
     for plane in _planes(radiograph, truth, settings):
         pixels = np.asarray(plane.pixels)
@@ -163,10 +161,9 @@ def _crops(
         white = white_of(pixels, normalisation)
         planned = replace(plane, pixels=pixels).plan(settings, rectangles, seed)
         for note in planned.notes:
-            on_event(Message(note if plane.name == radiograph.name else f"Plane {plane.index}: {note}"))
+            job.tell(Message(note if plane.name == radiograph.name else f"Plane {plane.index}: {note}"))
         for number, window in enumerate(planned.windows):
-            if should_stop():
-                raise Stopped
+            job.check()
             yield Pair(
                 name=f"{plane.name}_{number:03d}",
                 pixels=_cut(pixels, window),

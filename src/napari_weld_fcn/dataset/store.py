@@ -27,7 +27,7 @@ from napari_weld_fcn.dataset.polarity import flaws_are
 from napari_weld_fcn.dataset.table import IMAGES, TABLE, Row
 from napari_weld_fcn.dataset.writing import Writer, flaw_pixels_of, other_values
 from napari_weld_fcn.errors import DatasetError, RadiographError, Stopped
-from napari_weld_fcn.events import OnEvent, ShouldStop, TileDone, ignore, never
+from napari_weld_fcn.events import ALONE, JobControl, TileDone
 from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.radiograph.gdxray import GDXraySeries, list_series, open_series
 from napari_weld_fcn.radiograph.labels import LabelImage, read_exact, read_labels
@@ -40,8 +40,7 @@ def write_dataset(
     folder: str | Path,
     *,
     total: int = 0,
-    on_event: OnEvent = ignore,
-    should_stop: ShouldStop = never,
+    job: JobControl = ALONE,
 ) -> int:
     """Write pairs as a dataset folder, whole or not at all.
 
@@ -66,8 +65,8 @@ def write_dataset(
         If there is no pair, two have one name, a file that is not the dataset's own is in the way, or the
         folder cannot be written; the folder is then as it was.
     Stopped
-        If `should_stop` or `pairs` said so; the pairs written so far are the dataset, and where there are
-        none the folder is as it was.
+        If the job was stopped, or `pairs` says so; the pairs written so far are the dataset, and where there
+        are none the folder is as it was.
     ValueError
         If a pair's mask is not uint8 of its image's shape with the values of a mask.
     """
@@ -77,9 +76,8 @@ def write_dataset(
         try:
             for pair in pairs:
                 writer.add(pair)
-                on_event(TileDone(len(writer.rows), max(total, len(writer.rows))))
-                if should_stop():
-                    raise Stopped
+                job.tell(TileDone(len(writer.rows), max(total, len(writer.rows))))
+                job.check()
         except (Stopped, KeyboardInterrupt) as request:
             interruption = request
         if writer.rows or interruption is None:

@@ -19,7 +19,7 @@ from napari_weld_fcn.evaluation.film_scores import (
     score_labels,
 )
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
-from napari_weld_fcn.events import OnEvent, ShouldStop, ignore, never
+from napari_weld_fcn.events import ALONE, JobControl
 from napari_weld_fcn.prediction.resolved import min_size_in_px, pixel_size_in
 
 
@@ -27,8 +27,7 @@ def compare(
     films: Sequence[Source],
     settings: EvaluationSettings = EvaluationSettings(),
     *,
-    on_event: OnEvent = ignore,
-    should_stop: ShouldStop = never,
+    job: JobControl = ALONE,
     on_marks: OnMarks = keep_nothing,
 ) -> Evaluation:
     """Score marks on films whose truth is known.
@@ -40,7 +39,7 @@ def compare(
     settings
         What counts; what only a model needs is not looked at. An open threshold or minimum size is that
         with which the film was marked.
-    on_event, should_stop, on_marks
+    job, on_marks
         As for `evaluate`.
 
     Raises
@@ -55,23 +54,23 @@ def compare(
     """
     first: list[FilmScores] = []
 
-    def score(case: Case, _: OnEvent) -> FilmScores:
+    def score(case: Case, part: JobControl) -> FilmScores:
         if case.marks is None:
             raise RadiographError(f"{case.radiograph.name}: there are no marks to compare with its mask.")
-        found = _score(case, case.marks, settings, should_stop, on_marks)
+        found = _score(case, case.marks, settings, part, on_marks)
         first.append(found)
         _refuse_difference(first[0], found)
         return found
 
-    scored = score_all(films, score, on_event)
+    scored = score_all(films, score, job)
     return Evaluation("", "", settings, first[0].threshold, *scored)
 
 
 def _score(
-    case: Case, marks: Marks, settings: EvaluationSettings, should_stop: ShouldStop, on_marks: OnMarks
+    case: Case, marks: Marks, settings: EvaluationSettings, job: JobControl, on_marks: OnMarks
 ) -> FilmScores:
     size_mm, source = pixel_size_in(settings, case.radiograph)
-    return _compared(case, marks, settings, size_mm, should_stop, on_marks).measured_by(size_mm, source)
+    return _compared(case, marks, settings, size_mm, job, on_marks).measured_by(size_mm, source)
 
 
 def _compared(
@@ -79,7 +78,7 @@ def _compared(
     marks: Marks,
     settings: EvaluationSettings,
     size_mm: float | None,
-    should_stop: ShouldStop,
+    job: JobControl,
     on_marks: OnMarks,
 ) -> FilmScores:
     smallest = min_size_in_px(settings, marks.min_size_px, size_mm)
@@ -105,7 +104,7 @@ def _compared(
         settings.peak_odds or marks.peak_odds,
         min_iou=settings.min_iou,
         pixel_size_mm=size_mm,
-        should_stop=should_stop,
+        job=job,
         on_marks=on_marks,
     )
 

@@ -26,7 +26,7 @@ from napari_weld_fcn.evaluation.scores import threshold_counts
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.evaluation.tally import shares
 from napari_weld_fcn.evaluation.top_hat import top_hat
-from napari_weld_fcn.events import Message, OnEvent, ignore
+from napari_weld_fcn.events import ALONE, JobControl, Message
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.indications import ALL_PEAKS, label
 from napari_weld_fcn.prediction.predict import predict
@@ -122,7 +122,7 @@ def judge_model(
     settings: EvaluationSettings = EvaluationSettings(),
     alterations: Sequence[Alteration] = (),
     *,
-    on_event: OnEvent = ignore,
+    job: JobControl = ALONE,
 ) -> Judged:
     """Judge a model as it ships.
 
@@ -136,8 +136,8 @@ def judge_model(
         What counts as found, and how the intervals are drawn; how films are predicted is left to the model.
     alterations
         In which each film is predicted again.
-    on_event
-        Is handed a `Message` for each film and each of its copies.
+    job
+        Is told a `Message` for each film and each of its copies.
 
     Raises
     ------
@@ -152,11 +152,11 @@ def judge_model(
         before.append(
             _scored(case, found.labels, found.probability, card.min_size_px, settings, card.peak_odds)
         )
-        on_event(_told(card.name, case, "", before[-1]))
+        job.tell(_told(card.name, case, "", before[-1]))
         for each in alterations:
             labels = _labels_of_copies(case, model, each)
             after[each.name].append(_as_marked(case, labels, card.min_size_px, settings))
-            on_event(_told(card.name, case, f", {each.name}", after[each.name][-1]))
+            job.tell(_told(card.name, case, f", {each.name}", after[each.name][-1]))
     evaluation = Evaluation(card.name, model.sha256, settings, card.threshold, tuple(before))
     return Judged(card.name, evaluation, after)
 
@@ -167,7 +167,7 @@ def judge_classical(
     min_size_px: float,
     settings: EvaluationSettings = EvaluationSettings(),
     *,
-    on_event: OnEvent = ignore,
+    job: JobControl = ALONE,
 ) -> Judged:
     """Judge a classical detector at the threshold of its best pooled pixel F1 on these films.
 
@@ -179,7 +179,7 @@ def judge_classical(
         Read twice, first for the threshold.
     min_size_px
         Smallest maximum Feret length of an indication and of a flaw that counts, pixels.
-    settings, on_event
+    settings, job
         As for `judge_model`.
 
     Raises
@@ -195,7 +195,7 @@ def judge_classical(
         response = respond(case.radiograph.pixels)
         marked = label(response, threshold, min_size_px)
         judged.append(_scored(case, marked, response, min_size_px, settings))
-        on_event(_told(name, case, "", judged[-1]))
+        job.tell(_told(name, case, "", judged[-1]))
     return Judged(name, Evaluation(name, "", settings, threshold, tuple(judged)))
 
 

@@ -39,14 +39,14 @@ from napari_weld_fcn.evaluation.operating_point import ObjectCounts, OperatingPo
 from napari_weld_fcn.evaluation.scores import BestThreshold, PixelScores, ThresholdCounts, pooled
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.evaluation.tally import SIZES_MM, by_class, by_size, shares
-from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop, TileDone, ignore, never
+from napari_weld_fcn.events import ALONE, Event, JobControl, Message, TileDone
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction import cautions
 from napari_weld_fcn.prediction.application import area_of
 from napari_weld_fcn.prediction.engine import engine_for
 from napari_weld_fcn.prediction.precision import arithmetic_for
 from napari_weld_fcn.prediction.resolved import Resolved, resolve
-from napari_weld_fcn.prediction.sweep import View, default_tile, sweep
+from napari_weld_fcn.prediction.sweep import View, default_tile, tiled_inference
 from napari_weld_fcn.prediction.tiles import sensible_tile
 from napari_weld_fcn.radiograph.film_area import FilmArea
 from napari_weld_fcn.radiograph.gdxray import GDXraySeries
@@ -193,8 +193,7 @@ def evaluate(
     films: Iterable[Film] | Dataset | GDXraySeries,
     settings: EvaluationSettings = EvaluationSettings(),
     *,
-    on_event: OnEvent = ignore,
-    should_stop: ShouldStop = never,
+    job: JobControl = ALONE,
     on_marks: OnMarks = keep_nothing,
 ) -> Evaluation:
     """Score a model on films whose truth is known.
@@ -213,11 +212,9 @@ def evaluate(
         How films are predicted, and what counts. A flaw that is shorter than the minimum size takes no
         part in what is said of flaws: it is neither found nor missed, nor is an indication on it a false
         call. Its pixels stay in the pixel scores.
-    on_event
-        Is handed `TileDone`, in percent of a film, and `Message` for each film that cannot be read and for
-        each setting that is no more.
-    should_stop
-        Asked before each tile, each layer and each threshold.
+    job
+        Is told `TileDone`, in percent of a film, and `Message` for each film that cannot be read and for each
+        setting that is no more; can be stopped before each tile, each layer and each threshold.
     on_marks
         Is handed each film or crop with its indications, as a `MarkedFilm`, as it is scored.
 
@@ -228,7 +225,7 @@ def evaluate(
     Raises
     ------
     Stopped
-        If `should_stop` said so.
+        If the job was stopped.
     DatasetError, RadiographError
         If no film can be scored; the first reason is told. While one can be, the others' reasons stand in
         `Evaluation.faults`.
@@ -238,11 +235,11 @@ def evaluate(
     ready = model if isinstance(model, Model) else Model.load(model)
     tile = sensible_tile(settings.tile, ready.halo, ready.stride)
     for sentence in [*settings.ignored, *cautions.small_tile(settings.tile, tile)]:
-        on_event(Message(sentence))
+        job.tell(Message(sentence))
 
-    def score(case: Case, listen: OnEvent) -> FilmScores:
+    def score(case: Case, part: JobControl) -> FilmScores:
         resolved = resolve(case.radiograph, ready.card, settings, None)
-        probability = _probability(case, ready, settings, resolved, listen, should_stop)
+        probability = _probability(case, ready, settings, resolved, part)
         found = score_film(
             case,
             probability,
@@ -251,12 +248,12 @@ def evaluate(
             resolved.peak_odds,
             min_iou=settings.min_iou,
             pixel_size_mm=resolved.pixel_size_mm,
-            should_stop=should_stop,
+            job=part,
             on_marks=on_marks,
         )
         return found.measured_by(resolved.pixel_size_mm, resolved.pixel_size_source)
 
-    scored = score_all(films, score, on_event)
+    scored = score_all(films, score, job)
     threshold = settings.threshold or ready.card.threshold
     return Evaluation(ready.card.name, ready.sha256, settings, threshold, *scored)
 
@@ -267,8 +264,8 @@ Scored = tuple[tuple[FilmScores, ...], tuple[str, ...], tuple[tuple[str, str], .
 
 def score_all(
     films: Iterable[Film] | Dataset | GDXraySeries,
-    score: Callable[[Case, OnEvent], FilmScores],
-    on_event: OnEvent,
+    score: Callable[[Case, JobControl], FilmScores],
+    job: JobControl,
 ) -> Scored:
     """Score films one by one, and add the crops of one film.
 
@@ -277,8 +274,8 @@ def score_all(
     films
         As for `evaluate`.
     score
-        Called with each case and with whom to tell of its tiles.
-    on_event
+        Called with each case and the part of the job that it is.
+    job
         As for `evaluate`.
 
     Raises
@@ -286,7 +283,7 @@ def score_all(
     DatasetError, RadiographError
         If no film can be scored.
     """
-    run = _Run(score, on_event)
+    run = _Run(score, job)
     listed = list(sources(films)) if isinstance(films, Sequence | GDXraySeries) else None
     for index, source in enumerate(sources(films) if listed is None else listed):
         run.add(source, index, len(listed or ()))
@@ -296,8 +293,8 @@ def score_all(
 class _Run:
     """An evaluation on its way: rows by film, what was left out, what was damaged."""
 
-    def __init__(self, score: Callable[[Case, OnEvent], FilmScores], on_event: OnEvent) -> None:
-        self._score, self._on_event = score, on_event
+    def __init__(self, score: Callable[[Case, JobControl], FilmScores], job: JobControl) -> None:
+        self._score, self._job = score, job
         self._films: dict[str, FilmScores] = {}
         self._left_out: list[str] = []
         self._faults: list[tuple[str, str]] = []
@@ -306,18 +303,18 @@ class _Run:
         """Score the next film, `index` of `total`."""
         total = max(total, index + 1)
         try:
-            self._add(source, _within_whole(self._on_event, index, total))
+            self._add(source, _within_whole(self._job, index, total))
         except (DatasetError, RadiographError) as fault:
             self._faults.append((source.name, str(fault)))
-            self._on_event(Message(str(fault)))
-        self._on_event(TileDone(100 * (index + 1), 100 * total))
+            self._job.tell(Message(str(fault)))
+        self._job.tell(TileDone(100 * (index + 1), 100 * total))
 
-    def _add(self, source: Source, on_event: OnEvent) -> None:
+    def _add(self, source: Source, job: JobControl) -> None:
         case = source.read()
         if case is None:
             self._left_out.append(source.name)
             return
-        scores = self._score(case, on_event)
+        scores = self._score(case, job)
         if case.whole_film:
             scores = replace(scores, film=self._free(scores.film))
         before = self._films.get(scores.film)
@@ -346,8 +343,7 @@ def _probability(
     model: Model,
     settings: EvaluationSettings,
     resolved: Resolved,
-    on_event: OnEvent,
-    should_stop: ShouldStop,
+    job: JobControl,
 ) -> NDArray[np.float32]:
     """What `predict` gives for the film, or would give at the crop's place if it saw no further."""
     pixels = case.radiograph.pixels
@@ -363,20 +359,20 @@ def _probability(
     edge = sensible_tile(settings.tile, model.halo, model.stride)
     tile = (edge, edge) if edge else default_tile(view, engine)
     probability = np.zeros(pixels.shape, np.float32)
-    sweep(view, engine, tile, view.box, probability, on_event, should_stop)
+    tiled_inference(view, engine, tile, view.box, probability, job)
     return probability
 
 
-def _within_whole(on_event: OnEvent, index: int, total: int) -> OnEvent:
+def _within_whole(job: JobControl, index: int, total: int) -> JobControl:
     """Turn the tiles of one film into percent of all films."""
 
     def listen(event: Event) -> None:
         if isinstance(event, TileDone):
             part = _PREDICTED * event.done / event.total
             event = TileDone(round(100 * (index + part)), 100 * total)
-        on_event(event)
+        job.tell(event)
 
-    return listen
+    return job.heard_by(listen)
 
 
 def film_figures(film: FilmScores) -> dict[str, Any]:

@@ -23,10 +23,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from napari_weld_fcn.errors import SettingsError, Stopped
+from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.evaluation.settings import FeatureSettings
 from napari_weld_fcn.evaluation.stages import Seen, chosen_stages, listening, stage_of, view_of
-from napari_weld_fcn.events import OnEvent, ShouldStop, TileDone, ignore, never
+from napari_weld_fcn.events import ALONE, JobControl, TileDone
 from napari_weld_fcn.network.fuse import folded
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.device import choose_device
@@ -47,8 +47,7 @@ def feature_maps(
     *,
     normalisation: Normalisation | None = None,
     region: Box | None = None,
-    on_event: OnEvent = ignore,
-    should_stop: ShouldStop = never,
+    job: JobControl = ALONE,
 ) -> dict[str, NDArray[np.float32]]:
     """Show what each stage of a network responds to.
 
@@ -65,10 +64,9 @@ def feature_maps(
     region
         Show only this rectangle, and 0 outside. What surrounds it is still seen, and the normalisation is the
         whole radiograph's.
-    on_event
-        Is handed `TileDone`; each tile counts twice, for the two passes.
-    should_stop
-        Asked before each tile and after each stage.
+    job
+        Is told `TileDone`, where each tile counts twice, for the two passes; can be stopped before each tile
+        and after each stage.
 
     Returns
     -------
@@ -80,7 +78,7 @@ def feature_maps(
     Raises
     ------
     Stopped
-        If `should_stop` said so.
+        If the job was stopped.
     RadiographError
         If it is a stack, or no pixel is a finite number.
     SettingsError
@@ -95,7 +93,7 @@ def feature_maps(
     inside = view.inside(shown)
     if inside is None:
         raise SettingsError(f"{film.name}: there is no film in the region; draw it on the film.")
-    pass_over = _Passes(ready, view, settings, _on_grid(inside, view.stride), on_event, should_stop)
+    pass_over = _Passes(ready, view, settings, _on_grid(inside, view.stride), job)
     scales = _Scales()
     pass_over(scales.add)
     maps = _Maps(view.shape, scales.weights(settings), settings.show == "strongest")
@@ -147,11 +145,10 @@ class _Passes:
         view: View,
         settings: FeatureSettings,
         region: Box,
-        on_event: OnEvent,
-        should_stop: ShouldStop,
+        job: JobControl,
     ) -> None:
         self._stages = _chosen(model.network, settings)
-        self._view, self._on_event, self._should_stop = view, on_event, should_stop
+        self._view, self._job = view, job
         self._device = choose_device(settings.device)
         tile = (settings.tile, settings.tile) if settings.tile else _default_tile(model, view, self._device)
         self._tiles = list(split(region, tile, view.stride))
@@ -161,11 +158,11 @@ class _Passes:
     def __call__(self, add: _Add) -> None:
         """Hand `add` each stage's responses to each tile's inner part."""
         for box in self._tiles:
-            self._stop_if_asked()
+            self._job.check()
             outer = surround(box, self._view.shape, self._view.halo, self._view.stride)
             self._run(self._view.read(outer), partial(self._hand_on, add, box, outer))
             self._done += 1
-            self._on_event(TileDone(self._done, 2 * len(self._tiles)))
+            self._job.tell(TileDone(self._done, 2 * len(self._tiles)))
 
     def _run(self, window: NDArray[np.float32], seen: Seen) -> None:
         pixels = torch.from_numpy(window).to(self._device)[None, None]
@@ -177,11 +174,7 @@ class _Passes:
         step = extended(outer.shape[0], self._view.stride) // response.shape[-2]
         seat = _Seat(box, outer, step)
         add(name, seat.of(response[0]), seat)
-        self._stop_if_asked()
-
-    def _stop_if_asked(self) -> None:
-        if self._should_stop():
-            raise Stopped
+        self._job.check()
 
 
 class _Scales:

@@ -25,7 +25,7 @@ from napari_weld_fcn.evaluation.scores import (
     pooled,
     threshold_counts,
 )
-from napari_weld_fcn.events import ShouldStop, never
+from napari_weld_fcn.events import ALONE, JobControl
 from napari_weld_fcn.prediction.indications import ALL_PEAKS, label, lengths, measure
 
 #: Pixels by which an outline may be off at no cost, in the scores that stand beside the strict ones.
@@ -212,7 +212,7 @@ def score_film(
     *,
     min_iou: float,
     pixel_size_mm: float | None = None,
-    should_stop: ShouldStop = never,
+    job: JobControl = ALONE,
     on_marks: OnMarks = keep_nothing,
 ) -> FilmScores:
     """Compare the probabilities of one film or crop with its truth.
@@ -233,15 +233,15 @@ def score_film(
         Smallest intersection over union of a flaw and its indication, 0..1.
     pixel_size_mm
         Edge of a pixel; None gives nothing in mm.
-    should_stop
-        Asked before each threshold that is tried.
+    job
+        Can be stopped before each threshold that is tried.
     on_marks
         Is handed the film with its indications.
 
     Raises
     ------
     Stopped
-        If `should_stop` said so.
+        If the job was stopped.
     ValueError
         If the shapes differ.
     """
@@ -254,7 +254,7 @@ def score_film(
         min_flaw_size_px=min_size_px,
         peak_odds=peak_odds,
         min_iou=min_iou,
-        should_stop=should_stop,
+        job=job,
     )
     labels = label(probability, threshold, min_size_px, peak_odds)
     matches = match_flaws(labels, case.instances, min_iou, min_size_px)

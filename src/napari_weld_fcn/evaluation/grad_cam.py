@@ -26,10 +26,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_weld_fcn.errors import RadiographError, SettingsError, Stopped
+from napari_weld_fcn.errors import RadiographError, SettingsError
 from napari_weld_fcn.evaluation.settings import FeatureSettings
 from napari_weld_fcn.evaluation.stages import chosen_stages, listening, view_of
-from napari_weld_fcn.events import ShouldStop, never
+from napari_weld_fcn.events import ALONE, JobControl
 from napari_weld_fcn.network.fuse import folded
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.device import choose_device
@@ -48,7 +48,7 @@ def grad_cam(
     model: Model | str | Path = "default",
     settings: FeatureSettings = FeatureSettings(),
     *,
-    should_stop: ShouldStop = never,
+    job: JobControl = ALONE,
 ) -> dict[str, NDArray[np.float32]]:
     """Show what in each stage drew an indication.
 
@@ -62,8 +62,8 @@ def grad_cam(
         A model, its name, or its file.
     settings
         Stages, polarity and device; what is shown of a stage does not matter here.
-    should_stop
-        Asked before the network runs, after each stage, and before the way back.
+    job
+        Can be stopped before the network runs, after each stage, and before the way back.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def grad_cam(
     Raises
     ------
     Stopped
-        If `should_stop` said so.
+        If the job was stopped.
     RadiographError
         If it is a stack, a pixel is not a finite number, or the indication has another shape.
     SettingsError
@@ -97,7 +97,7 @@ def grad_cam(
             f"The indication reaches over {window.shape[0]} x {window.shape[1]} pixels with what its network "
             f"sees around it, more than {MOST_PIXELS / 1e6:g} million; choose a smaller one."
         )
-    found = _maps(view, indication, ready, settings, window, should_stop)
+    found = _maps(view, indication, ready, settings, window, job)
     return {name: view.placed(values) for name, values in found.items()}
 
 
@@ -114,7 +114,7 @@ def _maps(
     model: Model,
     settings: FeatureSettings,
     window: Box,
-    should_stop: ShouldStop,
+    job: JobControl,
 ) -> dict[str, NDArray[np.float32]]:
     """Compute the maps on `window`, which holds the indication and its halo."""
     device = choose_device(settings.device)
@@ -123,11 +123,9 @@ def _maps(
 
     def keep(name: str, response: torch.Tensor) -> None:
         responses[name] = response
-        if should_stop():
-            raise Stopped
+        job.check()
 
-    if should_stop():
-        raise Stopped
+    job.check()
     pixels = torch.from_numpy(view.read(window)).to(device)[None, None].requires_grad_()
     marked = torch.from_numpy(indication[window.slices]).to(device)
     stages = chosen_stages(model.network, settings.stage)

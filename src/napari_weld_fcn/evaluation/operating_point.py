@@ -20,9 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_weld_fcn.errors import Stopped
 from napari_weld_fcn.evaluation.matches import MIN_IOU, match_flaws
-from napari_weld_fcn.events import ShouldStop, never
+from napari_weld_fcn.events import ALONE, JobControl
 from napari_weld_fcn.prediction.indications import ALL_PEAKS, label
 
 Counts = NDArray[np.int64]
@@ -115,7 +114,7 @@ def object_counts(
     min_flaw_size_px: float = 0.0,
     peak_odds: float = ALL_PEAKS,
     min_iou: float = MIN_IOU,
-    should_stop: ShouldStop = never,
+    job: JobControl = ALONE,
 ) -> ObjectCounts:
     """Try thresholds on one film; add the results of several films.
 
@@ -135,18 +134,17 @@ def object_counts(
         As for `label`, at each threshold.
     min_iou
         Smallest intersection over union of a flaw and its indication, 0..1.
-    should_stop
-        Asked before each threshold.
+    job
+        Can be stopped before each threshold.
 
     Raises
     ------
     Stopped
-        If `should_stop` said so.
+        If the job was stopped.
     """
     tried = []
     for threshold in thresholds:
-        if should_stop():
-            raise Stopped
+        job.check()
         marked = label(probability, threshold, min_size_px, peak_odds)
         tried.append(match_flaws(marked, instances, min_iou, min_flaw_size_px))
     return ObjectCounts(

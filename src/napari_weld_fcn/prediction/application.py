@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_weld_fcn.dataset.polarity import Decision, decide
 from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.events import Event, OnEvent, ShouldStop, TileDone
+from napari_weld_fcn.events import Event, JobControl, TileDone
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.engine import FLOAT32, engine_for
 from napari_weld_fcn.prediction.enlargement import is_enlarged
@@ -20,7 +20,7 @@ from napari_weld_fcn.prediction.record import PlaneRun
 from napari_weld_fcn.prediction.resolved import Resolved
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.survey import broken_share, clipped_share, grey_levels
-from napari_weld_fcn.prediction.sweep import View, default_tile, sweep
+from napari_weld_fcn.prediction.sweep import View, default_tile, tiled_inference
 from napari_weld_fcn.radiograph.film_area import FilmArea, film_area
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
@@ -31,29 +31,28 @@ def apply(
     model: Model,
     settings: PredictionSettings,
     resolved: Resolved,
-    on_event: OnEvent,
-    should_stop: ShouldStop,
+    job: JobControl,
 ) -> tuple[NDArray[np.float32], list[PlaneRun]]:
     """Return the probabilities, in the film's shape, and how each plane was computed.
 
     Raises
     ------
     Stopped
-        If `should_stop` said so.
+        If the job was stopped.
     RadiographError
         If no pixel is a finite number.
     ModelError
         If the network gives numbers that are not finite, or the device has no memory for a tile.
     """
     probability = np.zeros(film.pixels.shape, np.float32)
-    progress = _Progress(film.planes, on_event)
+    progress = _Progress(film.planes, job)
     runs: list[PlaneRun] = []
     for index in range(film.planes):
         view, decision = _view(film, index, model, settings)
         out = probability[index] if probability.ndim == 3 else probability
         # What had no memory for a tile on one plane has none on the next, so the tile is carried over.
         tile = runs[-1].tile if runs else None
-        runs.append(_plane(view, decision, model, settings, resolved, tile, out, progress, should_stop))
+        runs.append(_plane(view, decision, model, settings, resolved, tile, out, job.heard_by(progress)))
         progress.next_plane()
     return probability, runs
 
@@ -82,20 +81,19 @@ def _plane(
     resolved: Resolved,
     tile: tuple[int, int] | None,
     out: NDArray[np.float32],
-    progress: _Progress,
-    should_stop: ShouldStop,
+    job: JobControl,
 ) -> PlaneRun:
     device, arithmetic = torch.device(resolved.device), arithmetic_for(settings.precision)
     engine = engine_for(model, device, arithmetic)
     if tile is None:
         tile = (settings.tile, settings.tile) if settings.tile else default_tile(view, engine)
     region = resolved.region or view.box
-    tile = sweep(view, engine, tile, region, out, progress, should_stop)
+    tile = tiled_inference(view, engine, tile, region, out, job)
     difference = 0.0
     inside = view.inside(region)
     if arithmetic != FLOAT32 and inside:
         film = out[view.box.slices]
-        difference = difference_from_float32(view, model, device, inside, film, should_stop)
+        difference = difference_from_float32(view, model, device, inside, film, job)
     exposed = view.film if settings.area == "film" else film_area(view.pixels)
     return PlaneRun(
         view.normalisation.mean,
@@ -117,9 +115,9 @@ def _plane(
 class _Progress:
     """Turns the tiles of one plane into those of the stack."""
 
-    def __init__(self, planes: int, on_event: OnEvent) -> None:
+    def __init__(self, planes: int, job: JobControl) -> None:
         self._waiting = planes - 1
-        self._on_event = on_event
+        self._job = job
         self._before = self._here = 0
         self._start = time.perf_counter()
 
@@ -132,7 +130,7 @@ class _Progress:
             event = TileDone(
                 done, self._before + event.total * (self._waiting + 1), left + whole * self._waiting
             )
-        self._on_event(event)
+        self._job.tell(event)
 
     def next_plane(self) -> None:
         """Count what is done, and go on with the next plane."""

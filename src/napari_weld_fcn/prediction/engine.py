@@ -23,8 +23,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-from napari_weld_fcn.errors import Stopped
-from napari_weld_fcn.events import ShouldStop, never
+from napari_weld_fcn.events import ALONE, JobControl
 from napari_weld_fcn.network.fuse import folded
 from napari_weld_fcn.network.model import Model
 
@@ -109,15 +108,15 @@ class Engine:
             if not list(layer.children()):
                 layer.register_forward_pre_hook(self._stop_if_asked)
 
-    def probability(self, window: torch.Tensor, should_stop: ShouldStop = never) -> torch.Tensor:
+    def probability(self, window: torch.Tensor, job: JobControl = ALONE) -> torch.Tensor:
         """Apply the network to one window.
 
         Parameters
         ----------
         window
             ``(rows, columns)`` float32, normalised.
-        should_stop
-            Asked before each layer.
+        job
+            Can be stopped before each layer.
 
         Returns
         -------
@@ -127,9 +126,9 @@ class Engine:
         Raises
         ------
         Stopped
-            If `should_stop` said so.
+            If the job was stopped.
         """
-        with torch.inference_mode(), exact_float32(self.device), self._asked(should_stop):
+        with torch.inference_mode(), exact_float32(self.device), self._asked(job):
             logits: torch.Tensor = self._network(window.to(self.device)[None, None])
             return logits[0, 0].float().sigmoid_()
 
@@ -143,16 +142,15 @@ class Engine:
             layer.register_forward_pre_hook(_in_own_precision)
 
     def _stop_if_asked(self, layer: nn.Module, inputs: object) -> None:
-        if self._asking.should_stop():
-            raise Stopped
+        self._asking.job.check()
 
     @contextmanager
-    def _asked(self, should_stop: ShouldStop) -> Iterator[None]:
-        self._asking.should_stop = should_stop
+    def _asked(self, job: JobControl) -> Iterator[None]:
+        self._asking.job = job
         try:
             yield
         finally:
-            self._asking.should_stop = never
+            self._asking.job = ALONE
 
 
 _plans: WeakKeyDictionary[Model, Plan] = WeakKeyDictionary()

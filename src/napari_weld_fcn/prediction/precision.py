@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_weld_fcn.events import ShouldStop
+from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.engine import BFLOAT16, FLOAT32, Arithmetic, engine_for
 from napari_weld_fcn.prediction.sweep import View, compute
@@ -33,7 +33,7 @@ def difference_from_float32(
     device: torch.device,
     region: Box,
     probability: NDArray[np.float32],
-    should_stop: ShouldStop,
+    job: JobControl,
 ) -> float:
     """Return the largest difference from float32 in the least certain window; elsewhere it may be larger.
 
@@ -45,16 +45,16 @@ def difference_from_float32(
         The part of the plane that was predicted.
     probability
         ``(rows, columns)`` of the plane, as it was found.
-    should_stop
-        Asked before each layer.
+    job
+        Can be stopped before each layer.
 
     Raises
     ------
     Stopped
-        If `should_stop` said so.
+        If the job was stopped.
     """
     window = least_certain(probability, region)
-    exact = compute(view, engine_for(model, device, FLOAT32), window, should_stop)
+    exact = compute(view, engine_for(model, device, FLOAT32), window, job)
     return float(np.abs(exact - probability[window.slices]).max())
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_weld_fcn.errors import ModelError
-from napari_weld_fcn.events import OnEvent, ShouldStop, ignore, never
+from napari_weld_fcn.events import ALONE, JobControl
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction import cautions, indications
 from napari_weld_fcn.prediction.application import apply
@@ -93,8 +93,7 @@ def predict(
     settings: PredictionSettings = PredictionSettings(),
     *,
     region: Box | None = None,
-    on_event: OnEvent = ignore,
-    should_stop: ShouldStop = never,
+    job: JobControl = ALONE,
 ) -> Prediction:
     """Find, mark and measure the indications of a radiograph.
 
@@ -112,10 +111,8 @@ def predict(
     region
         Mark only inside this rectangle (of every plane). The network still sees what surrounds it, and
         the normalisation is the whole film's, so the inside is as without a region.
-    on_event
-        Is handed `TileDone` and `Message`.
-    should_stop
-        Asked before each tile and each layer.
+    job
+        Is told `TileDone` and `Message`; can be stopped before each tile and each layer.
 
     Returns
     -------
@@ -124,12 +121,12 @@ def predict(
     Raises
     ------
     Stopped
-        If `should_stop` said so.
+        If the job was stopped.
     RadiographError, ModelError, SettingsError
         If the pixels, the model or the settings cannot be used; the text says why.
     """
     film, ready = _as_radiograph(radiograph), _as_model(model)
-    return _predicted(film, ready, ready.source, settings, region, on_event, should_stop)
+    return _predicted(film, ready, ready.source, settings, region, job)
 
 
 def _predicted(
@@ -138,13 +135,12 @@ def _predicted(
     loaded: str,
     settings: PredictionSettings,
     region: Box | None,
-    on_event: OnEvent,
-    should_stop: ShouldStop,
+    job: JobControl,
 ) -> Prediction:
     resolved = resolve(film, ready.card, settings, region)
     start = time.perf_counter()
     tiled = settings.model_copy(update={"tile": sensible_tile(settings.tile, ready.halo, ready.stride)})
-    probability, planes = apply(film, ready, tiled, resolved, on_event, should_stop)
+    probability, planes = apply(film, ready, tiled, resolved, job)
     found = relabel(
         probability,
         resolved.threshold,
@@ -180,13 +176,12 @@ def probability(
     settings: PredictionSettings = PredictionSettings(),
     *,
     region: Box | None = None,
-    on_event: OnEvent = ignore,
-    should_stop: ShouldStop = never,
+    job: JobControl = ALONE,
 ) -> NDArray[np.float32]:
     """Return the probabilities alone; parameters and errors as for `predict`."""
     film, ready = _as_radiograph(radiograph), _as_model(model)
     resolved = resolve(film, ready.card, settings, region)
-    return apply(film, ready, settings, resolved, on_event, should_stop)[0]
+    return apply(film, ready, settings, resolved, job)[0]
 
 
 def relabel(
@@ -220,8 +215,7 @@ def from_record(
     radiograph: Radiograph | None = None,
     model: Model | str | Path | None = None,
     *,
-    on_event: OnEvent = ignore,
-    should_stop: ShouldStop = never,
+    job: JobControl = ALONE,
 ) -> Prediction:
     """Predict again what a record describes.
 
@@ -235,7 +229,7 @@ def from_record(
     radiograph, model
         None takes them from where the record says; a model that is not there any more, from any of the
         known ones with the same SHA-256. The pixel size is the record's in any case.
-    on_event, should_stop
+    job
         As for `predict`.
 
     Raises
@@ -256,7 +250,7 @@ def from_record(
             f"({record['model']['sha256'][:12]}...)."
         )
     loaded = record["model"]["loaded"] if model is None else ready.source
-    found = _predicted(film, ready, loaded, settings, region, on_event, should_stop)
+    found = _predicted(film, ready, loaded, settings, region, job)
     return replace(found, warnings=[*no_longer_made(record), *found.warnings])
 
 

@@ -19,8 +19,8 @@ import torch
 from numpy.typing import NDArray
 
 from napari_weld_fcn.dataset.polarity import seen
-from napari_weld_fcn.errors import ModelError, Stopped
-from napari_weld_fcn.events import Message, OnEvent, ShouldStop, TileDone
+from napari_weld_fcn.errors import ModelError
+from napari_weld_fcn.events import JobControl, Message, OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.prediction.device import lacks_memory
 from napari_weld_fcn.prediction.engine import Engine
 from napari_weld_fcn.prediction.tiles import Box, split, surround, tile_shape
@@ -113,14 +113,13 @@ def default_tile(view: View, engine: Engine) -> tuple[int, int]:
     return tile_shape(view.shape, view.halo, view.stride, int(pixels))
 
 
-def sweep(
+def tiled_inference(
     view: View,
     engine: Engine,
     tile: tuple[int, int],
     region: Box,
     out: NDArray[np.float32],
-    on_event: OnEvent,
-    should_stop: ShouldStop,
+    job: JobControl,
 ) -> tuple[int, int]:
     """Write the probability of `region` into `out`; return the tile that was possible in the end.
 
@@ -136,13 +135,13 @@ def sweep(
         Within the plane; pixels outside are seen but not written, nor is what lies beside the film.
     out
         ``(rows, columns)`` of the plane.
-    on_event, should_stop
+    job
         As in `events`.
 
     Raises
     ------
     Stopped
-        If `should_stop` said so.
+        If the job was stopped.
     ModelError
         If the device has no memory even for a small tile.
     """
@@ -150,29 +149,41 @@ def sweep(
     waiting = deque(split(inside, tile, view.stride) if inside else ())
     done, area_done, start = 0, 0, time.perf_counter()
     while waiting:
-        if should_stop():
-            raise Stopped
+        job.check()
         box = waiting.popleft()
         try:
-            film[box.slices] = _finite(compute(view, engine, box, should_stop))
+            film[box.slices] = _finite(compute(view, engine, box, job))
         except (RuntimeError, MemoryError) as fault:
             tile = _halved(box, tile, view.stride, fault, engine)
-            on_event(Message(f"Not enough memory for a tile: going on with {tile[0]} x {tile[1]} pixels."))
+            job.tell(Message(f"Not enough memory for a tile: going on with {tile[0]} x {tile[1]} pixels."))
             waiting = deque(part for each in [box, *waiting] for part in split(each, tile, view.stride))
             continue
         done, area_done = done + 1, area_done + box.area
         left = (time.perf_counter() - start) / area_done * sum(each.area for each in waiting)
-        on_event(TileDone(done, done + len(waiting), left))
+        job.tell(TileDone(done, done + len(waiting), left))
     return tile
 
 
-def compute(view: View, engine: Engine, box: Box, should_stop: ShouldStop) -> NDArray[np.float32]:
+def sweep(
+    view: View,
+    engine: Engine,
+    tile: tuple[int, int],
+    region: Box,
+    out: NDArray[np.float32],
+    on_event: OnEvent,
+    should_stop: ShouldStop,
+) -> None:
+    """Do as `tiled_inference`, for the validation of films."""
+    tiled_inference(view, engine, tile, region, out, JobControl(on_event, should_stop))
+
+
+def compute(view: View, engine: Engine, box: Box, job: JobControl) -> NDArray[np.float32]:
     """Return the probability of one tile: float32, the shape of `box`; the stronger of two polarities.
 
     It is 0 on what is no film, and along it.
     """
     with torch.inference_mode():
-        first, *others = (_read_as(each, engine, box, should_stop) for each in view.readings)
+        first, *others = (_read_as(each, engine, box, job) for each in view.readings)
         for other in others:
             first = torch.maximum(first, other)
         found: NDArray[np.float32] = first.cpu().numpy()
@@ -180,10 +191,10 @@ def compute(view: View, engine: Engine, box: Box, should_stop: ShouldStop) -> ND
     return found if silent is None else np.where(silent, np.float32(0), found)
 
 
-def _read_as(view: View, engine: Engine, box: Box, should_stop: ShouldStop) -> torch.Tensor:
+def _read_as(view: View, engine: Engine, box: Box, job: JobControl) -> torch.Tensor:
     """Predict one tile in one polarity."""
     outer = surround(box, view.shape, view.halo, view.stride)
-    probability = engine.probability(torch.from_numpy(view.read(outer)), should_stop)
+    probability = engine.probability(torch.from_numpy(view.read(outer)), job)
     return probability[box.relative_to(outer).slices]
 
 

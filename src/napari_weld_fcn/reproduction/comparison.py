@@ -19,7 +19,7 @@ from napari_weld_fcn.evaluation.evaluate import evaluate
 from napari_weld_fcn.evaluation.scores import ThresholdCounts, threshold_counts
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.evaluation.top_hat import HALF_DEPTH, RADIUS, top_hat
-from napari_weld_fcn.events import OnEvent, ShouldStop, TileDone
+from napari_weld_fcn.events import JobControl, OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.reproduction.plan import AT_RANDOM, BY_FILM, Plan, Training
 from napari_weld_fcn.reproduction.protocols import Protocol, seen_share
@@ -76,7 +76,9 @@ def _same_crops(
 
     def f1(protocol: Protocol) -> float:
         model = Model.load(RunFolder(runs / trainings[protocol].name).best)
-        found = evaluate(model, dataset, EvaluationSettings(resamples=0), should_stop=should_stop)
+        found = evaluate(
+            model, dataset, EvaluationSettings(resamples=0), job=JobControl(should_stop=should_stop)
+        )
         return found.pixels.f1
 
     return {

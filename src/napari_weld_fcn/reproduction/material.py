@@ -16,7 +16,7 @@ from napari_weld_fcn.dataset.pair import Pair
 from napari_weld_fcn.dataset.settings import CropSettings
 from napari_weld_fcn.dataset.store import read_dataset, write_dataset
 from napari_weld_fcn.errors import RadiographError, SettingsError
-from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop
+from napari_weld_fcn.events import Event, JobControl, Message, OnEvent, ShouldStop
 from napari_weld_fcn.radiograph.gdxray import GDXrayFilm, list_series, open_series
 from napari_weld_fcn.radiograph.simulation.series import simulate_series, write_series
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
@@ -36,7 +36,7 @@ def simulate_films(
 ) -> dict[str, Any]:
     """Write the simulated films."""
     made = simulate_series(simulation, films, SEED)
-    written = write_series(made, folder, total=films, on_event=on_event, should_stop=should_stop)
+    written = write_series(made, folder, total=films, job=JobControl(on_event, should_stop))
     return {"films": len(written), "rows": simulation.rows, "columns": simulation.columns, "seed": SEED}
 
 
@@ -75,10 +75,12 @@ def cut_crops(
 
     def crops() -> Iterator[Pair]:
         for film in films:
-            yield from crop(film.radiograph(), film.mask(), settings, on_event=_named(film.name, on_event))
+            yield from crop(
+                film.radiograph(), film.mask(), settings, job=JobControl(_named(film.name, on_event))
+            )
 
     total = len(films) * settings.crops_per_film
-    written = write_dataset(crops(), folder, total=total, on_event=on_event, should_stop=should_stop)
+    written = write_dataset(crops(), folder, total=total, job=JobControl(on_event, should_stop))
     places = read_dataset(folder).places()
     flaw = sum(place.flaw_pixels for place in places)
     return {
@@ -97,7 +99,7 @@ def make_pairs(
     dataset = read_dataset(crops)
     total = settings.pairs(len(dataset))
     varied = augment(dataset, PRESETS["paper"].augmentation, total=total, seed=SEED)
-    written = write_dataset(varied, folder, total=total, on_event=on_event, should_stop=should_stop)
+    written = write_dataset(varied, folder, total=total, job=JobControl(on_event, should_stop))
     return {"pairs": written, "seed": SEED}
 
 

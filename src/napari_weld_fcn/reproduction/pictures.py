@@ -19,7 +19,7 @@ from napari_weld_fcn.dataset.places import Place
 from napari_weld_fcn.evaluation.feature_maps import feature_maps
 from napari_weld_fcn.evaluation.figures import comparison, stage_figure, write_figure
 from napari_weld_fcn.evaluation.settings import FeatureSettings
-from napari_weld_fcn.events import ShouldStop
+from napari_weld_fcn.events import JobControl, ShouldStop
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.settings import PredictionSettings
@@ -69,7 +69,7 @@ def draw_figures(
             model,
             FeatureSettings(polarity=pair.polarity),
             normalisation=pair.normalisation,
-            should_stop=should_stop,
+            job=JobControl(should_stop=should_stop),
         )
         for pair in pairs
     ]
@@ -80,7 +80,9 @@ def draw_figures(
     told: list[dict[str, Any]] = []
     if parts:
         settings = PredictionSettings(polarity="bright")
-        found = [predict(part.pixels, model, settings, should_stop=should_stop) for part in parts]
+        found = [
+            predict(part.pixels, model, settings, job=JobControl(should_stop=should_stop)) for part in parts
+        ]
         figures["figure7"] = comparison(
             [part.name for part in parts],
             [part.pixels for part in parts],

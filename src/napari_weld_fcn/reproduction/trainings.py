@@ -19,7 +19,7 @@ from napari_weld_fcn.dataset.table import Row
 from napari_weld_fcn.errors import ModelError, Stopped
 from napari_weld_fcn.evaluation.evaluate import evaluate
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
-from napari_weld_fcn.events import OnEvent, ShouldStop
+from napari_weld_fcn.events import JobControl, OnEvent, ShouldStop
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.reproduction.plan import BY_FILM, Training
@@ -136,7 +136,7 @@ def do_training(
         Model.load(folder.best),
         material.tested(material.division(training).test),
         EvaluationSettings(),
-        should_stop=should_stop,
+        job=JobControl(should_stop=should_stop),
     )
     best = max(history, key=lambda row: (row.f1, row.step))
     trained = sum(row.film not in split.films for row in dataset.rows)

@@ -18,7 +18,7 @@ from napari_weld_fcn.dataset.bead import find_bead
 from napari_weld_fcn.dataset.polarity import flaws_are
 from napari_weld_fcn.dataset.rois import Band
 from napari_weld_fcn.errors import Stopped
-from napari_weld_fcn.events import ShouldStop, never
+from napari_weld_fcn.events import JobControl, ShouldStop, never
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import probability
 from napari_weld_fcn.radiograph.film_area import film_area
@@ -162,7 +162,9 @@ def _doubtful(film: Radiograph, model: Model | None, should_stop: ShouldStop) ->
         raise Stopped
     if model is None:
         return np.zeros(film.pixels.shape, bool)
-    return np.asarray(probability(film, model, should_stop=should_stop) > DOUBTFUL * model.card.threshold)
+    return np.asarray(
+        probability(film, model, job=JobControl(should_stop=should_stop)) > DOUBTFUL * model.card.threshold
+    )
 
 
 @dataclass(frozen=True)

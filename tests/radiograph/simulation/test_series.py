@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from napari_weld_fcn.errors import SettingsError, Stopped, WeldFcnError
+from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.radiograph.simulation import SimulationSettings
 from napari_weld_fcn.radiograph.simulation.series import simulate_series, write_series
 
@@ -58,7 +59,9 @@ def test_same_seed_same_series_and_more_films_change_none(series: Path, tmp_path
 def test_stopping_leaves_a_valid_series(tmp_path: Path) -> None:
     answers = iter([False, True])
     with pytest.raises(Stopped):
-        write_series(simulate_series(SMALL, 5, 1), tmp_path, should_stop=lambda: next(answers))
+        write_series(
+            simulate_series(SMALL, 5, 1), tmp_path, job=JobControl(should_stop=lambda: next(answers))
+        )
     assert len(list(tmp_path.glob("Welds/W0001/*.png"))) == 2
     assert np.loadtxt(tmp_path / "Welds/W0001/ground_truth.txt", ndmin=2)[:, 0].max() == 2
 

@@ -13,6 +13,7 @@ from napari_weld_fcn.cli.options import Inputs, ModelName, Output, pixel
 from napari_weld_fcn.cli.terminal import Progress, Terminal, guarded
 from napari_weld_fcn.errors import RadiographError, SettingsError
 from napari_weld_fcn.evaluation.settings import FeatureSettings
+from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.prediction.settings import PredictionSettings
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _write_maps(
     radiograph = read(path)
     on_event = progress.film(path.name)
     if indication is None:
-        maps = feature_maps(radiograph, model, settings, on_event=on_event)
+        maps = feature_maps(radiograph, model, settings, job=JobControl(on_event))
     else:
         marked = _marked(radiograph, model, settings, indication, on_event)
         maps = grad_cam(radiograph, marked, model, settings)
@@ -111,7 +112,7 @@ def _marked(
     from napari_weld_fcn.prediction.predict import predict
 
     asked = PredictionSettings(polarity=settings.polarity, tile=settings.tile, device=settings.device)
-    labels = predict(radiograph, model, asked, on_event=on_event).labels
+    labels = predict(radiograph, model, asked, job=JobControl(on_event)).labels
     inside = labels.ndim == 2 and all(place < size for place, size in zip(at, labels.shape, strict=True))
     if not inside or not labels[at]:
         raise RadiographError(f"{radiograph.name}: there is no indication at row {at[0]}, column {at[1]}.")

@@ -18,6 +18,7 @@ from napari_weld_fcn.cli.app import plain_app
 from napari_weld_fcn.cli.options import Inputs, ModelName, Output, length, length_default
 from napari_weld_fcn.cli.terminal import Progress, Terminal, guarded, log
 from napari_weld_fcn.errors import RadiographError, SettingsError
+from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.prediction.settings import PredictionSettings
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _predict_one(
     on_event = progress.film(path.name)
     output_files(folder, path.stem)  # a name that is too long is told before an hour of computing
     radiograph = read(path)
-    prediction = predict(radiograph, model, settings, on_event=on_event)
+    prediction = predict(radiograph, model, settings, job=JobControl(on_event))
     done = finish(str(path), write_outputs(folder, radiograph, prediction), prediction)
     log.info("%s: %s in %.2f s", path, done.summary, prediction.seconds)
     return done

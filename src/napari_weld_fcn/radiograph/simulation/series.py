@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from napari_weld_fcn.errors import SettingsError, Stopped
-from napari_weld_fcn.events import OnEvent, ShouldStop, TileDone, ignore, never
+from napari_weld_fcn.errors import SettingsError
+from napari_weld_fcn.events import ALONE, JobControl, TileDone
 from napari_weld_fcn.radiograph.gdxray.writing import MOST_FILMS, SeriesWriter
 from napari_weld_fcn.radiograph.output import write_text
 from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
@@ -36,8 +36,7 @@ def write_series(
     folder: str | Path,
     *,
     total: int = 0,
-    on_event: OnEvent = ignore,
-    should_stop: ShouldStop = never,
+    job: JobControl = ALONE,
 ) -> list[Path]:
     """Write films as a GDXray series with its masks.
 
@@ -60,7 +59,7 @@ def write_series(
     WeldFcnError
         If a file cannot be written.
     Stopped
-        If `should_stop` said so; the films written so far stand, with their tables.
+        If the job was stopped; the films written so far stand, with their tables.
     """
     rows: list[dict[str, object]] = []
     with SeriesWriter(folder, README) as series:
@@ -68,9 +67,8 @@ def write_series(
             for number, film in enumerate(films, start=1):
                 path = series.add(film.radiograph.pixels, film.instances, film.radiograph.pixel_size_mm)
                 rows.extend({"image": path.stem, **asdict(flaw)} for flaw in film.flaws)
-                on_event(TileDone(number, max(total, number)))
-                if should_stop():
-                    raise Stopped
+                job.tell(TileDone(number, max(total, number)))
+                job.check()
         finally:
             write_text(series.images / "flaws.csv", _table(rows))
     return series.written

@@ -22,7 +22,7 @@ from napari_weld_fcn.dataset.settings import AugmentationSettings
 from napari_weld_fcn.dataset.store import write_dataset
 from napari_weld_fcn.dataset.variants import counts, read_crops
 from napari_weld_fcn.errors import SettingsError, Stopped
-from napari_weld_fcn.events import OnEvent, ShouldStop, TileDone
+from napari_weld_fcn.events import JobControl, OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.viewer.belonging import MARK
 from napari_weld_fcn.viewer.crop.stacks import (
@@ -231,7 +231,7 @@ def augment_all(
     if keep:
         pairs = _keeping(pairs, kept)
     if folder is not None:
-        write_dataset(pairs, folder, total=expected, on_event=on_event, should_stop=should_stop)
+        write_dataset(pairs, folder, total=expected, job=JobControl(on_event, should_stop))
     else:
         _exhaust(pairs, expected, on_event, should_stop)
     return Augmented(len(crops), expected, stacked(kept) if keep else None)

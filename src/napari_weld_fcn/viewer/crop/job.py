@@ -16,7 +16,7 @@ from napari_weld_fcn.dataset.plan import Plan
 from napari_weld_fcn.dataset.settings import CropSettings
 from napari_weld_fcn.dataset.store import write_dataset
 from napari_weld_fcn.errors import SettingsError, Stopped, WeldFcnError
-from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop, TileDone
+from napari_weld_fcn.events import Event, JobControl, Message, OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.viewer.crop.stacks import Stacks, refuse_too_many, stacked
 from napari_weld_fcn.viewer.films import Part, Source
 
@@ -136,7 +136,7 @@ def crop_all(
     if first is None:
         raise SettingsError(" ".join(["There is nothing to crop.", *told(notes)][:2]))
     if folder is not None:
-        write_dataset(_again(first, pairs), folder, total=total, should_stop=should_stop)
+        write_dataset(_again(first, pairs), folder, total=total, job=JobControl(should_stop=should_stop))
     for _ in pairs:
         pass
     return Cropped(count, stacked(kept) if keep else None, told(notes))
@@ -177,8 +177,7 @@ def _of_part(
         settings,
         part.rectangles,
         seed,
-        on_event=on_event,
-        should_stop=should_stop,
+        job=JobControl(on_event, should_stop),
     )
 
 

@@ -13,7 +13,7 @@ from napari import Viewer
 from napari.layers import Image
 
 from napari_weld_fcn.errors import ModelError
-from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop
+from napari_weld_fcn.events import Event, JobControl, Message, OnEvent, ShouldStop
 from napari_weld_fcn.viewer.belonging import films, is_output
 from napari_weld_fcn.viewer.films import radiograph_of, region_of
 from napari_weld_fcn.viewer.job_widget import JobWidget, Task
@@ -148,7 +148,7 @@ class PredictWidget(JobWidget):
         def work(on_event: OnEvent, should_stop: ShouldStop) -> Predicted:
             radiograph = read()
             prediction = predict(
-                radiograph, name, settings, region=region, on_event=on_event, should_stop=should_stop
+                radiograph, name, settings, region=region, job=JobControl(on_event, should_stop)
             )
             return Predicted(radiograph, prediction, settings, card)
 
