@@ -14,11 +14,14 @@ from pathlib import Path
 import numpy as np
 from napari.utils.colormaps import ensure_colormap
 from PIL import Image
+from skimage.morphology import binary_dilation
 from skimage.segmentation import find_boundaries
 
 from napari_weld_fcn import SimulationSettings, predict, simulate
 
 GAP = 12
+#: Pixels, as wide as a page shows it.
+WIDTH = 1000
 OUTLINE = (255, 64, 32)
 
 
@@ -38,7 +41,7 @@ def heatmap(probability: np.ndarray) -> np.ndarray:
 def outlined(pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Show the film with a line around each indication."""
     picture = grey(pixels)
-    picture[find_boundaries(labels, mode="outer")] = OUTLINE
+    picture[binary_dilation(find_boundaries(labels, mode="outer"))] = OUTLINE
     return picture
 
 
@@ -57,12 +60,13 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "docs" / "images")
     options = parser.parse_args()
 
-    settings = SimulationSettings(rows=420, columns=1400, flawless_share=0, harsh_share=0, flaw_density=3)
+    settings = SimulationSettings(rows=420, columns=1400, flawless_share=0, harsh_share=0, flaw_density=12)
     film = simulate(settings, options.seed)
     found = predict(film.radiograph, options.model)
     pixels = np.asarray(film.radiograph.pixels)
     picture = stacked([grey(pixels), heatmap(found.probability), outlined(pixels, found.labels)])
     options.output.mkdir(parents=True, exist_ok=True)
+    picture = picture.resize((WIDTH, round(picture.height * WIDTH / picture.width)))
     picture.quantize(192).save(options.output / "prediction.png", optimize=True)
     visible = sum(flaw.visible for flaw in film.flaws)
     print(f"seed {options.seed}: {visible} visible flaws, {found.labels.max()} indications")

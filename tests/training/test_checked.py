@@ -9,7 +9,7 @@ import pytest
 
 from napari_weld_fcn.training.checked import Checked
 
-BEFORE = Checked(held_back=0.64, held_back_before=0.64, learned=0.9, learned_before=0.9, margin=0.02)
+BEFORE = Checked(held_back=0.64, held_back_before=0.64, learned=0.9, learned_before=0.9, margin=0.02, threshold=0.5)
 
 
 @pytest.mark.parametrize("part", ["held_back", "learned"])
@@ -31,7 +31,9 @@ def test_a_card_tells_it_whole() -> None:
     found = replace(BEFORE, held_back=0.007)
     said = json.loads(json.dumps(found.to_card()))
     assert said["taken"] is False
-    assert Checked.of_card(said) == found
+    assert Checked.of_card(said, 0.9) == found
+    older = {name: value for name, value in said.items() if name != "threshold"}
+    assert Checked.of_card(older, 0.5) == found
 
 
 def test_the_sentence_has_the_scores_and_what_became_of_it() -> None:

@@ -640,7 +640,11 @@ def test_a_model_tuned_on_a_film_alone_learns_what_was_held_back_in_the_end(
     assert result.learned_all and not kept.learned_all
     cards = [Model.load(each.model).card for each in (result, kept)]
     assert [card.scores["validation"].get("of") for card in cards] == [BEFORE_ALL, None]
-    assert {card.threshold_purpose for card in cards} == {"that of the model that was tuned"}
+    assert [card.threshold_purpose for card in cards] == [
+        "pixel F1 on all labels, which are learned, as near to one half as it lets",
+        "that of the model that was tuned",
+    ]
+    assert result.all_labels is not None and cards[0].threshold == result.all_labels.threshold
     assert {(card.data, card.recipe["kind"], card.recipe["mixed_in"]) for card in cards} == {
         ("1 film from memory", "films", "")
     }

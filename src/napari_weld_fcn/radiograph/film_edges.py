@@ -23,10 +23,10 @@ _BLURRED = 8
 _RIM, _RIM_WIDTH = 12, 6
 #: Lines within which a rim ends.
 _RIM_STEP = 3
+#: By how many times the grain a rim stands out at least.
+_RIM_GRAINS = 3.0
 #: Share of its length over which a rim stands out, and shortest one, pixels.
 _ALONG, _RIM_LENGTH = 0.95, 256
-#: By how many times the grain it stands out.
-_RIM_GRAINS = 3.0
 
 
 def refined(plane: Any, box: Corners, step: int, levels: list[Level]) -> Corners:
@@ -107,7 +107,7 @@ def within_rim(plane: Any, box: Corners) -> Corners:
     """Cut off a thin line that runs along a whole edge: the rim of a sheet, the shadow of a cassette.
 
     No flaw is straight to the pixel over the length of a film. A line counts where nearly every one of its
-    pixels stands out from the film behind it by more than grain, and by one sign.
+    pixels stands out from the film behind it by more than grain, like a hard edge, and by one sign.
     """
     top, left, bottom, right = box
     if min(bottom - top, right - left) < 8 * _RIM:
@@ -128,7 +128,8 @@ def _rim(strip: NDArray[Any]) -> int:
         return 0
     values = strip.astype(np.float64)
     behind = np.median(values[_RIM : 2 * _RIM], axis=0)
-    step = _RIM_GRAINS * grain_of(values[_RIM:], np.isfinite(values[_RIM:]))
+    film = np.ones(values[_RIM:].shape, bool)
+    step = max(_RIM_GRAINS * grain_of(values[_RIM:], film), hard_step(values[_RIM:], film))
     if not step > 0:
         return 0
     lines = values[: _RIM + 1]

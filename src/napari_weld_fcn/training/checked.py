@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Checked:
-    """Pixel F1 of the network that learned all labels, and of the one before, at the model's threshold.
+    """Pixel F1 of the network that learned all labels, and of the one before, each at its own threshold.
 
     Attributes
     ----------
@@ -24,6 +24,8 @@ class Checked:
         On the other part of that film.
     margin
         By how much less is let pass.
+    threshold
+        Of the network that learned all labels.
     """
 
     held_back: float
@@ -31,6 +33,7 @@ class Checked:
     learned: float
     learned_before: float
     margin: float
+    threshold: float
 
     @property
     def holds(self) -> bool:
@@ -48,11 +51,13 @@ class Checked:
             "learned": self.learned,
             "learned_before": self.learned_before,
             "margin": self.margin,
+            "threshold": self.threshold,
         }
 
     @classmethod
-    def of_card(cls, said: dict[str, float]) -> Checked:
-        """Read what `to_card` returned."""
+    def of_card(cls, said: dict[str, float], card_threshold: float) -> Checked:
+        """Read what `to_card` returned; before there was a threshold in it, the card had the only one."""
+        said = {"threshold": card_threshold, **said}
         return cls(**{name: said[name] for name in cls.__dataclass_fields__})
 
     def __str__(self) -> str:
@@ -61,5 +66,5 @@ class Checked:
             f"{self.learned:.3f} on the other ({self.learned_before:.3f})"
         )
         if self.holds:
-            return f"All labels are learned: {scores}."
+            return f"All labels are learned: {scores}; the model marks above {self.threshold:.3f}."
         return f"Learning all labels did not hold what was validated: {scores}. The network before is kept."

@@ -114,11 +114,21 @@ class FilmValidation:
         Stopped
             If `should_stop` said so.
         """
+        return self._told(self.counts(model, device, should_stop).nearest(threshold), step)
+
+    def counts(self, model: Model, device: torch.device, should_stop: ShouldStop = never) -> ThresholdCounts:
+        """Count the pixels of all parts that validate above each threshold.
+
+        Raises
+        ------
+        Stopped
+            If `should_stop` said so.
+        """
         counts = [
             _counts(self._predicted(index, model, device, _box(part), should_stop), film)
             for index, (part, film) in enumerate(self._parts)
         ]
-        return self._told(sum(counts[1:], start=counts[0]).nearest(threshold), step)
+        return sum(counts[1:], start=counts[0])
 
     def _told(self, found: BestThreshold, step: int) -> Validated:
         masks = [film.mask for _, film in self._parts]

@@ -131,8 +131,9 @@ class Record:
 
     def checked(self) -> Checked | None:
         """Return what was found when all labels were learned; None where that is still to come."""
-        said = Model.load(self.folder.best).card.scores.get(ALL_LABELS)
-        return None if said is None else Checked.of_card(said)
+        card = Model.load(self.folder.best).card
+        said = card.scores.get(ALL_LABELS)
+        return None if said is None else Checked.of_card(said, card.threshold)
 
     def ended(self) -> bool:
         """Whether nothing is left to do, as far as that is written down."""

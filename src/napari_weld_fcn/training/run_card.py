@@ -21,6 +21,7 @@ _PURPOSE = {
     "films": "largest pixel F1 on held-out films",
 }
 _CUT = "pixel F1 on the part of a film that was held out, as near to one half as it lets"
+_ON_ALL = "pixel F1 on all labels, which are learned, as near to one half as it lets"
 _KEPT = "that of the model that was tuned"
 _MOVED = "pixel F1 on held-out films, as near as it lets to that of the model that was tuned"
 #: What the scores of a network belong to that has learned what they were taken on.
@@ -69,16 +70,16 @@ def card_of(
     scores: dict[str, Any] = {"validation": validation}
     if checked is not None:
         scores[ALL_LABELS] = checked.to_card()
-        if checked.holds:
-            validation["of"] = BEFORE_ALL
+    if taken := checked is not None and checked.holds:
+        validation["of"] = BEFORE_ALL
     values: dict[str, Any] = {} if start is None else {name: getattr(start, name) for name in _OF_START}
     if pixel_sizes_mm:
         values["pixel_size_mm"] = median(pixel_sizes_mm)
     return Card(
         name=run.absolute().name or "run",
         network=about.network,
-        threshold=row.threshold,
-        threshold_purpose=_purpose(about, split, row.threshold),
+        threshold=checked.threshold if checked is not None and checked.holds else row.threshold,
+        threshold_purpose=_ON_ALL if taken else _purpose(about, split, row.threshold),
         scores=scores,
         recipe={**recipe, "run": run.absolute().name},
         data=_data(about, len(split.training)),

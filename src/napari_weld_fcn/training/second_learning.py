@@ -76,23 +76,34 @@ class SecondLearning:
 
     def _taken(self, first: FitResult) -> Checked | None:
         settings, began = self._settings(first.seconds), time.monotonic()
-        before = [self._f1(judge, first.network) for judge in (self._held_back, self._learned)]
+        parts = (self._held_back, self._learned)
+        before = [self._f1(judge, first.network, self.chosen.threshold) for judge in parts]
         reserve = 2 * (time.monotonic() - began)  # both networks are scored in this time
         if settings.seconds and settings.seconds <= reserve:
             self.on_event(Message("There is no time left to learn all labels and to check what comes out."))
             return None
         self.on_event(Message(self._told(settings)))
         found = self._fit(first.network, settings, reserve)
-        checked = Checked(
-            found.best.f1,
-            before[0],
-            self._f1(self._learned, found.network),
-            before[1],
-            self.run.about.train.margin,
-        )
+        threshold = self._threshold(found.network)
+        after = [self._f1(judge, found.network, threshold) for judge in parts]
+        margin = self.run.about.train.margin
+        checked = Checked(after[0], before[0], after[1], before[1], margin, threshold)
         self.record.take(self.chosen, found.network if checked.holds else first.network, checked)
         self.on_event(Message(str(checked)))
         return checked
+
+    def _threshold(self, network: torch.nn.Module) -> float:
+        """The threshold of a network that learned all labels.
+
+        That of the first one does not fit it: it was chosen on what was held back, for a network that had
+        not learned it. What all labels say is flat, since they are learned; of what they let the margin
+        takes the one nearest to one half, which cross-entropy and Dice aim at.
+        """
+        model = self._model(network)
+        counts = [
+            judge.counts(model, self.device, self.should_stop) for judge in (self._held_back, self._learned)
+        ]
+        return (counts[0] + counts[1]).best(self.run.about.train.margin, 0.5).threshold
 
     def _settings(self, seconds: float) -> FitSettings:
         """How long it is, and at which rate.
@@ -140,14 +151,19 @@ class SecondLearning:
 
     def _validate(self, averaged: torch.nn.Module, step: int) -> Validated:
         """Score on what was held back; no share of flaws, so that a blind network too is compared."""
-        return replace(self._scores(self._held_back, averaged, step), flaw_share=0.0)
+        scores = self._scores(self._held_back, averaged, self.chosen.threshold, step)
+        return replace(scores, flaw_share=0.0)
 
-    def _f1(self, judge: FilmValidation, network: torch.nn.Module) -> float:
-        return self._scores(judge, network, self.chosen.step).f1
+    def _f1(self, judge: FilmValidation, network: torch.nn.Module, threshold: float) -> float:
+        return self._scores(judge, network, threshold, self.chosen.step).f1
 
-    def _scores(self, judge: FilmValidation, network: torch.nn.Module, step: int) -> Validated:
-        model = Model.create(Card(name="checked", network=self.run.about.network), network)
-        return judge.at(model, self.device, self.chosen.threshold, step, self.should_stop)
+    def _scores(
+        self, judge: FilmValidation, network: torch.nn.Module, threshold: float, step: int
+    ) -> Validated:
+        return judge.at(self._model(network), self.device, threshold, step, self.should_stop)
+
+    def _model(self, network: torch.nn.Module) -> Model:
+        return Model.create(Card(name="checked", network=self.run.about.network), network)
 
 
 def _without_scores(on_event: OnEvent) -> OnEvent:
