@@ -27,7 +27,8 @@ from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.settings import AugmentationSettings
 from napari_weld_fcn.dataset.store import write_dataset
 from napari_weld_fcn.radiograph.normalisation import measure
-from napari_weld_fcn.radiograph.simulation import SimulationSettings, simulate
+from napari_weld_fcn.radiograph.simulation.film import simulate
+from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
 #: All four transforms on every variant, noise of one kind.
 EVERYTHING = AugmentationSettings(

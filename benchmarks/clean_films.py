@@ -27,7 +27,8 @@ from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.radiograph.radiograph import Radiograph
-from napari_weld_fcn.radiograph.simulation import SimulatedFilm, SimulationSettings, simulate
+from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
+from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.training.clean_films import CleanFilms
 from napari_weld_fcn.training.run import train
 from napari_weld_fcn.training.settings import TrainSettings

@@ -17,7 +17,9 @@ from scipy.ndimage import distance_transform_edt
 from napari_weld_fcn.evaluation.matches import MIN_IOU, match_flaws
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import predict
-from napari_weld_fcn.radiograph.simulation import SimulatedFilm, SimulationSettings, marks, simulate
+from napari_weld_fcn.radiograph.simulation import marks
+from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
+from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.radiograph.simulation.site import Site
 
 FILMS = SimulationSettings(rows=768, columns=1536, flaw_density=24.0, flawless_share=0.0)

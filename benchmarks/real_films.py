@@ -35,7 +35,8 @@ from napari_weld_fcn.evaluation.detectors import CLASSICAL, Judged, judge_classi
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.events import Event, JobControl, Message
 from napari_weld_fcn.network.model import Model
-from napari_weld_fcn.radiograph.gdxray import list_series, open_series
+from napari_weld_fcn.radiograph.gdxray.folders import list_series
+from napari_weld_fcn.radiograph.gdxray.series import open_series
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 #: Where the real tests look.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import time
 
-from napari_weld_fcn.radiograph.simulation import SimulationSettings, simulate
+from napari_weld_fcn.radiograph.simulation.film import simulate
+from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.training.patches import WINDOWS
 
 

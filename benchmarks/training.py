@@ -41,7 +41,8 @@ from napari_weld_fcn.dataset.store import read_dataset, write_dataset
 from napari_weld_fcn.errors import Stopped
 from napari_weld_fcn.events import Event, StepDone, Validated
 from napari_weld_fcn.network.model import Card, Model
-from napari_weld_fcn.radiograph.simulation import SimulationSettings, simulate
+from napari_weld_fcn.radiograph.simulation.film import simulate
+from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.training.data import material_of
 from napari_weld_fcn.training.fit import fit
 from napari_weld_fcn.training.hardware import resolve_precision

@@ -34,8 +34,8 @@ from napari_weld_fcn.evaluation.scores import ThresholdCounts, threshold_counts
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.evaluation.top_hat import top_hat
 from napari_weld_fcn.network.model import Model
-from napari_weld_fcn.radiograph.simulation import SimulatedFilm, SimulationSettings
-from napari_weld_fcn.radiograph.simulation.series import simulate_series
+from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate_series
+from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.training.run import NOTHING, train
 from napari_weld_fcn.training.run_folder import RunFolder
 from napari_weld_fcn.training.settings import TrainSettings

@@ -31,8 +31,9 @@ from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction.predict import predict
-from napari_weld_fcn.radiograph.gdxray import WELD_PIXEL_SIZE_MM
-from napari_weld_fcn.radiograph.simulation import SimulatedFilm, SimulationSettings
+from napari_weld_fcn.radiograph.gdxray.folders import WELD_PIXEL_SIZE_MM
+from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm
+from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.training.fit import fit
 from napari_weld_fcn.training.pairs import objective_of, pairs_of, taught
 from napari_weld_fcn.training.patches import WINDOWS, Batch, batch_of, batches

@@ -7,8 +7,8 @@ from napari_weld_fcn.dataset.crops import crop
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED
 from napari_weld_fcn.dataset.settings import CropSettings
 from napari_weld_fcn.dataset.store import read_dataset
-from napari_weld_fcn.radiograph.gdxray import open_series
-from napari_weld_fcn.radiograph.simulation.series import simulate_series, write_series
+from napari_weld_fcn.radiograph.gdxray.series import open_series
+from napari_weld_fcn.radiograph.simulation.film import simulate_series, write_simulated
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
 
@@ -17,7 +17,7 @@ def simulated(tmp_path_factory):
     """A simulated GDXray of three films of 300 x 400 pixels."""
     folder = tmp_path_factory.mktemp("gdxray")
     settings = SimulationSettings(rows=300, columns=400, flawless_share=0, flaw_density=50)
-    write_series(simulate_series(settings, 3, 1), folder)
+    write_simulated(simulate_series(settings, 3, 1), folder)
     return folder
 
 

@@ -9,7 +9,7 @@ import pytest
 from napari_weld_fcn.dataset.crops import crop
 from napari_weld_fcn.dataset.settings import CropSettings
 from napari_weld_fcn.dataset.store import write_dataset
-from napari_weld_fcn.radiograph.gdxray import SeriesWriter
+from napari_weld_fcn.radiograph.gdxray.writing import SeriesWriter
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
 

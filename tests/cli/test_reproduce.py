@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_weld_fcn.radiograph.simulation.series import simulate_series, write_series
+from napari_weld_fcn.radiograph.simulation.film import simulate_series, write_simulated
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
 SCRIPT = Path(__file__).parents[1] / "reproduction" / "tiny.py"
@@ -62,7 +62,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(tmp_path):
 @pytest.mark.timeout(3000)
 def test_the_papers_own_plan_on_four_small_films(weld_fcn, tmp_path):
     films = SimulationSettings(rows=300, columns=500, flawless_share=0.0, flaw_density=20.0)
-    write_series(simulate_series(films, 4, 20), tmp_path / "GDXray")
+    write_simulated(simulate_series(films, 4, 20), tmp_path / "GDXray")
     command = ("reproduce", tmp_path / "out", "--gdxray", tmp_path / "GDXray", "--scale", 0.001, "--json")
     result = weld_fcn(*command)
     assert result.exit_code == 0, result.stderr

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_weld_fcn.dataset import staging
+from napari_weld_fcn.dataset import writing
 from napari_weld_fcn.dataset.pair import Pair
 from napari_weld_fcn.dataset.store import read_dataset, write_dataset
 from napari_weld_fcn.radiograph.normalisation import Normalisation
@@ -35,7 +35,7 @@ def pairs(version):
 
 def version_of(folder):
     """The version that can be read, checked pair by pair; -1 where there is no dataset."""
-    if not (folder / "images").exists() and not (folder / staging.COMPLETE).exists():
+    if not (folder / "images").exists() and not (folder / writing.COMPLETE).exists():
         return -1
     read = list(read_dataset(folder))
     version = int(read[0].pixels[0, 0])
@@ -77,8 +77,8 @@ def write_and_die(folder, version, how, number):
         return os.waitpid(child, 0)[1] != 0
     try:
         if how != "moment":
-            commit = staging.commit
-            staging.commit = lambda stage: (kill_before_change(number), commit(stage))
+            commit = writing.commit_stage
+            writing.commit_stage = lambda stage: (kill_before_change(number), commit(stage))
         write_dataset(pairs(version), folder)
     finally:
         os._exit(0)

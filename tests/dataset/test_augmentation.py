@@ -21,12 +21,11 @@ from scipy.ndimage import map_coordinates
 from napari_weld_fcn import augment
 from napari_weld_fcn.dataset.augmentation import draw, variant
 from napari_weld_fcn.dataset.crops import crop as cut
-from napari_weld_fcn.dataset.noise import noise
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.settings import VARIANTS, AugmentationSettings, CropSettings
 from napari_weld_fcn.dataset.store import read_dataset, write_dataset
-from napari_weld_fcn.dataset.transforms import Change, GreyScale, vary
-from napari_weld_fcn.dataset.variants import counts, read_crops, summary
+from napari_weld_fcn.dataset.transforms import Change, GreyScale, noise, vary
+from napari_weld_fcn.dataset.variants import counts, read_crops, variants_in_words
 from napari_weld_fcn.errors import SettingsError, Stopped
 from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.radiograph.normalisation import full_scale, measure
@@ -372,7 +371,7 @@ def test_a_total_is_spread_so_that_no_crop_has_two_more_than_another(crops, more
 def test_the_papers_numbers() -> None:
     assert sum(counts(360, total=11871)) == 11871
     assert counts(360) == [VARIANTS] * 360
-    assert summary(360, 11871) == "360 crops -> 11 871 pairs (23 742 images)"
+    assert variants_in_words(360, 11871) == "360 crops -> 11 871 pairs (23 742 images)"
 
 
 def test_the_crop_itself_is_variant_0_and_comes_first() -> None:

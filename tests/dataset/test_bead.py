@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_weld_fcn.dataset.bead import find_bead, strips
+from napari_weld_fcn.dataset.rois import find_bead, strips
 from napari_weld_fcn.radiograph.simulation.conditions import draw_conditions
 from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
-from napari_weld_fcn.radiograph.simulation.weld import make_weld
+from napari_weld_fcn.radiograph.simulation.site import make_weld
 
 SETTINGS = SimulationSettings(rows=500, columns=1500)
 SEEDS = range(24)

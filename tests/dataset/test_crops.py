@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import napari_weld_fcn
-from napari_weld_fcn.dataset.crops import crop, survey
+from napari_weld_fcn.dataset.crops import crop, survey_crops
 from napari_weld_fcn.dataset.labels import mask_of
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED
 from napari_weld_fcn.dataset.plan import NO_BEAD, NO_FLAW, NO_RECTANGLE, NO_TRUTH, NOTHING_TO_CUT_AROUND
@@ -126,7 +126,7 @@ def test_without_truth_masks_are_ignored_and_it_is_told() -> None:
 def test_what_differs_from_what_was_asked_for_is_told(labels, rois, rectangles, note) -> None:
     settings = CropSettings(rois=rois, size=64)
     assert note in messages(Radiograph(film()), labels, settings, rectangles)
-    assert note in survey(Radiograph(film()), labels, settings, rectangles).notes
+    assert note in survey_crops(Radiograph(film()), labels, settings, rectangles).notes
 
 
 def test_boxes_stand_in_for_a_truth_that_is_not_there() -> None:
@@ -144,7 +144,7 @@ def test_boxes_stand_in_for_a_truth_that_is_not_there() -> None:
 def test_a_survey_says_what_is_cut(rois, size, overlap, jitter, seed) -> None:
     settings = CropSettings(rois=rois, size=size, overlap=overlap, jitter=jitter)
     arguments = (Radiograph(film()), truth(), settings, [[10, 10, 120, 90], [5, 390, 1, 300]], seed)
-    said, pairs = survey(*arguments), list(crop(*arguments))
+    said, pairs = survey_crops(*arguments), list(crop(*arguments))
     assert said.crops == len(pairs)
     assert said.with_flaw == sum((pair.mask == FLAW).any() for pair in pairs)
     assert said.flaw_share == pytest.approx(np.mean([pair.mask == FLAW for pair in pairs]))
@@ -213,7 +213,7 @@ def test_sparse_labels_ignore_what_is_not_labelled() -> None:
     ],
 )
 def test_a_truth_that_does_not_fit_is_refused_at_once(labels, reason) -> None:
-    for job in (crop, survey):
+    for job in (crop, survey_crops):
         with pytest.raises(RadiographError) as fault:
             job(Radiograph(film(), "a"), labels, GRID)
         assert str(fault.value) == reason

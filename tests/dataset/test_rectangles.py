@@ -7,7 +7,7 @@ import pytest
 from napari.layers import Shapes
 from napari_builtins.io import napari_write_shapes
 
-from napari_weld_fcn.dataset.rectangles import read_rectangles
+from napari_weld_fcn.dataset.plan import read_rectangles
 from napari_weld_fcn.errors import SettingsError
 
 

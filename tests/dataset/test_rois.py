@@ -15,7 +15,7 @@ from napari_weld_fcn.dataset.rois import (
     jittered,
     over_band,
     over_rectangles,
-    spread,
+    spread_evenly,
     spread_over_band,
     unique,
 )
@@ -62,7 +62,7 @@ def test_no_fewer_windows_would_cover_a_length(length, size) -> None:
 
 @given(length=edges, size=sizes, count=st.integers(1, 60))
 def test_a_spread_has_its_count_and_differs_while_there_is_room(length, size, count) -> None:
-    firsts = spread(length, size, count)
+    firsts = spread_evenly(length, size, count)
     assert len(firsts) == count
     assert len(set(firsts)) == min(count, max(length - size, 0) + 1)
 

@@ -11,7 +11,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from napari_weld_fcn.dataset.settings import SplitSettings
-from napari_weld_fcn.dataset.splits import Place, Split, folds, split
+from napari_weld_fcn.dataset.splits import Place, Split, folds, split_places
 from napari_weld_fcn.errors import DatasetError, SettingsError, WeldFcnError
 
 SIZE = 64
@@ -64,7 +64,7 @@ def test_every_crop_is_on_one_side_and_both_sides_have_flaws(
     places: list[Place], settings: SplitSettings
 ) -> None:
     try:
-        result = split(places, settings)
+        result = split_places(places, settings)
     except WeldFcnError:
         assume(False)
     every = sorted([*result.training, *result.validation, *result.left_out])
@@ -77,7 +77,7 @@ def test_every_crop_is_on_one_side_and_both_sides_have_flaws(
 @given(crops_of_films(least=2), ANY_SETTINGS)
 def test_no_film_is_on_both_sides(places: list[Place], settings: SplitSettings) -> None:
     assume(len({place.film for place in places if place.flaw_pixels}) > settings.folds)
-    result = split(places, settings.model_copy(update={"fold": 0}))
+    result = split_places(places, settings.model_copy(update={"fold": 0}))
     training, validation = sides(result, places)
     assert not training & validation
     assert not result.left_out
@@ -90,13 +90,13 @@ def test_the_order_of_the_crops_changes_nothing(
 ) -> None:
     shuffled = chance.sample(places, len(places))
     try:
-        result = split(places, settings)
+        result = split_places(places, settings)
     except WeldFcnError as refusal:
         with pytest.raises(type(refusal)) as again:
-            split(shuffled, settings)
+            split_places(shuffled, settings)
         assert str(again.value) == str(refusal)
         return
-    other = split(shuffled, settings)
+    other = split_places(shuffled, settings)
     assert other.note == result.note
     for name in ("training", "validation", "left_out"):
         these = sorted(map(repr, (places[i] for i in getattr(result, name))))
@@ -109,7 +109,7 @@ def test_the_order_of_the_crops_changes_nothing(
 def test_two_parts_of_a_film_are_a_gap_apart(places: list[Place], settings: SplitSettings) -> None:
     settings = settings.model_copy(update={"kind": "ratio"})
     try:
-        result = split(places, settings)
+        result = split_places(places, settings)
     except DatasetError:
         assume(False)
     for one in (places[i] for i in result.training):
@@ -126,7 +126,7 @@ def test_two_parts_of_a_film_are_a_gap_apart(places: list[Place], settings: Spli
 @given(crops_of_films(least=3), st.integers(0, 9))
 def test_variants_are_where_their_crop_is(places: list[Place], seed: int) -> None:
     try:
-        result = split(places, SplitSettings(seed=seed))
+        result = split_places(places, SplitSettings(seed=seed))
     except DatasetError:
         assume(False)
     parts = [{places[i] for i in part} for part in (result.training, result.validation, result.left_out)]
@@ -136,7 +136,7 @@ def test_variants_are_where_their_crop_is(places: list[Place], seed: int) -> Non
 def test_ratio_comes_close_for_films_that_are_alike() -> None:
     places = [place for k in range(10) for place in film(f"W{k}", 5, 5, 5)]
     for share in (0.1, 0.2, 0.5):
-        result = split(places, SplitSettings(validation_share=share))
+        result = split_places(places, SplitSettings(validation_share=share))
         assert len(result.validation) == round(share * len(places))
 
 
@@ -144,20 +144,20 @@ def test_ratio_weighs_flaw_beside_crops() -> None:
     """Two of ten films hold most of the flaw; one of them validates alone, with hardly any others."""
     places = [place for k in range(10) for place in film(f"W{k}", 500 if k < 2 else 5, 0, 0)]
     for seed in range(10):
-        result = split(places, SplitSettings(validation_share=0.5, seed=seed))
+        result = split_places(places, SplitSettings(validation_share=0.5, seed=seed))
         assert flaw_of(result.validation, places) == pytest.approx(520, abs=20)
         assert len(result.validation) == pytest.approx(15, abs=3)
 
 
 def test_seeds_draw_different_films() -> None:
     places = [place for k in range(10) for place in film(f"W{k}", 5, 5)]
-    drawn = {split(places, SplitSettings(seed=seed)).validation for seed in range(10)}
+    drawn = {split_places(places, SplitSettings(seed=seed)).validation for seed in range(10)}
     assert len(drawn) > 3
 
 
 def test_films_that_are_named_validate() -> None:
     places = [*film("a", 1, 0), *film("b", 2), *film("c", 3)]
-    result = split(places, SplitSettings(kind="films", films=("c", "a")))
+    result = split_places(places, SplitSettings(kind="films", films=("c", "a")))
     assert result.validation == (0, 1, 3)
     assert result.training == (2,)
     assert result.note == "3 of 4 crops validate, those of films a, c."
@@ -168,7 +168,7 @@ def test_each_film_is_left_out_once() -> None:
     every = folds(places, SplitSettings(kind="leave-one-out"))
     assert [sides(one, places)[1] for one in every] == [{"a"}, {"b"}, {"c"}]
     assert all("flawless" in sides(one, places)[0] for one in every)
-    assert split(places, SplitSettings(kind="leave-one-out", fold=2)) == every[2]
+    assert split_places(places, SplitSettings(kind="leave-one-out", fold=2)) == every[2]
 
 
 @examples(max_examples=40)
@@ -190,7 +190,7 @@ def test_a_film_alone_is_cut_across_its_long_side() -> None:
     wide = film("alone", *[7] * 20)
     tall = [Place("alone", p.column, 0, SIZE, SIZE, p.flaw_pixels) for p in wide]
     for places, axis in ((wide, "column"), (tall, "row")):
-        result = split(places, SplitSettings(validation_share=0.5, gap=SIZE, seed=1))
+        result = split_places(places, SplitSettings(validation_share=0.5, gap=SIZE, seed=1))
         assert (len(result.training), len(result.validation), len(result.left_out)) in (
             (10, 9, 1),
             (9, 10, 1),
@@ -201,7 +201,7 @@ def test_a_film_alone_is_cut_across_its_long_side() -> None:
 
 def test_a_cut_moves_to_where_the_flaws_are() -> None:
     places = film("alone", 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 9)
-    result = split(places, SplitSettings(validation_share=0.2, gap=0))
+    result = split_places(places, SplitSettings(validation_share=0.2, gap=0))
     assert flaw_of(result.training, places) == flaw_of(result.validation, places) == 9
 
 
@@ -240,7 +240,7 @@ REFUSED = {
 def test_what_has_nothing_on_one_side_is_refused_with_the_reason(case: str) -> None:
     places, settings, reason = REFUSED[case]
     with pytest.raises(DatasetError, match=reason):
-        split(places, SplitSettings(**settings))
+        split_places(places, SplitSettings(**settings))
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_what_has_nothing_on_one_side_is_refused_with_the_reason(case: str) -> N
 )
 def test_settings_that_do_not_fit_the_films_are_told(settings: dict, reason: str) -> None:
     with pytest.raises(SettingsError, match=reason):
-        split(film("a", 5) + film("b", 5), SplitSettings(**settings))
+        split_places(film("a", 5) + film("b", 5), SplitSettings(**settings))
 
 
 def test_a_ratio_has_no_folds() -> None:
@@ -269,7 +269,7 @@ def test_a_ratio_has_no_folds() -> None:
 @given(crops_of_films(), ANY_SETTINGS)
 def test_a_split_comes_back_from_its_json(places: list[Place], settings: SplitSettings) -> None:
     try:
-        result = split(places, settings)
+        result = split_places(places, settings)
     except WeldFcnError:
         assume(False)
     assert Split.from_json(result.to_json()) == result
@@ -301,9 +301,9 @@ def test_a_damaged_file_of_a_split_is_named(case: str) -> None:
 def test_thousands_of_films_are_split_in_a_moment() -> None:
     """A folder of patches has as many films as files."""
     places = [Place(f"patch{k}", 0, 0, 227, 227, k % 3) for k in range(5_000)]
-    result = split(places, SplitSettings())
+    result = split_places(places, SplitSettings())
     assert len(result.validation) == pytest.approx(1000, rel=0.02)
-    assert split(places, SplitSettings(kind="k-fold", fold=1)).validation
+    assert split_places(places, SplitSettings(kind="k-fold", fold=1)).validation
 
 
 def test_thousands_of_crops_of_one_film_are_split_in_a_moment() -> None:
@@ -312,5 +312,5 @@ def test_thousands_of_crops_of_one_film_are_split_in_a_moment() -> None:
         Place("alone", chance.randrange(1244), chance.randrange(3744), 256, 256, chance.randrange(9))
         for _ in range(12_000)
     ]
-    result = split(places, SplitSettings())
+    result = split_places(places, SplitSettings())
     assert len(result.left_out) < 0.2 * len(places)

@@ -5,10 +5,9 @@ import io
 
 import pytest
 
-from napari_weld_fcn.dataset.rectangles import read_rectangles
+from napari_weld_fcn.dataset.plan import read_rectangles
 from napari_weld_fcn.dataset.spreadsheet import read_sheet
-from napari_weld_fcn.dataset.table import COLUMNS
-from napari_weld_fcn.dataset.table_reading import read_table
+from napari_weld_fcn.dataset.table import COLUMNS, read_table
 from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.evaluation.flaw_classes import read_classes
 

@@ -23,7 +23,7 @@ from PIL import Image
 
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.settings import SplitSettings
-from napari_weld_fcn.dataset.splits import split
+from napari_weld_fcn.dataset.splits import split_places
 from napari_weld_fcn.dataset.store import Dataset, read_dataset, write_dataset
 from napari_weld_fcn.dataset.table import COLUMNS
 from napari_weld_fcn.errors import DatasetError, Stopped
@@ -198,7 +198,7 @@ def test_rows_and_films_are_known_without_reading_a_file(tmp_path: Path) -> None
 def test_a_dataset_is_split_by_its_places(tmp_path: Path) -> None:
     write_dataset(crops(), tmp_path)
     dataset = read_dataset(tmp_path)
-    result = split(dataset.places(), SplitSettings(kind="films", films=("film 1",)))
+    result = split_places(dataset.places(), SplitSettings(kind="films", films=("film 1",)))
     assert {dataset.rows[i].film for i in result.validation} == {"film 1"}
     assert {dataset.rows[i].film for i in result.training} == {"film 0"}
 

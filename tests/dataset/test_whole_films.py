@@ -13,7 +13,7 @@ from napari_weld_fcn.dataset.store import open_truth, read_dataset
 from napari_weld_fcn.dataset.whole_films import WINDOW, holds_films, labelled_films
 from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.evaluation.cases import numbered, sources
-from napari_weld_fcn.radiograph.simulation import simulate
+from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.training.data import material_of
 

@@ -24,11 +24,11 @@ from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.radiograph.gdxray import SeriesWriter, open_series
+from napari_weld_fcn.radiograph.gdxray.series import open_series
+from napari_weld_fcn.radiograph.gdxray.writing import SeriesWriter
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
-from napari_weld_fcn.radiograph.simulation.film import simulate
-from napari_weld_fcn.radiograph.simulation.series import write_series
+from napari_weld_fcn.radiograph.simulation.film import simulate, write_simulated
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
 MASKS = arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 12)))
@@ -250,7 +250,7 @@ def test_variants_and_crops_without_truth_are_left_out(model):
 def test_a_simulated_series_tells_classes_and_sizes(model, tmp_path):
     settings = SimulationSettings(rows=300, columns=600, flaw_density=6, flawless_share=0)
     simulated = [simulate(settings, seed) for seed in (3, 4)]
-    write_series(simulated, tmp_path)
+    write_simulated(simulated, tmp_path)
     found = evaluate(model, open_series(tmp_path)).as_dict()["flaws"]
     known = {flaw.iso6520 for each in simulated for flaw in each.flaws if flaw.visible}
     told = {row["iso6520"]: row["flaws"] for row in found["by_class"]}

@@ -15,7 +15,7 @@ from napari_weld_fcn.prediction import cautions
 from napari_weld_fcn.prediction.enlargement import SMALLEST, is_enlarged
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.radiograph.film_area import FilmArea
+from napari_weld_fcn.radiograph.area.film_area import FilmArea
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
 BICUBIC, LINEAR = Image.Resampling.BICUBIC, Image.Resampling.BILINEAR

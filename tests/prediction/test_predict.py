@@ -17,8 +17,8 @@ from napari_weld_fcn.prediction import cautions, indications, survey
 from napari_weld_fcn.prediction.predict import from_record, predict, relabel
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.tiles import Box
-from napari_weld_fcn.radiograph import film_area
-from napari_weld_fcn.radiograph.film_area import FilmArea
+from napari_weld_fcn.radiograph.area import film_area
+from napari_weld_fcn.radiograph.area.film_area import FilmArea
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph, to_luminance
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.radiograph.files import as_seen, pixel_size_of, read
+from napari_weld_fcn.radiograph.files import as_read, pixel_size_of, read
 from napari_weld_fcn.radiograph.image_paths import image_paths
 from napari_weld_fcn.radiograph.output import write_png, write_tiff
 
@@ -272,14 +272,14 @@ def test_stored_numbers_are_seen_as_reading_sees_them(tmp_path, photometric):
     extra = palette if photometric == "palette" else {}
     path = tmp_path / "film.tif"
     tifffile.imwrite(path, grey(), photometric=photometric, **extra)
-    seen = as_seen(path, tifffile.imread(path))
+    seen = as_read(path, tifffile.imread(path))
     assert np.array_equal(seen, read(path).pixels)
     assert np.array_equal(seen, grey()) == (photometric == "minisblack")
     edited = tifffile.imread(path) // 2
-    assert as_seen(path, edited) is edited
+    assert as_read(path, edited) is edited
 
 
 def test_what_is_no_tiff_is_seen_as_it_is(tmp_path):
     write_png(tmp_path / "film.png", grey())
     shown = grey()
-    assert as_seen(tmp_path / "film.png", shown) is shown
+    assert as_read(tmp_path / "film.png", shown) is shown

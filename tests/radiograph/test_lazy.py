@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.radiograph import lazy
-from napari_weld_fcn.radiograph.film_stack import FilmStack
-from napari_weld_fcn.radiograph.lazy import LazyFilm
+from napari_weld_fcn.radiograph.lazy import FilmStack, LazyFilm
 
 
 class Counted:

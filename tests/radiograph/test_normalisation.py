@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.radiograph import film_area, normalisation
-from napari_weld_fcn.radiograph.film_area import FilmArea
+from napari_weld_fcn.radiograph import normalisation
+from napari_weld_fcn.radiograph.area import film_area
+from napari_weld_fcn.radiograph.area.film_area import FilmArea
 from napari_weld_fcn.radiograph.normalisation import full_scale, measure, white_of
 
 DTYPES = [np.bool_, np.uint8, np.int16, np.uint16, np.uint32, np.float32, np.float64]

@@ -8,8 +8,8 @@ import pytest
 from napari_weld_fcn.evaluation.scores import pixel_scores
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import predict
+from napari_weld_fcn.radiograph.area.film_area import film_area
 from napari_weld_fcn.radiograph.files import read
-from napari_weld_fcn.radiograph.film_area import film_area
 
 FILMS = ["gdxray_five/Welds/W0001", "w0003", "castings", "riawelc", "pore_crop"]
 

@@ -8,8 +8,8 @@ from PIL import Image
 from scipy import ndimage
 
 from napari_weld_fcn.prediction.enlargement import is_enlarged
+from napari_weld_fcn.radiograph.area.film_area import film_area
 from napari_weld_fcn.radiograph.files import read
-from napari_weld_fcn.radiograph.film_area import film_area
 
 FILMS = ["gdxray_five/Welds/W0001", "w0003", "castings", "tiles/Welds/W0001", "riawelc", "pore_crop"]
 BICUBIC, LINEAR = Image.Resampling.BICUBIC, Image.Resampling.BILINEAR

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import binary_dilation
 
-from napari_weld_fcn.radiograph.gdxray import list_series, open_series
+from napari_weld_fcn.radiograph.gdxray.folders import list_series
+from napari_weld_fcn.radiograph.gdxray.series import open_series
 
 
 def test_the_two_series_are_found_from_the_root(real_data: Path) -> None:

@@ -13,7 +13,7 @@ from napari_weld_fcn.evaluation.scores import PixelScores, pixel_scores, pooled
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import Prediction, predict
 from napari_weld_fcn.radiograph.files import read
-from napari_weld_fcn.radiograph.gdxray import open_series
+from napari_weld_fcn.radiograph.gdxray.series import open_series
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.radiograph.output import write_png
-from napari_weld_fcn.radiograph.simulation import SimulationSettings
-from napari_weld_fcn.radiograph.simulation.series import simulate_series, write_series
+from napari_weld_fcn.radiograph.simulation.film import simulate_series, write_simulated
+from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
 ROOT = Path(__file__).parents[2]
 
@@ -109,7 +109,7 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two simulated films with their masks, in GDXray's form."""
     folder = tmp_path_factory.mktemp("series")
     settings = SimulationSettings(rows=200, columns=400, flawless_share=0.0, flaw_density=50.0)
-    write_series(simulate_series(settings, 2, 4), folder)
+    write_simulated(simulate_series(settings, 2, 4), folder)
     return folder
 
 

@@ -12,7 +12,7 @@ from napari_weld_fcn.dataset.pair import FLAW, Pair
 from napari_weld_fcn.dataset.store import write_dataset
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
-from napari_weld_fcn.radiograph.simulation import simulate
+from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.training.patches import WINDOWS
 
 EDGE = 32

@@ -21,8 +21,8 @@ from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
-from napari_weld_fcn.radiograph.simulation import SimulationSettings, simulate
-from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings
+from napari_weld_fcn.radiograph.simulation.film import simulate
+from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings, SimulationSettings
 from napari_weld_fcn.training.choice import best_of
 from napari_weld_fcn.training.clean_films import CleanFilms, check_apart
 from napari_weld_fcn.training.clean_validation import TOLERANCE, CleanScores, CleanValidation

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_weld_fcn.radiograph.simulation import marks, simulate
+from napari_weld_fcn.radiograph.simulation import marks
+from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.training.objective import soft_overlap
 from napari_weld_fcn.training.pairs import objective_of, pairs_of, taught
 from napari_weld_fcn.training.patches import WINDOWS, Batch

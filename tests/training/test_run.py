@@ -38,8 +38,8 @@ from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.radiograph import Radiograph
-from napari_weld_fcn.radiograph.simulation import SimulationSettings
-from napari_weld_fcn.radiograph.simulation.series import simulate_series, write_series
+from napari_weld_fcn.radiograph.simulation.film import simulate_series, write_simulated
+from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.training import second_learning
 from napari_weld_fcn.training.choice import best_of
 from napari_weld_fcn.training.crop_material import CropLesson
@@ -589,7 +589,7 @@ def test_a_series_is_trained_on_where_it_lies(tmp_path: Path) -> None:
         magnification_min=0.5,
         magnification_max=0.5,
     )
-    write_series(simulate_series(settings, 3, 13), tmp_path / "root")
+    write_simulated(simulate_series(settings, 3, 13), tmp_path / "root")
     seen: list[Event] = []
     once = SETTINGS.model_copy(update={"epochs": 1})
     short(tmp_path / "root", tmp_path / "run", settings=once, on_event=seen.append)

@@ -16,8 +16,7 @@ from napari_weld_fcn.prediction.outputs import write_outputs, write_record
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.files import read
-from napari_weld_fcn.radiograph.film_stack import FilmStack
-from napari_weld_fcn.radiograph.lazy import LazyFilm
+from napari_weld_fcn.radiograph.lazy import FilmStack, LazyFilm
 from napari_weld_fcn.radiograph.output import write_png
 from napari_weld_fcn.viewer import belonging as pixels
 from napari_weld_fcn.viewer.belonging import earlier_output, film_of, films

@@ -17,10 +17,9 @@ from napari_weld_fcn.dataset.crops import crop
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED
 from napari_weld_fcn.dataset.settings import CropSettings
 from napari_weld_fcn.dataset.store import read_dataset
-from napari_weld_fcn.radiograph.gdxray import open_series
+from napari_weld_fcn.radiograph.gdxray.series import open_series
 from napari_weld_fcn.radiograph.radiograph import Radiograph, to_luminance
-from napari_weld_fcn.radiograph.simulation.film import simulate
-from napari_weld_fcn.radiograph.simulation.series import write_series
+from napari_weld_fcn.radiograph.simulation.film import simulate, write_simulated
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.viewer.belonging import films
 from napari_weld_fcn.viewer.crop.stacks import is_crops, pairs_of
@@ -259,7 +258,7 @@ def test_a_long_series_gives_each_film_in_its_own_size_and_by_its_name(viewer, f
     small = SimulationSettings(rows=40, columns=50)
     large = SimulationSettings(rows=60, columns=70)
     films = [simulate(large if seed == 2 else small, seed) for seed in range(SEPARATE_SIZES + 1)]
-    write_series(films, tmp_path)
+    write_simulated(films, tmp_path)
     viewer.open(str(tmp_path / "Welds" / "W0001"), plugin="napari-weld-fcn")
     ask(form, size=40)
     cut()
@@ -279,7 +278,7 @@ def test_a_film_without_a_mask_in_a_long_series_is_ignored_as_in_the_command(
     viewer, form, cut, tmp_path, weld_fcn_crops, sizes
 ) -> None:
     settings = [SimulationSettings(rows=40, columns=columns, flaw_density=20) for columns in sizes]
-    write_series([simulate(settings[k % len(sizes)], k) for k in range(SEPARATE_SIZES + 1)], tmp_path)
+    write_simulated([simulate(settings[k % len(sizes)], k) for k in range(SEPARATE_SIZES + 1)], tmp_path)
     (tmp_path / "Welds" / "W0002" / "W0002_0002.png").unlink()
     (tmp_path / "Welds" / "W0002" / "W0002_0013.png").write_bytes(b"damaged")
     expected = weld_fcn_crops(tmp_path / "Welds" / "W0001", "--rois", "grid", "--size", "40")
@@ -301,7 +300,7 @@ def test_a_film_without_a_mask_in_a_long_series_is_ignored_as_in_the_command(
 def test_boxes_of_gdxray_stand_in_for_truth_as_in_the_command(
     viewer, form, cut, tmp_path, weld_fcn_crops, films
 ) -> None:
-    write_series([simulate(SimulationSettings(rows=40, columns=90), k) for k in range(films)], tmp_path)
+    write_simulated([simulate(SimulationSettings(rows=40, columns=90), k) for k in range(films)], tmp_path)
     for mask in (tmp_path / "Welds" / "W0002").iterdir():
         mask.unlink()
     series = tmp_path / "Welds" / "W0001"

@@ -17,8 +17,7 @@ from napari_weld_fcn.evaluation.agreement import FALSE, HIT, MISSED
 from napari_weld_fcn.evaluation.evaluate import Evaluation, evaluate
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.radiograph.radiograph import Radiograph
-from napari_weld_fcn.radiograph.simulation.film import simulate
-from napari_weld_fcn.radiograph.simulation.series import write_series
+from napari_weld_fcn.radiograph.simulation.film import simulate, write_simulated
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.viewer.belonging import MARK
 from napari_weld_fcn.viewer.evaluate.inputs import HEATMAPS, INDICATIONS, NO_FILM, NO_MODEL
@@ -80,7 +79,7 @@ def test_run_gives_what_the_python_call_gives(viewer, evaluating, press, welds, 
 def test_a_series_gets_the_scores_and_the_classes_of_the_command(
     viewer, evaluating, press, welds, tmp_path
 ) -> None:
-    write_series(welds, tmp_path)
+    write_simulated(welds, tmp_path)
     series = tmp_path / "Welds" / "W0001"
     arguments = ["evaluate", "tiny", str(series), "--json", "--output", str(tmp_path / "by command")]
     by_command = json.loads(CliRunner().invoke(app, arguments).stdout)
@@ -94,7 +93,7 @@ def test_a_series_gets_the_scores_and_the_classes_of_the_command(
 def test_saved_files_are_those_of_the_command(
     viewer, evaluating, press, finish, welds, tmp_path, messages
 ) -> None:
-    write_series(welds[:1], tmp_path)
+    write_simulated(welds[:1], tmp_path)
     series, by_command, by_form = tmp_path / "Welds" / "W0001", tmp_path / "one", tmp_path / "two"
     CliRunner().invoke(app, ["evaluate", "tiny", str(series), "--output", str(by_command)])
     viewer.open(str(series), plugin="napari-weld-fcn")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from napari import layers
 
-from napari_weld_fcn.radiograph.gdxray import open_series
+from napari_weld_fcn.radiograph.gdxray.series import open_series
 from napari_weld_fcn.radiograph.output import write_png
 from napari_weld_fcn.viewer.belonging import is_output
 from napari_weld_fcn.viewer.crop.stacks import show_stacks, show_windows, stacked

@@ -11,7 +11,7 @@ import tifffile
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_weld_fcn.radiograph.gdxray import open_series
+from napari_weld_fcn.radiograph.gdxray.series import open_series
 from napari_weld_fcn.radiograph.output import write_png
 from napari_weld_fcn.viewer import pixel_sizes
 from napari_weld_fcn.viewer.preferences import PAGE, PLUGIN, ViewerSettings

@@ -13,7 +13,7 @@ from PIL import Image
 from qtpy.QtWidgets import QFileDialog
 
 from napari_weld_fcn.errors import RadiographError, WeldFcnError
-from napari_weld_fcn.radiograph.gdxray import open_series
+from napari_weld_fcn.radiograph.gdxray.series import open_series
 from napari_weld_fcn.radiograph.output import write_png
 from napari_weld_fcn.viewer.preferences import PLUGIN
 

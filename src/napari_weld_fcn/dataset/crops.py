@@ -1,6 +1,6 @@
 """Crops: pairs of a window of a film and the same window of its truth.
 
-`survey` says what `crop` will cut, from the same plan, so that a form cannot promise what the files do not
+`survey_crops` says what `crop` will cut, from the same plan, so that no form promises what the files do not
 hold. Crops are handed out one by one, since those of hundreds of films would fill the memory.
 
 What lies outside the film is reflected in the image, because a black border would look like the edge of a
@@ -20,12 +20,12 @@ from numpy.typing import ArrayLike, NDArray
 from napari_weld_fcn.dataset.labels import mask_of
 from napari_weld_fcn.dataset.pair import IGNORED, Pair
 from napari_weld_fcn.dataset.plan import Corners, Mask, Plan, corners, flaw_pixels, jitter_of, of_plane, plan
-from napari_weld_fcn.dataset.polarity import flaws_are
 from napari_weld_fcn.dataset.rois import Window
 from napari_weld_fcn.dataset.settings import CropSettings
 from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.events import ALONE, JobControl, Message
 from napari_weld_fcn.radiograph.normalisation import measure, white_of
+from napari_weld_fcn.radiograph.polarity import flaws_are
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
 
@@ -103,7 +103,7 @@ def crop(
     return _crops(radiograph, truth, settings, corners(rectangles, settings), seed, job)
 
 
-def survey(
+def survey_crops(
     radiograph: Radiograph,
     truth: Any = None,
     settings: CropSettings = CropSettings(),

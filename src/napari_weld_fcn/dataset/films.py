@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from napari_weld_fcn.dataset.halves import cut_in_two
 from napari_weld_fcn.dataset.labels import Mask, count
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED
-from napari_weld_fcn.dataset.places import Place
+from napari_weld_fcn.dataset.places import Place, cut_in_two
 from napari_weld_fcn.dataset.settings import SplitSettings
-from napari_weld_fcn.dataset.splits import split as split_of
+from napari_weld_fcn.dataset.splits import split_places as split_of
 from napari_weld_fcn.dataset.writing import other_values
 from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.radiograph.radiograph import Radiograph

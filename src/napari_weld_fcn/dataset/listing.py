@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_weld_fcn.dataset.table import IMAGES, MASKS, TABLE, Row
-from napari_weld_fcn.dataset.table_reading import read_table
+from napari_weld_fcn.dataset.table import IMAGES, MASKS, TABLE, Row, read_table
 from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.radiograph.image_paths import is_image
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_weld_fcn.dataset.polarity import FlawsAre, seen
 from napari_weld_fcn.radiograph.normalisation import Normalisation, full_scale, white_of
+from napari_weld_fcn.radiograph.polarity import FlawsAre, seen
 
 #: Values of a mask.
 BACKGROUND, IGNORED, FLAW = 0, 128, 255

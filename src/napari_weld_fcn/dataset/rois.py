@@ -7,16 +7,27 @@ smaller than the window does the window stand out, and then by the same on both 
 
 Asked for an exact number, an area is covered by lanes that run along it. As many lanes are taken as make the
 steps along and across most alike; more windows than it needs simply overlap more.
+
+Where the weld bead lies on a film.
+
+A bead is a strip along the whole film that is brighter than the plate on both of its sides (darker, where
+the film is shown as a positive): see `radiograph.strips`. Pieces of it that disagree with their neighbours
+(a lead letter, the end of a plate) are outvoted by a median. Where no strip stands out of its own scatter, or
+its edges jump about, there is no bead: castings and magnified patches have none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.ndimage import median_filter
+
+from napari_weld_fcn.radiograph.area.strips import Floats, strips
 
 Shape = tuple[int, int]
 
@@ -85,10 +96,10 @@ def cover(length: int, size: int, overlap: float = 0.0) -> list[int]:
     if length <= size:
         return [_centred(length - size)]
     step = max(1, int(size * (1 - overlap)))
-    return spread(length, size, -(-(length - size) // step) + 1)
+    return spread_evenly(length, size, -(-(length - size) // step) + 1)
 
 
-def spread(length: int, size: int, count: int) -> list[int]:
+def spread_evenly(length: int, size: int, count: int) -> list[int]:
     """Return the first pixels of `count` windows spread evenly over `length` pixels; one is centred."""
     free = length - size
     if free <= 0 or count == 1:
@@ -144,9 +155,9 @@ def spread_over_band(band: Band, shape: Shape, size: int, count: int) -> list[Wi
         slack = max(across - size, 0)
     lanes = _lanes(count, free, slack)
     windows = []
-    for lane, offset in enumerate(spread(slack + size, size, lanes)):
+    for lane, offset in enumerate(spread_evenly(slack + size, size, lanes)):
         members = count // lanes + (lane < count % lanes)
-        for first in spread(along, size, members):
+        for first in spread_evenly(along, size, members):
             begin = _first_lane(band, first, size, slack, across)
             windows.append(_window(band, first, begin + offset, size))
     return windows
@@ -257,3 +268,39 @@ def _first_lane(band: Band, first: int, size: int, slack: int, across: int) -> i
     """Return where the first lane begins at this place along the band, all lanes being centred on it."""
     upper, lower = band.within(first, first + size)
     return _inside(round((upper + lower - slack - size) / 2), slack + size, across)
+
+
+#: Pieces that vote on an edge.
+VOTES = 5
+
+#: The edges found lie half way up the flank; the toes lie farther out, by this share of the bead.
+TOE = 0.12
+
+
+def find_bead(pixels: Any) -> Band | None:
+    """Find the weld bead of a film.
+
+    Parameters
+    ----------
+    pixels
+        ``(rows, columns)``, any real dtype; a lazy array is read some rows at a time.
+
+    Returns
+    -------
+    Band or None
+        From toe to toe, in pixels of the film, along its columns or its rows; None where there is none.
+    """
+    beads = [strip for strip in strips(pixels) if strip.is_bead]
+    best = max(beads, key=lambda strip: strip.explained, default=None)
+    return _full_size(best.edges, pixels.shape, best.vertical) if best else None
+
+
+def _full_size(edges: Floats, shape: tuple[int, ...], vertical: bool) -> Band:
+    """Return the edges of pieces as those at every pixel along, in pixels, widened to the toes."""
+    across, along = (shape[1], shape[0]) if vertical else (shape[0], shape[1])
+    upper, lower = (median_filter(edge * across, VOTES, mode="nearest") for edge in edges)
+    middles = (np.arange(len(upper)) + 0.5) * along / len(upper)
+    margin = TOE * (lower - upper)
+    places = np.arange(along) + 0.5
+    upper, lower = np.interp(places, middles, upper - margin), np.interp(places, middles, lower + margin)
+    return Band(np.clip(upper, 0, across), np.clip(lower, 0, across), vertical)

@@ -17,16 +17,15 @@ from hashlib import blake2b
 
 import numpy as np
 
-from napari_weld_fcn.dataset.halves import cut_in_two
-from napari_weld_fcn.dataset.places import Place, Split, distance
+from napari_weld_fcn.dataset.places import Place, Split, cut_in_two, distance
 from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.errors import DatasetError, SettingsError
 
 #: Values of a split belong to its interface.
-__all__ = ["Place", "Split", "folds", "split"]
+__all__ = ["Place", "Split", "folds", "split_places"]
 
 
-def split(places: Sequence[Place], settings: SplitSettings) -> Split:
+def split_places(places: Sequence[Place], settings: SplitSettings) -> Split:
     """Split crops, or whole films, into training and validation.
 
     Parameters
@@ -69,7 +68,7 @@ def folds(places: Sequence[Place], settings: SplitSettings) -> tuple[Split, ...]
     Parameters
     ----------
     places
-        As for `split`.
+        As for `split_places`.
     settings
         Of kind ``leave-one-out``, where a film without flaws never validates, since nothing can be scored on
         it; or ``k-fold``, where such a film goes to the smallest group.

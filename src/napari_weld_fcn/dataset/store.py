@@ -5,7 +5,7 @@ film's dtype and grey levels: 8 and 16 bits as PNG, all else as TIFF. A folder w
 `masks/` is a dataset too, so that masks from any other program can be learnt from as they are.
 
 Pairs stream through: encoding runs in a few threads behind the loop that makes the pairs, and no more than a
-few of them are ever in memory. Long runs can be stopped and killed; what that leaves stands in `staging`.
+few of them are ever in memory. Long runs can be stopped and killed; what that leaves stands in `writing`.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_weld_fcn.dataset import staging
 from napari_weld_fcn.dataset.listing import no_layout, rows_of
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair, guessed_full_scale
 from napari_weld_fcn.dataset.places import Place
-from napari_weld_fcn.dataset.polarity import flaws_are
 from napari_weld_fcn.dataset.table import IMAGES, TABLE, Row
-from napari_weld_fcn.dataset.writing import Writer, flaw_pixels_of, other_values
+from napari_weld_fcn.dataset.writing import Writer, flaw_pixels_of, other_values, settle
 from napari_weld_fcn.errors import DatasetError, RadiographError, Stopped
 from napari_weld_fcn.events import ALONE, JobControl, TileDone
 from napari_weld_fcn.radiograph.files import read
-from napari_weld_fcn.radiograph.gdxray import GDXraySeries, list_series, open_series
+from napari_weld_fcn.radiograph.gdxray.folders import list_series
+from napari_weld_fcn.radiograph.gdxray.series import GDXraySeries, open_series
 from napari_weld_fcn.radiograph.labels import LabelImage, read_exact, read_labels
 from napari_weld_fcn.radiograph.normalisation import measure
+from napari_weld_fcn.radiograph.polarity import flaws_are
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
 
@@ -113,7 +113,7 @@ def read_dataset(folder: str | Path) -> Dataset:
     folder = Path(folder)
     if not folder.is_dir():
         raise DatasetError(f"{folder}: is no dataset folder.")
-    staging.settle(folder)
+    settle(folder)
     return Dataset(folder, rows_of(folder))
 
 

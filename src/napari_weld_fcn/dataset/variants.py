@@ -57,6 +57,6 @@ def read_crops(folder: str | Path) -> Dataset:
     return dataset
 
 
-def summary(crops: int, pairs: int) -> str:
+def variants_in_words(crops: int, pairs: int) -> str:
     """Say what becomes of the crops, such as ``360 crops -> 11 871 pairs (23 742 images)``."""
     return f"{crops:,} crops -> {pairs:,} pairs ({2 * pairs:,} images)".replace(",", " ")

@@ -1,22 +1,153 @@
-"""A dataset that is being written: files encoded in a few threads behind the loop that makes the pairs."""
+"""A dataset folder changes as a whole, whenever the power or the patience ends.
+
+Its files are written into a hidden folder beside the old ones. When all are on the disk, that folder is
+renamed to `COMPLETE`: from this one step on, the new dataset is the one that counts. Then its files are moved
+into their places, the table last. Who is killed in between leaves a `COMPLETE` folder, and the next one who
+opens the dataset, for reading or for writing, finishes the moves, which can be repeated at any point. Moving
+first and hoping is simpler, and leaves old masks beside new images.
+
+A process that is killed before leaves its hidden folder; the next one that writes removes it.
+
+A dataset that is being written: files encoded in a few threads behind the loop that makes the pairs.
+"""
 
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 import zlib
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_weld_fcn.dataset import staging
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
-from napari_weld_fcn.dataset.table import IMAGES, MASKS, TABLE, Row, row_of, table_text
+from napari_weld_fcn.dataset.table import IMAGES, MASKS, TABLE, Row, dataset_table, files_named, row_of
 from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.radiograph.output import fits_png, save_png, save_tiff
+
+_HIDDEN = ".weld-fcn-dataset-"
+COMPLETE = f"{_HIDDEN}complete"
+
+
+def begin_stage(folder: Path) -> Path:
+    """Make an empty stage inside `folder`, with its `images` and `masks`.
+
+    Left-overs of killed processes are finished where they are complete, and else removed.
+
+    Raises
+    ------
+    DatasetError
+        If `folder` cannot hold a dataset.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise DatasetError(f"{folder}: is a file; give a folder for the dataset.")
+    with folder_faults_told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        settle(folder)
+        for left_over in folder.glob(f"{_HIDDEN}*"):
+            discard_stage(left_over)
+        for name in (IMAGES, MASKS):
+            if (folder / name).exists() and not (folder / name).is_dir():
+                raise DatasetError(f"{folder / name}: is a file where the dataset's folder should be.")
+        stage = folder / f"{_HIDDEN}{secrets.token_hex(8)}"
+        for name in (IMAGES, MASKS):
+            (stage / name).mkdir(parents=True)
+        return stage
+
+
+def foreign_files(folder: Path) -> frozenset[str]:
+    """Files in the dataset's folders that no table names: they are the user's own and stay.
+
+    Raises
+    ------
+    DatasetError
+        If a `dataset.csv` is there that is no dataset's.
+    """
+    own = files_named(folder / TABLE) if (folder / TABLE).exists() else frozenset()
+    with folder_faults_told(folder):
+        present = {
+            f"{name}/{file.name}"
+            for name in (IMAGES, MASKS)
+            if (folder / name).is_dir()
+            for file in (folder / name).iterdir()
+        }
+    return frozenset(present - own)
+
+
+def commit_stage(stage: Path) -> None:
+    """Make what `stage` holds the dataset of the folder around it.
+
+    Raises
+    ------
+    DatasetError
+        If the file system refuses.
+    """
+    folder = stage.parent
+    with folder_faults_told(folder):
+        if hasattr(os, "sync"):
+            os.sync()  # once: flushing twenty thousand small files one by one takes minutes
+        settle(folder)
+        stage.rename(folder / COMPLETE)
+    settle(folder)
+
+
+def settle(folder: Path) -> None:
+    """Finish what a killed process had complete; does nothing where there is no such thing.
+
+    Raises
+    ------
+    DatasetError
+        If the file system refuses.
+    """
+    complete = folder / COMPLETE
+    if not complete.is_dir():
+        return
+    try:
+        if (complete / TABLE).exists():  # it is moved last
+            _move_into_place(complete, folder)
+        shutil.rmtree(complete)
+    except OSError as fault:
+        if complete.exists():  # otherwise another process has finished it meanwhile
+            raise DatasetError(
+                f"{folder}: a new dataset is complete in {COMPLETE}, but cannot be put in its place "
+                f"({fault.strerror or fault})."
+            ) from fault
+
+
+def discard_stage(stage: Path) -> None:
+    """Remove a stage as far as the file system lets."""
+    shutil.rmtree(stage, ignore_errors=True)
+
+
+@contextmanager
+def folder_faults_told(folder: Path) -> Iterator[None]:
+    """Turn a fault of the file system into one sentence."""
+    try:
+        yield
+    except OSError as fault:
+        raise DatasetError(f"{folder}: cannot hold a dataset ({fault.strerror or fault}).") from fault
+
+
+def _move_into_place(complete: Path, folder: Path) -> None:
+    obsolete: frozenset[str] = frozenset()
+    with suppress(DatasetError):  # no old table, or none of ours
+        obsolete = files_named(folder / TABLE) - files_named(complete / TABLE)
+    for name in (IMAGES, MASKS):
+        if not (folder / name).exists():
+            (complete / name).rename(folder / name)
+        for file in list((complete / name).iterdir()) if (complete / name).is_dir() else []:
+            file.replace(folder / name / file.name)
+    for name in obsolete:
+        (folder / name).unlink(missing_ok=True)
+    (complete / TABLE).replace(folder / TABLE)
+
 
 #: A quarter of the time of Pillow's own choice, and smaller files: grain has no repeats worth looking for.
 _PACKING: dict[str, Any] = {"compress_level": 1, "compress_type": zlib.Z_RLE}
@@ -46,8 +177,8 @@ class Writer:
     def __init__(self, folder: Path) -> None:
         self.rows: list[Row] = []
         self._folder = folder
-        self._stage = staging.begin(folder)
-        self._foreign = staging.foreign_files(folder)
+        self._stage = begin_stage(folder)
+        self._foreign = foreign_files(folder)
         self._names: set[str] = set()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="dataset")
         self._waiting: deque[Future[None]] = deque()
@@ -72,18 +203,18 @@ class Writer:
         if not self.rows:
             raise DatasetError(f"{self._folder}: there is no pair to write.")
         self._wait_until(0)
-        with staging.told(self._folder):
-            (self._stage / TABLE).write_bytes(table_text(self.rows).encode())
-        staging.commit(self._stage)
+        with folder_faults_told(self._folder):
+            (self._stage / TABLE).write_bytes(dataset_table(self.rows).encode())
+        commit_stage(self._stage)
 
     def close(self) -> None:
         """End the threads, and remove what is not the dataset."""
         self._pool.shutdown(cancel_futures=True)
-        staging.discard(self._stage)
+        discard_stage(self._stage)
 
     def _wait_until(self, most: int) -> None:
         while len(self._waiting) > most:
-            with staging.told(self._folder):
+            with folder_faults_told(self._folder):
                 self._waiting.popleft().result()
 
     def _check_names(self, name: str, film: str) -> None:

@@ -17,15 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
-from napari_weld_fcn.dataset.polarity import FlawsAre
 from napari_weld_fcn.dataset.store import Dataset
 from napari_weld_fcn.dataset.whole_films import WINDOW
 from napari_weld_fcn.errors import DatasetError, RadiographError
 from napari_weld_fcn.evaluation.flaw_classes import FlawClass, classes_of, read_classes
 from napari_weld_fcn.prediction.indications import ALL_PEAKS, label
-from napari_weld_fcn.radiograph.gdxray import GDXrayFilm, GDXraySeries
+from napari_weld_fcn.radiograph.gdxray.film import GDXrayFilm
+from napari_weld_fcn.radiograph.gdxray.series import GDXraySeries
 from napari_weld_fcn.radiograph.labels import whole_numbers
 from napari_weld_fcn.radiograph.normalisation import Normalisation
+from napari_weld_fcn.radiograph.polarity import FlawsAre
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm
 

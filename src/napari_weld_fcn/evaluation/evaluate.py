@@ -21,7 +21,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_weld_fcn.dataset.polarity import decide
 from napari_weld_fcn.dataset.store import Dataset
 from napari_weld_fcn.errors import DatasetError, RadiographError
 from napari_weld_fcn.evaluation.cases import Case, Film, Source, sources
@@ -48,9 +47,10 @@ from napari_weld_fcn.prediction.precision import arithmetic_for
 from napari_weld_fcn.prediction.resolved import Resolved, resolve
 from napari_weld_fcn.prediction.sweep import View, default_tile, tiled_inference
 from napari_weld_fcn.prediction.tiles import sensible_tile
-from napari_weld_fcn.radiograph.film_area import FilmArea
-from napari_weld_fcn.radiograph.gdxray import GDXraySeries
+from napari_weld_fcn.radiograph.area.film_area import FilmArea
+from napari_weld_fcn.radiograph.gdxray.series import GDXraySeries
 from napari_weld_fcn.radiograph.normalisation import measure
+from napari_weld_fcn.radiograph.polarity import decide
 
 #: Edges of the sizes that are told apart where no pixel size is known, pixels.
 SIZES_PX = (0.0, 8.0, 12.0, 20.0, 30.0, 50.0, 100.0, float("inf"))

@@ -8,14 +8,14 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch import nn
 
-from napari_weld_fcn.dataset.polarity import decide
 from napari_weld_fcn.errors import RadiographError, SettingsError
 from napari_weld_fcn.evaluation.settings import FeatureSettings
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.stage import Stage
 from napari_weld_fcn.prediction.sweep import View
-from napari_weld_fcn.radiograph.film_area import FilmArea, film_area
+from napari_weld_fcn.radiograph.area.film_area import FilmArea, film_area
 from napari_weld_fcn.radiograph.normalisation import Normalisation, measure
+from napari_weld_fcn.radiograph.polarity import decide
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
 #: Is handed a stage's name and its responses ``(1, channels, rows, columns)``.

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_weld_fcn.dataset.polarity import Decision, decide
 from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.events import Event, JobControl, TileDone
 from napari_weld_fcn.network.model import Model
@@ -21,8 +20,9 @@ from napari_weld_fcn.prediction.resolved import Resolved
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.survey import broken_share, clipped_share, grey_levels
 from napari_weld_fcn.prediction.sweep import View, default_tile, tiled_inference
-from napari_weld_fcn.radiograph.film_area import FilmArea, film_area
+from napari_weld_fcn.radiograph.area.film_area import FilmArea, film_area
 from napari_weld_fcn.radiograph.normalisation import measure
+from napari_weld_fcn.radiograph.polarity import Decision, decide
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
 

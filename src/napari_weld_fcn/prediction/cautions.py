@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_weld_fcn.dataset.polarity import ASKED, Decision
+from napari_weld_fcn.radiograph.polarity import ASKED, Decision
 
 #: Share of clipped pixels that is worth a warning.
 CLIPPED = 0.05

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_weld_fcn.radiograph.film_area import FilmArea
+from napari_weld_fcn.radiograph.area.film_area import FilmArea
 
 #: Smaller pictures (shorter edge, pixels) are patches, often of films magnified on purpose: not judged.
 SMALLEST = 256

@@ -16,7 +16,6 @@ from typing import Any
 import torch
 
 import napari_weld_fcn
-from napari_weld_fcn.dataset.polarity import Decision
 from napari_weld_fcn.errors import ModelError, RadiographError, SettingsError
 from napari_weld_fcn.network import library
 from napari_weld_fcn.network.model import Model
@@ -24,6 +23,7 @@ from napari_weld_fcn.prediction.resolved import Resolved
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.survey import file_sha256, pixels_sha256
 from napari_weld_fcn.prediction.tiles import Box
+from napari_weld_fcn.radiograph.polarity import Decision
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
 FORMAT_VERSION = 1

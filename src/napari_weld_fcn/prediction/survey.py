@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_weld_fcn.radiograph.film_area import FilmArea
+from napari_weld_fcn.radiograph.area.film_area import FilmArea
 from napari_weld_fcn.radiograph.normalisation import Normalisation, full_scale
 
 #: More grey levels than these are not counted.

@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_weld_fcn.dataset.polarity import seen
 from napari_weld_fcn.errors import ModelError
 from napari_weld_fcn.events import JobControl, Message, OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.prediction.device import lacks_memory
 from napari_weld_fcn.prediction.engine import Engine
 from napari_weld_fcn.prediction.tiles import Box, split, surround, tile_shape
-from napari_weld_fcn.radiograph.film_area import FilmArea
+from napari_weld_fcn.radiograph.area.film_area import FilmArea
 from napari_weld_fcn.radiograph.normalisation import Normalisation
+from napari_weld_fcn.radiograph.polarity import seen
 
 #: Memory that the layers' results of one window may take together, bytes. Twice as much was a sixth slower:
 #: so much freshly mapped memory costs more than the halo of another cut.

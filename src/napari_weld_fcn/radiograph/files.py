@@ -15,7 +15,7 @@ import numpy as np
 from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.radiograph.formats.damage import damage_told
 from napari_weld_fcn.radiograph.formats.format import Header, format_of
-from napari_weld_fcn.radiograph.gdxray import series_pixel_size_mm
+from napari_weld_fcn.radiograph.gdxray.folders import series_pixel_size_mm
 from napari_weld_fcn.radiograph.radiograph import PixelSizeSource, Radiograph
 
 
@@ -99,7 +99,7 @@ def shape_of(path: str | Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return header.shape, header.dtype
 
 
-def as_seen(path: str | Path, shown: np.ndarray) -> np.ndarray:
+def as_read(path: str | Path, shown: np.ndarray) -> np.ndarray:
     """Undo what a program does that shows the numbers of a file as they are stored.
 
     A file may store white as 0, places in a palette, or ink; `read` gives grey as it is seen on a light box.

@@ -7,6 +7,12 @@ what is painted stays.
 
 A viewer cannot be told by an exception that a film is damaged: it would show a traceback each time it draws.
 The film is then black, its fault is told once, and whoever computes with it calls `exact`, which raises.
+
+Films of any sizes as the planes of one stack, each read when it is looked at.
+
+A viewer shows a series as one array, and an array has one size. So smaller films are filled up with zeros to
+be shown, and only to be shown: whoever computes with the stack takes `exact`, which refuses such planes, or
+the films themselves.
 """
 
 from __future__ import annotations
@@ -14,7 +20,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -149,3 +155,124 @@ def _keep(pixels: NDArray[Any]) -> None:
     _kept.append(pixels)
     while len(_kept) > 1 and sum(each.nbytes for each in _kept) > KEPT_BYTES:
         _kept.popleft()
+
+
+class FilmStack:
+    """Films as planes of one stack; where they differ in size, a film has zeros to its right and below.
+
+    Parameters
+    ----------
+    films
+        At least one.
+    strict
+        Whether planes raise where a film cannot be read.
+
+    Attributes
+    ----------
+    padded
+        Whether films differ in size, so that not all of a plane is film.
+    """
+
+    def __init__(self, films: Sequence[LazyFilm], strict: bool = False) -> None:
+        self.films = tuple(films)
+        rows, columns = (max(film.shape[axis] for film in films) for axis in (0, 1))
+        self.shape = (len(films), rows, columns)
+        self.dtype = np.result_type(*(film.dtype for film in films))
+        self.padded = any(film.shape != (rows, columns) for film in films)
+        self._strict = strict
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes, 3."""
+        return 3
+
+    @property
+    def size(self) -> int:
+        """Number of pixels."""
+        return int(np.prod(self.shape))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the decoded pixels."""
+        return self.size * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(np.stack([self._plane(k) for k in range(len(self))]), dtype=dtype)
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, int | np.integer):
+            k = range(len(self))[key]
+            return LazyFilm(self.shape[1:], self.dtype, lambda: self._plane(k), strict=self._strict)
+        first, rest = _split(key, self.ndim)
+        if isinstance(first, int | np.integer):
+            return self._plane(int(first))[rest]
+        if isinstance(first, slice):
+            planes = [self._plane(k)[rest] for k in range(*first.indices(len(self)))]
+            return np.stack(planes) if planes else np.zeros((0, *self.shape[1:]), self.dtype)[:, *rest]
+        numbers, places = _points(first, rest)
+        values = np.zeros(numbers.shape, self.dtype)
+        for k in np.unique(numbers):
+            here = numbers == k
+            values[here] = self._plane(int(k))[tuple(place[here] for place in places)]
+        return values
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        first, rest = _split(key, self.ndim)
+        if isinstance(first, slice):
+            for k in range(*first.indices(len(self))):
+                self[(k, *rest)] = value if np.ndim(value) < self.ndim else value[k]
+            return
+        if isinstance(first, int | np.integer):
+            plane = self._plane(int(first)).copy()
+            plane[rest] = value
+            film = self.films[int(first)]
+            film[...] = plane[: film.shape[0], : film.shape[1]]
+            return
+        numbers, places = _points(first, rest)
+        values = np.broadcast_to(value, numbers.shape)
+        for k in np.unique(numbers):
+            film = self.films[int(k)]
+            on_film = (places[0] < film.shape[0]) & (places[1] < film.shape[1]) & (numbers == k)
+            film[tuple(place[on_film] for place in places)] = values[on_film]
+
+    def exact(self) -> FilmStack:
+        """The same stack, but strict.
+
+        Raises
+        ------
+        RadiographError
+            If films differ in size: what fills the smaller ones is no film and must not be computed with.
+        """
+        if self.padded:
+            raise RadiographError(
+                "The films of this series differ in size and are shown filled up to one; take the one you "
+                "need out of it first (File > IO Utilities > Open the film shown of a GDXray series alone)."
+            )
+        return FilmStack(self.films, strict=True)
+
+    def _plane(self, k: int) -> NDArray[Any]:
+        film = self.films[k]
+        pixels = film.exact() if self._strict else film.pixels()
+        if film.shape == self.shape[1:] and film.dtype == self.dtype:
+            return pixels
+        plane = np.zeros(self.shape[1:], self.dtype)
+        plane[: film.shape[0], : film.shape[1]] = pixels
+        return plane
+
+
+def _split(key: Any, ndim: int) -> tuple[Any, tuple[Any, ...]]:
+    """An index taken apart into that of the plane and those within it."""
+    parts = list(key) if isinstance(key, tuple) else [key]
+    if any(part is Ellipsis for part in parts):
+        place = next(i for i, part in enumerate(parts) if part is Ellipsis)
+        parts[place : place + 1] = [slice(None)] * (ndim - len(parts) + 1)
+    return parts[0], tuple(parts[1:])
+
+
+def _points(first: Any, rest: tuple[Any, ...]) -> tuple[NDArray[Any], list[NDArray[Any]]]:
+    """Lists of places: the planes, and rows and columns, all of one shape."""
+    numbers, *places = np.broadcast_arrays(first, *rest)
+    return numbers, places

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.radiograph.film_area import FilmArea, film_area, refuse_too_large
-from napari_weld_fcn.radiograph.ranks import grey_limits
+from napari_weld_fcn.radiograph.area.film_area import FilmArea, film_area, refuse_too_large
+from napari_weld_fcn.radiograph.area.strips import grey_limits
 
 #: Spread over standard deviation; models of version 0.1 saw films so, by another rule.
 SPREAD = 1.1

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_weld_fcn.errors import WeldFcnError
-from napari_weld_fcn.radiograph.gdxray import list_series, open_series
+from napari_weld_fcn.radiograph.gdxray.folders import list_series
+from napari_weld_fcn.radiograph.gdxray.series import open_series
 
 #: The casting that is shown first, and how many are shown.
 FIRST, SHOWN = "C0031_0019", 3

@@ -17,8 +17,10 @@ from napari_weld_fcn.dataset.settings import CropSettings
 from napari_weld_fcn.dataset.store import read_dataset, write_dataset
 from napari_weld_fcn.errors import RadiographError, SettingsError
 from napari_weld_fcn.events import Event, JobControl, Message, OnEvent, ShouldStop
-from napari_weld_fcn.radiograph.gdxray import GDXrayFilm, list_series, open_series
-from napari_weld_fcn.radiograph.simulation.series import simulate_series, write_series
+from napari_weld_fcn.radiograph.gdxray.film import GDXrayFilm
+from napari_weld_fcn.radiograph.gdxray.folders import list_series
+from napari_weld_fcn.radiograph.gdxray.series import open_series
+from napari_weld_fcn.radiograph.simulation.film import simulate_series, write_simulated
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.reproduction.settings import ReproductionSettings
 from napari_weld_fcn.training.settings import PRESETS
@@ -36,7 +38,7 @@ def simulate_films(
 ) -> dict[str, Any]:
     """Write the simulated films."""
     made = simulate_series(simulation, films, SEED)
-    written = write_series(made, folder, total=films, job=JobControl(on_event, should_stop))
+    written = write_simulated(made, folder, total=films, job=JobControl(on_event, should_stop))
     return {"films": len(written), "rows": simulation.rows, "columns": simulation.columns, "seed": SEED}
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from napari_weld_fcn.dataset.places import Place, Split
 from napari_weld_fcn.dataset.settings import SplitSettings
-from napari_weld_fcn.dataset.splits import folds, split
+from napari_weld_fcn.dataset.splits import folds, split_places
 from napari_weld_fcn.errors import DatasetError, SettingsError
 
 Protocol = Literal["ratio", "8/2", "leave-one-out", "k-fold", "random-crops"]
@@ -117,7 +117,7 @@ def _part(place: Place) -> tuple[slice, slice]:
 def _tested(protocol: Protocol, places: Sequence[Place], seed: int) -> tuple[Split, ...]:
     """Splits whose validation is what is tested on."""
     if protocol == "ratio":
-        return (split(places, SplitSettings(validation_share=TESTED, seed=seed)),)
+        return (split_places(places, SplitSettings(validation_share=TESTED, seed=seed)),)
     if protocol == "8/2":
         return (_nearest_films(places, TESTED),)
     if protocol == "leave-one-out":
@@ -137,7 +137,7 @@ def _validated(outer: Split, protocol: Protocol, places: Sequence[Place], seed: 
     else:
         _check_two_films(rest)
         ratio = SplitSettings(validation_share=VALIDATED, seed=seed)
-        inner = _nearest_films(rest, VALIDATED) if protocol == "8/2" else split(rest, ratio)
+        inner = _nearest_films(rest, VALIDATED) if protocol == "8/2" else split_places(rest, ratio)
     training, validation = (
         tuple(outer.training[i] for i in side) for side in (inner.training, inner.validation)
     )
@@ -167,7 +167,7 @@ def _nearest_films(places: Sequence[Place], share: float) -> Split:
         return abs(sum(flaw[film] for film in films) - wanted), films
 
     films = min(combinations(sorted(flaw), number), key=distance)
-    return split(places, SplitSettings(kind="films", films=films))
+    return split_places(places, SplitSettings(kind="films", films=films))
 
 
 def _random_crops(places: Sequence[Place], share: float, seed: int) -> Split:

@@ -20,7 +20,7 @@ from napari_weld_fcn.errors import Stopped
 from napari_weld_fcn.events import ShouldStop, Validated, never
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.indications import label
-from napari_weld_fcn.radiograph.film_area import FilmArea
+from napari_weld_fcn.radiograph.area.film_area import FilmArea
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings
 from napari_weld_fcn.training.settings import PatchSettings

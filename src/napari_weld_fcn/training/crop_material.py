@@ -12,7 +12,7 @@ from napari_weld_fcn.dataset.films import FilmSplit
 from napari_weld_fcn.dataset.pair import Pair
 from napari_weld_fcn.dataset.places import Split
 from napari_weld_fcn.dataset.settings import SplitSettings
-from napari_weld_fcn.dataset.splits import split as split_of
+from napari_weld_fcn.dataset.splits import split_places as split_of
 from napari_weld_fcn.dataset.store import Dataset, write_dataset
 from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.events import OnEvent, ShouldStop, Validated, ignore, never

@@ -17,7 +17,7 @@ from napari_weld_fcn.dataset.store import Dataset, open_truth, read_dataset
 from napari_weld_fcn.dataset.whole_films import holds_films, labelled_films
 from napari_weld_fcn.errors import DatasetError, RadiographError
 from napari_weld_fcn.events import Message, OnEvent, ignore
-from napari_weld_fcn.radiograph.gdxray import GDXraySeries
+from napari_weld_fcn.radiograph.gdxray.series import GDXraySeries
 from napari_weld_fcn.training.clean_films import CleanFilms, CleanKind
 from napari_weld_fcn.training.crop_material import Crops
 from napari_weld_fcn.training.film_material import Films, Unlabelled

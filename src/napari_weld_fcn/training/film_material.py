@@ -16,13 +16,13 @@ import torch
 from napari_weld_fcn.dataset.films import FilmSplit, LabelledFilm, split_films
 from napari_weld_fcn.dataset.pair import Pair
 from napari_weld_fcn.dataset.places import Split
-from napari_weld_fcn.dataset.polarity import flaws_are
 from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.dataset.store import write_dataset
 from napari_weld_fcn.dataset.writing import as_stored
 from napari_weld_fcn.events import OnEvent, ShouldStop, Validated, ignore, never
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.radiograph.normalisation import measure, white_of
+from napari_weld_fcn.radiograph.polarity import flaws_are
 from napari_weld_fcn.training.clean import CleanLesson
 from napari_weld_fcn.training.clean_films import CleanFilms
 from napari_weld_fcn.training.film_source import FilmSource

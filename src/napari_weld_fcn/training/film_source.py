@@ -20,9 +20,9 @@ from scipy import ndimage
 from napari_weld_fcn.dataset.augmentation import variant
 from napari_weld_fcn.dataset.films import LabelledFilm
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
-from napari_weld_fcn.dataset.polarity import flaws_are
 from napari_weld_fcn.dataset.settings import AugmentationSettings
 from napari_weld_fcn.radiograph.normalisation import measure, white_of
+from napari_weld_fcn.radiograph.polarity import flaws_are
 from napari_weld_fcn.training.patches import Batch
 from napari_weld_fcn.training.settings import PatchSettings
 from napari_weld_fcn.training.sources import batch_of_windows

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from napari_weld_fcn.dataset.films import FilmSplit, LabelledFilm, Part
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED
-from napari_weld_fcn.dataset.polarity import flaws_are
 from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.evaluation.scores import BestThreshold, ThresholdCounts, threshold_counts
 from napari_weld_fcn.events import FilmPredicted, OnEvent, ShouldStop, Validated, ignore, never
@@ -23,8 +22,9 @@ from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.engine import FLOAT32, engine_for
 from napari_weld_fcn.prediction.sweep import View, default_tile, sweep
 from napari_weld_fcn.prediction.tiles import Box
-from napari_weld_fcn.radiograph.film_area import film_area
+from napari_weld_fcn.radiograph.area.film_area import film_area
 from napari_weld_fcn.radiograph.normalisation import measure
+from napari_weld_fcn.radiograph.polarity import flaws_are
 
 
 class FilmValidation:

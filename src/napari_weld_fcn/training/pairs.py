@@ -21,10 +21,12 @@ import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from napari_weld_fcn.radiograph.film_area import FilmArea
+from napari_weld_fcn.radiograph.area.film_area import FilmArea
 from napari_weld_fcn.radiograph.normalisation import measure
-from napari_weld_fcn.radiograph.simulation import SimulationSettings, marks, simulate
-from napari_weld_fcn.radiograph.simulation.fields import Array
+from napari_weld_fcn.radiograph.simulation import marks
+from napari_weld_fcn.radiograph.simulation.conditions import Array
+from napari_weld_fcn.radiograph.simulation.film import simulate
+from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.radiograph.simulation.site import Site
 from napari_weld_fcn.training.objective import soft_overlap
 from napari_weld_fcn.training.patches import FIRST_PATCH, Batch, Source, as_seen

@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from napari_weld_fcn.radiograph.film_area import FilmArea
+from napari_weld_fcn.radiograph.area.film_area import FilmArea
 from napari_weld_fcn.radiograph.normalisation import Normalisation, measure
-from napari_weld_fcn.radiograph.simulation import SimulationSettings, simulate
+from napari_weld_fcn.radiograph.simulation.film import simulate
+from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.training.settings import PatchSettings
 
 #: Windows from shrunk films to patches magnified six times, a quarter of them as GDXray digitised its welds,

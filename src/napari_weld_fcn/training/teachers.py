@@ -14,16 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_weld_fcn.dataset.bead import find_bead
-from napari_weld_fcn.dataset.polarity import flaws_are
-from napari_weld_fcn.dataset.rois import Band
+from napari_weld_fcn.dataset.rois import Band, find_bead
 from napari_weld_fcn.errors import Stopped
 from napari_weld_fcn.events import JobControl, ShouldStop, never
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import probability
-from napari_weld_fcn.radiograph.film_area import film_area
-from napari_weld_fcn.radiograph.gdxray import WELD_PIXEL_SIZE_MM
+from napari_weld_fcn.radiograph.area.film_area import film_area
+from napari_weld_fcn.radiograph.gdxray.folders import WELD_PIXEL_SIZE_MM
 from napari_weld_fcn.radiograph.normalisation import Normalisation, measure, white_of
+from napari_weld_fcn.radiograph.polarity import flaws_are
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation.ground import Ground, ground_of
 from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings

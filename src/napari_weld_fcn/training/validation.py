@@ -21,7 +21,8 @@ from napari_weld_fcn.evaluation.operating_point import ObjectCounts, OperatingPo
 from napari_weld_fcn.evaluation.scores import BestThreshold, best_mean_threshold
 from napari_weld_fcn.events import ShouldStop, Validated, never
 from napari_weld_fcn.prediction import indications
-from napari_weld_fcn.radiograph.simulation import SimulatedFilm, SimulationSettings, simulate
+from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
+from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.training.patches import WINDOWS, as_seen
 from napari_weld_fcn.training.settings import PatchSettings
 

@@ -27,9 +27,8 @@ from napari.layers import Image, Layer
 
 from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.prediction.survey import pixels_sha256
-from napari_weld_fcn.radiograph.files import as_seen
-from napari_weld_fcn.radiograph.film_stack import FilmStack
-from napari_weld_fcn.radiograph.lazy import LazyFilm
+from napari_weld_fcn.radiograph.files import as_read
+from napari_weld_fcn.radiograph.lazy import FilmStack, LazyFilm
 from napari_weld_fcn.radiograph.radiograph import Radiograph, to_luminance
 
 #: Key of a layer's metadata that says which film an output belongs to, and which output it is.
@@ -229,6 +228,6 @@ def _as_seen(data: Any, path: str | None) -> Any:
     if path is None or not Path(path).is_file():
         return data
     try:
-        return as_seen(path, data)
+        return as_read(path, data)
     except RadiographError:
         return data

@@ -28,9 +28,8 @@ from napari.layers import Image, Labels, Layer, Shapes
 from napari_weld_fcn.errors import RadiographError, SettingsError
 from napari_weld_fcn.prediction.tiles import Box
 from napari_weld_fcn.radiograph.files import notes_of
-from napari_weld_fcn.radiograph.film_stack import FilmStack
-from napari_weld_fcn.radiograph.gdxray import parse_name
-from napari_weld_fcn.radiograph.lazy import LazyFilm
+from napari_weld_fcn.radiograph.gdxray.folders import parse_name
+from napari_weld_fcn.radiograph.lazy import FilmStack, LazyFilm
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.viewer.belonging import SERIES_KEY, file_of, rows_and_columns, seen
 from napari_weld_fcn.viewer.files.saving import file_name

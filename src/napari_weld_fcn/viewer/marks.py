@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from napari_weld_fcn.prediction.indications import label
 from napari_weld_fcn.prediction.numbering import Marking, marked, renumbered, taken_over
-from napari_weld_fcn.radiograph.film_stack import FilmStack
+from napari_weld_fcn.radiograph.lazy import FilmStack
 from napari_weld_fcn.viewer.belonging import MARK, MARKED, earlier_output, mark_of
 from napari_weld_fcn.viewer.films import films_in
 from napari_weld_fcn.viewer.layers import place, placement

@@ -10,7 +10,7 @@ from PIL import Image
 
 from napari_weld_fcn import SimulationSettings, simulate
 from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.radiograph.files import as_seen, read, shape_of
+from napari_weld_fcn.radiograph.files import as_read, read, shape_of
 from napari_weld_fcn.radiograph.radiograph import to_luminance
 
 FILM = np.asarray(simulate(SimulationSettings(rows=64, columns=96), seed=11).radiograph.pixels)
@@ -30,7 +30,7 @@ def seen(path, expected):
     np.testing.assert_array_equal(film.pixels, expected)
     assert shape_of(path) == (expected.shape, expected.dtype)
     shown = tifffile.imread(path)
-    corrected = as_seen(path, shown)
+    corrected = as_read(path, shown)
     if corrected.shape != expected.shape:
         corrected = to_luminance(corrected)
     np.testing.assert_array_equal(corrected, expected)
@@ -95,7 +95,7 @@ def test_a_viewers_ink_of_a_jpeg_is_seen_as_grey(tmp_path):
     Image.frombytes("CMYK", FILM.shape[::-1], black_ink(FILM).tobytes()).save(tmp_path / "film.jpg")
     with Image.open(tmp_path / "film.jpg") as image:
         shown = np.asarray(image)
-    np.testing.assert_array_equal(as_seen(tmp_path / "film.jpg", shown), read(tmp_path / "film.jpg").pixels)
+    np.testing.assert_array_equal(as_read(tmp_path / "film.jpg", shown), read(tmp_path / "film.jpg").pixels)
 
 
 @pytest.mark.parametrize("lightness", ["cielab", "icclab", "itulab"])

@@ -16,7 +16,9 @@ import pytest
 from scipy.io import savemat
 
 from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.radiograph.gdxray import GDXrayFilm, list_series, open_series
+from napari_weld_fcn.radiograph.gdxray.film import GDXrayFilm
+from napari_weld_fcn.radiograph.gdxray.folders import list_series
+from napari_weld_fcn.radiograph.gdxray.series import open_series
 from napari_weld_fcn.radiograph.output import write_png, write_tiff
 
 ROUNDS, PER_ROUND = 10, 30

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_weld_fcn.radiograph.gdxray import GDXrayName, parse_name, series_pixel_size_mm
+from napari_weld_fcn.radiograph.gdxray.folders import GDXrayName, parse_name, series_pixel_size_mm
 
 
 def test_name_of_a_weld_gives_group_series_and_number():

@@ -12,9 +12,10 @@ from PIL import Image
 
 from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.radiograph import files
-from napari_weld_fcn.radiograph.gdxray import list_series, open_series
+from napari_weld_fcn.radiograph.gdxray.folders import list_series
+from napari_weld_fcn.radiograph.gdxray.series import open_series
 from napari_weld_fcn.radiograph.output import write_png, write_tiff
-from napari_weld_fcn.radiograph.simulation.series import simulate_series, write_series
+from napari_weld_fcn.radiograph.simulation.film import simulate_series, write_simulated
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
 
@@ -164,7 +165,7 @@ def test_a_simulated_series_opens_with_its_truth(tmp_path):
     films = list(
         simulate_series(SimulationSettings(rows=120, columns=200, flawless_share=0, flaw_density=10), 2, 1)
     )
-    write_series(films, tmp_path)
+    write_simulated(films, tmp_path)
     series = open_series(tmp_path)
     assert not series.problems
     for film, simulated in zip(series, films, strict=True):

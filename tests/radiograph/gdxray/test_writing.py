@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_weld_fcn.errors import RadiographError, WeldFcnError
-from napari_weld_fcn.radiograph.gdxray import SeriesWriter, open_series
-from napari_weld_fcn.radiograph.gdxray.writing import boxes_of
+from napari_weld_fcn.radiograph.gdxray.series import open_series
+from napari_weld_fcn.radiograph.gdxray.writing import SeriesWriter, box_lines
 
 
 @given(labels=arrays(np.int32, (7, 9), elements=st.integers(0, 3)), size=st.sampled_from([None, 0.1]))
@@ -36,14 +36,14 @@ def test_a_series_comes_back_as_it_was_written(tmp_path_factory, labels, size):
 def test_parts_of_a_mask_are_its_flaws_and_diagonals_join():
     mask = np.zeros((10, 10), bool)
     mask[1, 1] = mask[2, 2] = mask[8, 3:6] = True
-    boxes = [line.split() for line in boxes_of(mask, 4)]
+    boxes = [line.split() for line in box_lines(mask, 4)]
     assert [[float(word) for word in line] for line in boxes] == [[4, 2, 3, 2, 3], [4, 4, 6, 9, 9]]
 
 
 def test_a_number_as_large_as_a_word_costs_no_memory():
     labels = np.zeros((10, 10), np.int64)
     labels[2, 3], labels[5, 5] = 2**31, 7
-    assert len(boxes_of(labels, 1)) == 2
+    assert len(box_lines(labels, 1)) == 2
 
 
 def test_what_was_written_before_a_fault_is_a_series(tmp_path):

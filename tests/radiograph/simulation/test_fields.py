@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import BSpline
 
-from napari_weld_fcn.radiograph.simulation.fields import curve, field
+from napari_weld_fcn.radiograph.simulation.conditions import curve, field
 
 
 def splines(length: int, knots: int) -> np.ndarray:

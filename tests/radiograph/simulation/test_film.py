@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.ndimage import binary_dilation
 
-from napari_weld_fcn.radiograph.simulation import SimulatedFilm, SimulationSettings, simulate
+from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
+from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
 FILM = SimulationSettings(rows=300, columns=600, flawless_share=0, flaw_density=50)
 WINDOW = SimulationSettings(

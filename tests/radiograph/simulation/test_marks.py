@@ -3,11 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_weld_fcn.radiograph.simulation import SimulationSettings
 from napari_weld_fcn.radiograph.simulation.conditions import draw_conditions
 from napari_weld_fcn.radiograph.simulation.marks import MARKS, frame
-from napari_weld_fcn.radiograph.simulation.site import Site
-from napari_weld_fcn.radiograph.simulation.weld import make_weld
+from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
+from napari_weld_fcn.radiograph.simulation.site import Site, make_weld
 
 
 def site(seed: int, zoom: float = 1.0) -> Site:

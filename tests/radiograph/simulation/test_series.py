@@ -7,8 +7,8 @@ from PIL import Image
 
 from napari_weld_fcn.errors import SettingsError, Stopped, WeldFcnError
 from napari_weld_fcn.events import JobControl
-from napari_weld_fcn.radiograph.simulation import SimulationSettings
-from napari_weld_fcn.radiograph.simulation.series import simulate_series, write_series
+from napari_weld_fcn.radiograph.simulation.film import simulate_series, write_simulated
+from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
 SMALL = SimulationSettings(rows=160, columns=300, flawless_share=0, flaw_density=10)
 
@@ -16,7 +16,7 @@ SMALL = SimulationSettings(rows=160, columns=300, flawless_share=0, flaw_density
 @pytest.fixture(scope="module")
 def series(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("series")
-    write_series(simulate_series(SMALL, 3, 1), folder)
+    write_simulated(simulate_series(SMALL, 3, 1), folder)
     return folder / "Welds"
 
 
@@ -50,7 +50,7 @@ def test_table_has_a_row_for_each_flaw(series: Path) -> None:
 
 
 def test_same_seed_same_series_and_more_films_change_none(series: Path, tmp_path: Path) -> None:
-    write_series(simulate_series(SMALL, 2, 1), tmp_path)
+    write_simulated(simulate_series(SMALL, 2, 1), tmp_path)
     for number in (1, 2):
         name = f"W0001/W0001_{number:04d}.png"
         assert (tmp_path / "Welds" / name).read_bytes() == (series / name).read_bytes()
@@ -59,7 +59,7 @@ def test_same_seed_same_series_and_more_films_change_none(series: Path, tmp_path
 def test_stopping_leaves_a_valid_series(tmp_path: Path) -> None:
     answers = iter([False, True])
     with pytest.raises(Stopped):
-        write_series(
+        write_simulated(
             simulate_series(SMALL, 5, 1), tmp_path, job=JobControl(should_stop=lambda: next(answers))
         )
     assert len(list(tmp_path.glob("Welds/W0001/*.png"))) == 2
@@ -75,4 +75,4 @@ def test_a_series_of_an_impossible_length_is_refused(films: int) -> None:
 def test_a_file_in_the_way_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "Welds").write_text("in the way")
     with pytest.raises(WeldFcnError, match="cannot hold a series"):
-        write_series(simulate_series(SMALL, 1, 0), tmp_path)
+        write_simulated(simulate_series(SMALL, 1, 0), tmp_path)

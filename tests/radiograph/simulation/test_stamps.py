@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_weld_fcn.radiograph.simulation.fields import curve, field
+from napari_weld_fcn.radiograph.simulation.conditions import curve, field
 from napari_weld_fcn.radiograph.simulation.stamps import Stamp, blob, clip_to, dome, near, ribbon, splat
 
 places = st.floats(-5, 5)

@@ -11,7 +11,7 @@ from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.radiograph.simulation.truth import (
     Exposed,
     clutter_behind,
-    grain_of,
+    grain_of_means,
     outline,
     tabulate,
     unmasked,
@@ -113,7 +113,7 @@ def test_grain_is_that_of_a_mean_over_many_pixels() -> None:
     noise /= noise.std()
     means = noise.reshape(100, 30, 100, 30).mean((1, 3))
     conditions = replace(QUIET, noise=1.0, grain=1.5)
-    assert means.std() * 30 == pytest.approx(grain_of(conditions), rel=0.15)
+    assert means.std() * 30 == pytest.approx(grain_of_means(conditions), rel=0.15)
 
 
 def test_a_slanted_line_is_measured_along_itself() -> None:

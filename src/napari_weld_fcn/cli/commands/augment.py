@@ -36,7 +36,7 @@ def augment_dataset(
     """Vary the crops of a dataset: rotated, shifted, negated, noisy; the crops themselves stay among them."""
     from napari_weld_fcn.dataset.augmentation import augment
     from napari_weld_fcn.dataset.store import write_dataset
-    from napari_weld_fcn.dataset.variants import counts, read_crops, summary
+    from napari_weld_fcn.dataset.variants import counts, read_crops, variants_in_words
 
     settings = AugmentationSettings(**given)
     crops = read_crops(dataset)
@@ -46,5 +46,7 @@ def augment_dataset(
     pairs = augment(crops, settings, variants=variants, total=total, seed=seed)
     with terminal.progress("augment", 1) as progress:
         written = write_dataset(pairs, out, total=expected, job=JobControl(progress.film("augment")))
-    terminal.result({"dataset": str(out), "pairs": written}, f"{summary(len(crops), written)} in {out}")
+    terminal.result(
+        {"dataset": str(out), "pairs": written}, f"{variants_in_words(len(crops), written)} in {out}"
+    )
     return DONE

@@ -21,8 +21,8 @@ from napari_weld_fcn.events import JobControl
 
 if TYPE_CHECKING:
     from napari_weld_fcn.dataset.pair import Pair
-    from napari_weld_fcn.dataset.rectangles import Rectangles
-    from napari_weld_fcn.radiograph.gdxray import GDXrayFilm
+    from napari_weld_fcn.dataset.plan import Rectangles
+    from napari_weld_fcn.radiograph.gdxray.film import GDXrayFilm
 
 #: What `--rois` may say instead of naming a file.
 AREAS = ("grid", "bead", "flaws")
@@ -53,7 +53,7 @@ def crop_films(
     given: dict[str, Any],
 ) -> int:
     """Cut crops with their masks out of films; a dataset folder is written."""
-    from napari_weld_fcn.dataset.rectangles import read_rectangles
+    from napari_weld_fcn.dataset.plan import read_rectangles
     from napari_weld_fcn.dataset.store import write_dataset
 
     settings = crop_settings(preset, rois, given)
@@ -126,7 +126,8 @@ class _Count:
 
 def _films(terminal: Terminal, path: Path) -> tuple[list[tuple[int, GDXrayFilm]], list[dict[str, str]]]:
     """Return the films with their places in their series, and what could not be opened."""
-    from napari_weld_fcn.radiograph.gdxray import SeriesFolder, list_series, open_series
+    from napari_weld_fcn.radiograph.gdxray.folders import SeriesFolder, list_series
+    from napari_weld_fcn.radiograph.gdxray.series import open_series
 
     faults: list[dict[str, str]] = []
     films: list[tuple[int, GDXrayFilm]] = []

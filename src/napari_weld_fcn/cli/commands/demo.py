@@ -51,8 +51,7 @@ def show_demo(
     from napari_weld_fcn.prediction.predict import predict
     from napari_weld_fcn.radiograph.files import read
     from napari_weld_fcn.radiograph.output import make_folder
-    from napari_weld_fcn.radiograph.simulation.film import simulate
-    from napari_weld_fcn.radiograph.simulation.series import write_series
+    from napari_weld_fcn.radiograph.simulation.film import simulate, write_simulated
 
     settings = SimulationSettings(flawless_share=0.0, **film_size(size))  # there is to be something to find
     loaded = Model.load(model)
@@ -60,7 +59,7 @@ def show_demo(
     with terminal.progress("demo", 2) as progress:
         progress.film("simulate")
         film = simulate(settings, seed)
-        path = write_series([film], out)[0]
+        path = write_simulated([film], out)[0]
         progress.film_done()
         radiograph = read(path)
         prediction = predict(radiograph, loaded, job=JobControl(progress.film("predict")))

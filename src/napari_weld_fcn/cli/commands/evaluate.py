@@ -18,7 +18,7 @@ from napari_weld_fcn.events import JobControl
 if TYPE_CHECKING:
     from napari_weld_fcn.dataset.store import Dataset
     from napari_weld_fcn.evaluation.evaluate import Evaluation
-    from napari_weld_fcn.radiograph.gdxray import GDXraySeries
+    from napari_weld_fcn.radiograph.gdxray.series import GDXraySeries
 
 #: So many of the films that are left out are named.
 _NAMED = 3

@@ -31,14 +31,14 @@ def simulate_films(
 ) -> int:
     """Simulate films with their truth, laid out as GDXray: OUT/Welds/W0001 and W0002."""
     from napari_weld_fcn.radiograph.output import make_folder
-    from napari_weld_fcn.radiograph.simulation.series import simulate_series, write_series
+    from napari_weld_fcn.radiograph.simulation.film import simulate_series, write_simulated
 
     made = simulate_series(SimulationSettings(**given, **film_size(size)), films, seed)
     make_folder(out)
     with terminal.progress("simulate", 1) as progress:
         on_event = progress.film("simulate")
         on_event(TileDone(0, films))
-        written = write_series(made, out, total=films, job=JobControl(on_event))
+        written = write_simulated(made, out, total=films, job=JobControl(on_event))
     series = written[0].parent
     values = {
         "films": [str(path) for path in written],

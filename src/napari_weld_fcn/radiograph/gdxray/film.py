@@ -151,7 +151,7 @@ class GDXrayFilm:
         return np.where(mask, np.where(labels > 0, labels, rest), 0).astype(np.int32)
 
 
-def other_size(path: Path, shape: tuple[int, ...], film: str, wanted: tuple[int, int]) -> str:
+def mask_of_other_size(path: Path, shape: tuple[int, ...], film: str, wanted: tuple[int, int]) -> str:
     """Say that a mask of `shape` is not one of `film`, whose shape is `wanted`."""
     sizes = [" x ".join(str(edge) for edge in reversed(each)) for each in (shape, wanted)]
     return f"{path}: is {sizes[0]} pixels, but {film} is {sizes[1]}; it is left out as its mask."
@@ -160,7 +160,7 @@ def other_size(path: Path, shape: tuple[int, ...], film: str, wanted: tuple[int,
 def _read_mask(path: Path, shape: tuple[int, int], film: str) -> NDArray[np.bool_]:
     labels = read_labels(path)
     if labels.values.shape != shape:
-        raise RadiographError(other_size(path, labels.values.shape, film, shape))
+        raise RadiographError(mask_of_other_size(path, labels.values.shape, film, shape))
     values = set(np.unique(labels.values).tolist())
     if not labels.exact or not any(values <= allowed for allowed in _MASK_VALUES):
         levels = f"{len(values)} values" if labels.exact else "grey levels"

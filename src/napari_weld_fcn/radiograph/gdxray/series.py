@@ -19,9 +19,15 @@ import numpy as np
 from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.radiograph.files import pixel_size_of, shape_of
 from napari_weld_fcn.radiograph.gdxray.boxes import Mark, read_marks
-from napari_weld_fcn.radiograph.gdxray.film import GDXrayFilm, other_size
-from napari_weld_fcn.radiograph.gdxray.folders import SUFFIXES, SeriesFolder, list_series
-from napari_weld_fcn.radiograph.gdxray.names import MASK_SERIES, parse_name, series_name
+from napari_weld_fcn.radiograph.gdxray.film import GDXrayFilm, mask_of_other_size
+from napari_weld_fcn.radiograph.gdxray.folders import (
+    MASK_SERIES,
+    SUFFIXES,
+    SeriesFolder,
+    list_series,
+    parse_name,
+    series_name,
+)
 
 #: Folder, below that of a series, with one mask for each flaw, `NAME_1.png`, `NAME_2.png`, ...
 INSTANCES_FOLDER = "masks"
@@ -231,7 +237,7 @@ def _fits(mask: Path, film: GDXrayFilm, problems: list[str]) -> bool:
         problems.append(str(fault))
         return False
     if shape != film.shape:
-        problems.append(other_size(mask, shape, film.name, film.shape))
+        problems.append(mask_of_other_size(mask, shape, film.name, film.shape))
         return False
     return True
 

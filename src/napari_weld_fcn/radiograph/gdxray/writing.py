@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from napari_weld_fcn.errors import RadiographError, WeldFcnError
 from napari_weld_fcn.radiograph.gdxray.boxes import TEXT_NAME, box_line
-from napari_weld_fcn.radiograph.gdxray.names import MASK_SERIES, series_name
+from napari_weld_fcn.radiograph.gdxray.folders import MASK_SERIES, series_name
 from napari_weld_fcn.radiograph.output import write_png, write_text, write_tiff
 
 #: An image number of GDXray has four digits.
@@ -129,7 +129,7 @@ class SeriesWriter:
         self.written.append(path)
         if name:
             self._names.append(f"{path.stem} was {name}.\n")
-        self._lines += boxes_of(labels, number) if lines is None and labels is not None else lines or ()
+        self._lines += box_lines(labels, number) if lines is None and labels is not None else lines or ()
         return path
 
     def _write_film(self, name: str, pixels: NDArray[Any], pixel_size_mm: float | None) -> Path:
@@ -139,7 +139,7 @@ class SeriesWriter:
         return path
 
 
-def boxes_of(labels: NDArray[Any], number: int) -> list[str]:
+def box_lines(labels: NDArray[Any], number: int) -> list[str]:
     """Lines of `ground_truth.txt` for the flaws of image `number`.
 
     Parameters

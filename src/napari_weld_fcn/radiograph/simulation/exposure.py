@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from napari_weld_fcn.radiograph.simulation import marks
-from napari_weld_fcn.radiograph.simulation.conditions import Conditions
-from napari_weld_fcn.radiograph.simulation.fields import Array
+from napari_weld_fcn.radiograph.simulation.conditions import Array, Conditions
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.radiograph.simulation.site import HAZE, Plan
 from napari_weld_fcn.radiograph.simulation.stamps import clip_to, near

@@ -1,28 +1,44 @@
 """A whole simulated film: weld, flaws and marks, exposed, grained, windowed, with its truth.
 
 Order of effects, as on a real film: thickness, blur, marks, grain, scanner, window to 8 or 16 bits, JPEG.
+
+Simulated films on disk, laid out as GDXray lays out its welds.
+
+Beside the radiographs stands `flaws.csv` with all that the simulation knows. Films are written one by one as
+they are made, so that a series of any length needs the memory of one film.
 """
 
 from __future__ import annotations
 
+import csv
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from napari_weld_fcn.errors import SettingsError
+from napari_weld_fcn.events import ALONE, JobControl, TileDone
+from napari_weld_fcn.radiograph.gdxray.writing import MOST_FILMS, SeriesWriter
+from napari_weld_fcn.radiograph.output import write_text
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation import marks
-from napari_weld_fcn.radiograph.simulation.conditions import Conditions, draw_conditions, draw_window
+from napari_weld_fcn.radiograph.simulation.conditions import (
+    Array,
+    Conditions,
+    draw_conditions,
+    draw_window,
+    field,
+    log_uniform,
+)
 from napari_weld_fcn.radiograph.simulation.exposure import Place, Shown, expose, haze
-from napari_weld_fcn.radiograph.simulation.fields import Array, field, log_uniform
 from napari_weld_fcn.radiograph.simulation.flaws import draw_group
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
-from napari_weld_fcn.radiograph.simulation.site import Plan, Site
+from napari_weld_fcn.radiograph.simulation.site import Plan, Site, Weld, make_weld
 from napari_weld_fcn.radiograph.simulation.truth import Flaw, tabulate, unmasked
-from napari_weld_fcn.radiograph.simulation.weld import Weld, make_weld
 
 #: Spacing of the knots of each octave of mottle, in pixels, with its standard deviation as a share of that of
 #: the fine grain: octaves of films 2, 4, 6, 8 and 10 of GDXray's W0001, between their flaws.
@@ -206,3 +222,65 @@ def _turn(
         pixels, instances = pixels.T, instances.T
         flaws = [replace(f, row=f.column, column=f.row) for f in flaws]
     return np.ascontiguousarray(pixels), np.ascontiguousarray(instances), flaws
+
+
+README = "{films} simulated weld radiographs, made by napari-weld-fcn; none is from GDXray."
+
+
+def simulate_series(settings: SimulationSettings, films: int, seed: int) -> Iterator[SimulatedFilm]:
+    """Simulate `films` films; film k of a seed is the same however many are made."""
+    if not 1 <= films <= MOST_FILMS:
+        raise SettingsError(f"{films} films were asked for, but a series holds 1 to {MOST_FILMS}.")
+    for index in range(films):
+        yield simulate(settings, seed * 100_000 + index)
+
+
+def write_simulated(
+    films: Iterable[SimulatedFilm],
+    folder: str | Path,
+    *,
+    total: int = 0,
+    job: JobControl = ALONE,
+) -> list[Path]:
+    """Write films as a GDXray series with its masks.
+
+    Parameters
+    ----------
+    films
+        In the order of their numbers, from 1.
+    folder
+        Receives ``Welds/W0001`` and ``Welds/W0002``; files of the same names are replaced.
+    total
+        How many films are expected, for progress.
+
+    Returns
+    -------
+    list of Path
+        The radiographs.
+
+    Raises
+    ------
+    WeldFcnError
+        If a file cannot be written.
+    Stopped
+        If the job was stopped; the films written so far stand, with their tables.
+    """
+    rows: list[dict[str, object]] = []
+    with SeriesWriter(folder, README) as series:
+        try:
+            for number, film in enumerate(films, start=1):
+                path = series.add(film.radiograph.pixels, film.instances, film.radiograph.pixel_size_mm)
+                rows.extend({"image": path.stem, **asdict(flaw)} for flaw in film.flaws)
+                job.tell(TileDone(number, max(total, number)))
+                job.check()
+        finally:
+            write_text(series.images / "flaws.csv", _table(rows))
+    return series.written
+
+
+def _table(rows: list[dict[str, object]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["image", *(f.name for f in fields(Flaw))], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: f"{v:.4g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+    return text.getvalue()

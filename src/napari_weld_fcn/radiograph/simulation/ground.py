@@ -18,8 +18,8 @@ from scipy.ndimage import distance_transform_edt, median_filter, uniform_filter
 
 from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.radiograph.normalisation import measure, white_of
+from napari_weld_fcn.radiograph.simulation.conditions import Array
 from napari_weld_fcn.radiograph.simulation.exposure import Place
-from napari_weld_fcn.radiograph.simulation.fields import Array
 
 #: Edge of the cells in which the grain is known, pixels, and how many of them vote on each.
 CELL, VOTES = 16, 5

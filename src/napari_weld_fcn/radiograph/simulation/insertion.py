@@ -21,16 +21,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_weld_fcn.radiograph.simulation.conditions import Conditions, Window
+from napari_weld_fcn.radiograph.simulation.conditions import Array, Conditions, Window, log_uniform
 from napari_weld_fcn.radiograph.simulation.exposure import ConditionsAt, Place, Shown, expose, haze
-from napari_weld_fcn.radiograph.simulation.fields import Array, log_uniform
 from napari_weld_fcn.radiograph.simulation.flaws import draw_group
 from napari_weld_fcn.radiograph.simulation.ground import Ground
 from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings, SimulationSettings
-from napari_weld_fcn.radiograph.simulation.site import HAZE, Plan, Site
+from napari_weld_fcn.radiograph.simulation.site import HAZE, Plan, Site, Weld
 from napari_weld_fcn.radiograph.simulation.stamps import clip_to
 from napari_weld_fcn.radiograph.simulation.truth import Flaw, tabulate, unmasked
-from napari_weld_fcn.radiograph.simulation.weld import Weld
 
 #: What counts as a flaw, and what can be seen: the simulator's own.
 TRUTH = SimulationSettings()

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
 
-from napari_weld_fcn.radiograph.simulation.fields import Array, log_uniform
+from napari_weld_fcn.radiograph.simulation.conditions import Array, log_uniform
 from napari_weld_fcn.radiograph.simulation.site import Site
 from napari_weld_fcn.radiograph.simulation.stamps import Stamp, clip_to, ribbon, walk
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_weld_fcn.radiograph.simulation.fields import Array, curve, field
+from napari_weld_fcn.radiograph.simulation.conditions import Array, curve, field
 
 
 @dataclass(frozen=True)

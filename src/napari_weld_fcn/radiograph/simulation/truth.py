@@ -18,8 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import distance_transform_edt, find_objects, maximum_filter, uniform_filter
 
-from napari_weld_fcn.radiograph.simulation.conditions import Conditions
-from napari_weld_fcn.radiograph.simulation.fields import Array
+from napari_weld_fcn.radiograph.simulation.conditions import Array, Conditions
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.radiograph.simulation.site import ISO_6520_NAMES
 
@@ -82,7 +81,7 @@ class Exposed:
     contrast_to_noise: float
 
 
-def grain_of(conditions: Conditions) -> float:
+def grain_of_means(conditions: Conditions) -> float:
     """Grain of a mean over A pixels, times sqrt(A): sigma times correlation length, grey levels x pixels."""
     return conditions.noise * float(np.sqrt(1 + 4 * np.pi * conditions.grain**2))
 
@@ -90,7 +89,7 @@ def grain_of(conditions: Conditions) -> float:
 def noise_over(area: int, conditions: Conditions, clutter: float = 0.0) -> float:
     """Standard deviation of a mean over `area` pixels: the fine grain averages out, the rest does not."""
     mottle = MOTTLE_SEEN * conditions.mottle * conditions.noise
-    noise = np.hypot(grain_of(conditions) / np.sqrt(area), np.hypot(mottle, CLUTTER_SEEN * clutter))
+    noise = np.hypot(grain_of_means(conditions) / np.sqrt(area), np.hypot(mottle, CLUTTER_SEEN * clutter))
     return max(float(noise), 1e-6)
 
 

@@ -16,7 +16,7 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QImage, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QLabel, QScrollArea, QSizePolicy
 
-from napari_weld_fcn.dataset.variants import counts, summary
+from napari_weld_fcn.dataset.variants import counts, variants_in_words
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.events import Event, OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.viewer.augment.inputs import AugmentInputs
@@ -71,7 +71,7 @@ class AugmentWidget(JobWidget):
         except SettingsError as error:
             self.count.setText(str(error))
             return
-        self.count.setText(summary(self.crops, pairs))
+        self.count.setText(variants_in_words(self.crops, pairs))
 
     def run(self) -> None:
         """Make all variants of all crops."""
@@ -152,9 +152,9 @@ class AugmentWidget(JobWidget):
     def _show_pairs(self, augmented: Augmented) -> None:
         if augmented.stacks is not None:
             show_stacks(self.viewer, augmented.stacks, NAME)
-        text = f"{summary(augmented.crops, augmented.pairs)}: done."
+        text = f"{variants_in_words(augmented.crops, augmented.pairs)}: done."
         if self._folder is not None:
-            text = f"{summary(augmented.crops, augmented.pairs)} written to {self._folder}."
+            text = f"{variants_in_words(augmented.crops, augmented.pairs)} written to {self._folder}."
             show_info(text)
         self.jobs.show_idle(text)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_weld_fcn.dataset.crops import Survey, crop, survey
+from napari_weld_fcn.dataset.crops import Survey, crop, survey_crops
 from napari_weld_fcn.dataset.pair import Pair
 from napari_weld_fcn.dataset.plan import Plan
 from napari_weld_fcn.dataset.settings import CropSettings
@@ -189,7 +189,7 @@ def _survey(source: Source, settings: CropSettings, seed: int, should_stop: Shou
             raise Stopped
         try:
             part = read()
-            found = survey(part.radiograph, part.truth, settings, part.rectangles, seed)
+            found = survey_crops(part.radiograph, part.truth, settings, part.rectangles, seed)
         except WeldFcnError as fault:
             surveys.append(NOTHING)
             notes.append(_fault(source.name, fault))

@@ -17,7 +17,7 @@ from napari.utils.notifications import show_warning
 from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.radiograph.gdxray import SeriesFolder, list_series
+from napari_weld_fcn.radiograph.gdxray.folders import SeriesFolder, list_series
 from napari_weld_fcn.viewer.belonging import SERIES_KEY
 from napari_weld_fcn.viewer.files.results import read_results, results_at
 from napari_weld_fcn.viewer.files.series import NOTHING, read_layers

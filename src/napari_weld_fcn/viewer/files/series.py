@@ -18,15 +18,10 @@ import numpy as np
 from napari.utils.notifications import show_warning
 
 from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.radiograph.film_stack import FilmStack
-from napari_weld_fcn.radiograph.gdxray import (
-    GDXrayFilm,
-    GDXraySeries,
-    SeriesFolder,
-    list_series,
-    open_series,
-)
-from napari_weld_fcn.radiograph.lazy import LazyFilm
+from napari_weld_fcn.radiograph.gdxray.film import GDXrayFilm
+from napari_weld_fcn.radiograph.gdxray.folders import SeriesFolder, list_series
+from napari_weld_fcn.radiograph.gdxray.series import GDXraySeries, open_series
+from napari_weld_fcn.radiograph.lazy import FilmStack, LazyFilm
 from napari_weld_fcn.viewer.belonging import SERIES_KEY
 from napari_weld_fcn.viewer.showing import leave_nothing_behind
 

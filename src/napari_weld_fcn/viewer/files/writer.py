@@ -25,10 +25,10 @@ from napari.utils.notifications import show_warning
 from numpy.typing import NDArray
 
 from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.radiograph.film_stack import FilmStack
-from napari_weld_fcn.radiograph.gdxray import WELD_PIXEL_SIZE_MM, SeriesWriter, list_series
 from napari_weld_fcn.radiograph.gdxray.boxes import box_line, point_line
-from napari_weld_fcn.radiograph.lazy import LazyFilm
+from napari_weld_fcn.radiograph.gdxray.folders import WELD_PIXEL_SIZE_MM, list_series
+from napari_weld_fcn.radiograph.gdxray.writing import SeriesWriter
+from napari_weld_fcn.radiograph.lazy import FilmStack, LazyFilm
 from napari_weld_fcn.radiograph.output import write_png, write_tiff
 from napari_weld_fcn.radiograph.radiograph import to_luminance
 from napari_weld_fcn.viewer.pixel_sizes import pixel_edge_mm

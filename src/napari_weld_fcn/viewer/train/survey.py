@@ -14,12 +14,12 @@ from napari_weld_fcn.dataset.films import FilmSplit, LabelledFilm, split_films
 from napari_weld_fcn.dataset.labels import count
 from napari_weld_fcn.dataset.pair import BACKGROUND
 from napari_weld_fcn.dataset.settings import SplitSettings
-from napari_weld_fcn.dataset.splits import split
+from napari_weld_fcn.dataset.splits import split_places
 from napari_weld_fcn.dataset.store import is_dataset, read_dataset
 from napari_weld_fcn.dataset.whole_films import holds_films, labelled_films
 from napari_weld_fcn.errors import DatasetError, RadiographError, WeldFcnError
 from napari_weld_fcn.events import ShouldStop, never
-from napari_weld_fcn.radiograph.gdxray import open_series
+from napari_weld_fcn.radiograph.gdxray.series import open_series
 from napari_weld_fcn.training.clean_films import CleanFilms, CleanKind, check_apart, check_size, check_start
 from napari_weld_fcn.training.settings import TrainSettings
 from napari_weld_fcn.training.two_learnings import first_share, learns_all
@@ -216,7 +216,7 @@ def _folder_in_words(path: Path) -> tuple[str, ...]:
         said = f"{len(films)} film{'s' * (len(films) != 1)}, {_many(flaw)} px of flaw."
         return (said, split_films(films, SplitSettings()).note, *cautions)
     places = dataset.places()
-    note = split(places, SplitSettings()).note
+    note = split_places(places, SplitSettings()).note
     flaw = sum(place.flaw_pixels for place in places)
     names = len({place.film for place in places})
     said = f"{len(places)} crops of {names} film{'s' * (names != 1)}, {_many(flaw)} px of flaw."

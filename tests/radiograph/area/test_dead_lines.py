@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_weld_fcn import simulate
-from napari_weld_fcn.radiograph.dead_lines import MOST
-from napari_weld_fcn.radiograph.film_area import FilmArea, film_area
+from napari_weld_fcn.radiograph.area.dead_lines import MOST
+from napari_weld_fcn.radiograph.area.film_area import FilmArea, film_area
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
@@ -45,7 +45,7 @@ def read_whole(area: FilmArea, pixels: Any) -> np.ndarray:
 @pytest.mark.parametrize("scale", [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1.0), (np.int16, -900)])
 def test_a_dead_line_of_any_grey_is_found_and_filled(scale, share, coarse, monkeypatch) -> None:
     if coarse:
-        monkeypatch.setattr("napari_weld_fcn.radiograph.film_area._CELLS", 4000)
+        monkeypatch.setattr("napari_weld_fcn.radiograph.area.film_area._CELLS", 4000)
     dtype, white = scale
     pixels = (film() * (white / 255)).astype(dtype)
     spoilt = with_lines(pixels, dtype(share * white), ROWS, COLUMNS)
@@ -91,7 +91,7 @@ def test_a_dead_line_is_found_inside_a_surround_too(surround: int, through: bool
 
 
 def test_lazy_pixels_have_the_same_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_weld_fcn.radiograph.film_area._CELLS", 4000)
+    monkeypatch.setattr("napari_weld_fcn.radiograph.area.film_area._CELLS", 4000)
     spoilt = with_lines(film(), 0, ROWS, COLUMNS)
     lazy = da.from_array(spoilt, chunks=(50, 70))
     area = film_area(lazy)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_weld_fcn.radiograph.surround import HARD, Cells, Corners, Level, grain_of, hard_step
+from napari_weld_fcn.radiograph.area.surround import HARD, Cells, Corners, Level, grain_of, hard_step
 
 #: Lines of a frame at most.
 _FRAME = 64

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_weld_fcn.radiograph.surround import Cells, Corners, Grid, hard_step
+from napari_weld_fcn.radiograph.area.surround import Cells, Corners, Grid, hard_step
 
 #: Fewest pixels of a text, its largest share of the film, and the rank from either end that it must hold.
 _PIXELS, _SHARE, _RANK = 30, 0.03, 1e-4

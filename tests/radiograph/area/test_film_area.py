@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_weld_fcn import simulate
-from napari_weld_fcn.radiograph.film_area import FilmArea, film_area
+from napari_weld_fcn.radiograph.area.film_area import FilmArea, film_area
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
 
@@ -92,7 +92,7 @@ def test_a_turned_picture_has_the_turned_area(grey: tuple[float, float]) -> None
 
 
 def test_a_large_picture_is_looked_at_coarsely_and_cut_to_the_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_weld_fcn.radiograph.film_area._CELLS", 4000)
+    monkeypatch.setattr("napari_weld_fcn.radiograph.area.film_area._CELLS", 4000)
     pixels, margins = film(), (41, 58, 37, 22)
     picture = surrounded(pixels, margins, 255)
     assert found(film_area(picture), pixels, margins)

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_weld_fcn import predict
-from napari_weld_fcn.radiograph.film_area import film_area
+from napari_weld_fcn.radiograph.area.film_area import film_area
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
 SHAPE = (300, 520)

@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_weld_fcn.errors import RadiographError
-from napari_weld_fcn.radiograph.dead_lines import DeadLines, Filled, find_dead_lines
-from napari_weld_fcn.radiograph.film_edges import framed, refined, within_rim
-from napari_weld_fcn.radiograph.lettering import lettering
-from napari_weld_fcn.radiograph.plates import without_plates
-from napari_weld_fcn.radiograph.surround import Corners, Grid, Level, cells_outside, film_part, grown
+from napari_weld_fcn.radiograph.area.dead_lines import DeadLines, Filled, find_dead_lines
+from napari_weld_fcn.radiograph.area.film_edges import framed, refined, within_rim
+from napari_weld_fcn.radiograph.area.lettering import lettering
+from napari_weld_fcn.radiograph.area.strips import without_plates
+from napari_weld_fcn.radiograph.area.surround import Corners, Grid, Level, cells_outside, film_part, grown
 
 #: Cells of the coarse grid at most.
 _CELLS = 250_000

@@ -9,11 +9,20 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 
 from napari_weld_fcn.dataset.crops import crop
-from napari_weld_fcn.dataset.polarity import ASKED, BRIGHT, DARK, NO_BEAD, Decision, decide, flaws_are, seen
 from napari_weld_fcn.dataset.settings import CropSettings
 from napari_weld_fcn.dataset.store import read_dataset, write_dataset
 from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.radiograph.normalisation import measure
+from napari_weld_fcn.radiograph.polarity import (
+    ASKED,
+    BRIGHT,
+    DARK,
+    NO_BEAD,
+    Decision,
+    decide,
+    flaws_are,
+    seen,
+)
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings

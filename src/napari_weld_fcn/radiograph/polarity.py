@@ -18,9 +18,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_weld_fcn.radiograph.film_area import FilmArea, film_area
+from napari_weld_fcn.radiograph.area.film_area import FilmArea, film_area
+from napari_weld_fcn.radiograph.area.strips import Strip, strips
 from napari_weld_fcn.radiograph.normalisation import Normalisation
-from napari_weld_fcn.radiograph.strips import Strip, strips
 
 FlawsAre = Literal["dark", "bright"]
 
