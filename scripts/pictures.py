@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from napari.utils.colormaps import ensure_colormap
 from PIL import Image
-from skimage.morphology import binary_dilation
+from skimage.morphology import dilation
 from skimage.segmentation import find_boundaries
 
 from napari_weld_fcn import SimulationSettings, predict, simulate
@@ -41,7 +41,7 @@ def heatmap(probability: np.ndarray) -> np.ndarray:
 def outlined(pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Show the film with a line around each indication."""
     picture = grey(pixels)
-    picture[binary_dilation(find_boundaries(labels, mode="outer"))] = OUTLINE
+    picture[dilation(find_boundaries(labels, mode="outer"))] = OUTLINE
     return picture
 
 
@@ -50,6 +50,16 @@ def stacked(pictures: list[np.ndarray]) -> Image.Image:
     gap = np.full((GAP, pictures[0].shape[1], 3), 255, np.uint8)
     rows = [part for picture in pictures for part in (picture, gap)][:-1]
     return Image.fromarray(np.concatenate(rows))
+
+
+def palette() -> Image.Image:
+    """Return the colours of a picture: greys, those of the heatmap, the outline's."""
+    greys = np.repeat(np.linspace(0, 255, 112)[:, None], 3, axis=1)
+    heat = ensure_colormap("turbo").map(np.linspace(0, 1, 128))[:, :3] * 255
+    line = np.linspace(0.25, 1, 16)[:, None] * OUTLINE
+    colours = Image.new("P", (1, 1))
+    colours.putpalette(np.concatenate([greys, heat, line]).astype(np.uint8).ravel().tolist())
+    return colours
 
 
 def main() -> None:
@@ -67,7 +77,9 @@ def main() -> None:
     picture = stacked([grey(pixels), heatmap(found.probability), outlined(pixels, found.labels)])
     options.output.mkdir(parents=True, exist_ok=True)
     picture = picture.resize((WIDTH, round(picture.height * WIDTH / picture.width)))
-    picture.quantize(192).save(options.output / "prediction.png", optimize=True)
+    picture.quantize(palette=palette(), dither=Image.Dither.NONE).save(
+        options.output / "prediction.png", optimize=True
+    )
     visible = sum(flaw.visible for flaw in film.flaws)
     print(f"seed {options.seed}: {visible} visible flaws, {found.labels.max()} indications")
 

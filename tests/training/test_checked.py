@@ -9,7 +9,9 @@ import pytest
 
 from napari_weld_fcn.training.checked import Checked
 
-BEFORE = Checked(held_back=0.64, held_back_before=0.64, learned=0.9, learned_before=0.9, margin=0.02, threshold=0.5)
+BEFORE = Checked(
+    held_back=0.64, held_back_before=0.64, learned=0.9, learned_before=0.9, margin=0.02, threshold=0.5
+)
 
 
 @pytest.mark.parametrize("part", ["held_back", "learned"])
