@@ -27,7 +27,7 @@ import numpy as np
 
 from napari_weld_fcn.cli.options import film_size
 from napari_weld_fcn.dataset.films import LabelledFilm
-from napari_weld_fcn.dataset.labels import mask_of
+from napari_weld_fcn.dataset.pair import mask_of
 from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.evaluation.evaluate import evaluate
 from napari_weld_fcn.evaluation.scores import ThresholdCounts, threshold_counts

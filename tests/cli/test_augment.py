@@ -10,8 +10,7 @@ import pytest
 from napari_weld_fcn import augment
 from napari_weld_fcn.dataset.pair import FLAW, Pair
 from napari_weld_fcn.dataset.settings import VARIANTS, AugmentationSettings
-from napari_weld_fcn.dataset.store import read_dataset, write_dataset
-from napari_weld_fcn.dataset.variants import read_crops
+from napari_weld_fcn.dataset.store import read_crops, read_dataset, write_dataset
 from napari_weld_fcn.radiograph.normalisation import measure
 
 

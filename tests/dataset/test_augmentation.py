@@ -22,10 +22,15 @@ from napari_weld_fcn import augment
 from napari_weld_fcn.dataset.augmentation import draw, variant
 from napari_weld_fcn.dataset.crops import crop as cut
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
-from napari_weld_fcn.dataset.settings import VARIANTS, AugmentationSettings, CropSettings
-from napari_weld_fcn.dataset.store import read_dataset, write_dataset
+from napari_weld_fcn.dataset.settings import (
+    VARIANTS,
+    AugmentationSettings,
+    CropSettings,
+    counts,
+    variants_in_words,
+)
+from napari_weld_fcn.dataset.store import read_crops, read_dataset, write_dataset
 from napari_weld_fcn.dataset.transforms import Change, GreyScale, noise, vary
-from napari_weld_fcn.dataset.variants import counts, read_crops, variants_in_words
 from napari_weld_fcn.errors import SettingsError, Stopped
 from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.radiograph.normalisation import full_scale, measure

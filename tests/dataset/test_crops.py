@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 import napari_weld_fcn
 from napari_weld_fcn.dataset.crops import crop, survey_crops
-from napari_weld_fcn.dataset.labels import mask_of
-from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED
+from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, mask_of
 from napari_weld_fcn.dataset.plan import NO_BEAD, NO_FLAW, NO_RECTANGLE, NO_TRUTH, NOTHING_TO_CUT_AROUND
 from napari_weld_fcn.dataset.settings import PRESETS, CropSettings
 from napari_weld_fcn.errors import DatasetError, RadiographError, SettingsError, Stopped

@@ -8,8 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from napari_weld_fcn.dataset.films import FilmSplit, LabelledFilm, Part, split_films
-from napari_weld_fcn.dataset.labels import count
-from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED
+from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, count
 from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.errors import DatasetError, SettingsError
 from napari_weld_fcn.radiograph.radiograph import Radiograph

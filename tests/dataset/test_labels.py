@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_weld_fcn.dataset.labels import LabelCounts, count, mask_of
-from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED
+from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, LabelCounts, count, mask_of
 from napari_weld_fcn.errors import DatasetError
 
 LABELS = arrays(np.int32, (6, 9), elements=st.integers(0, 4))

@@ -9,8 +9,7 @@ from scipy import ndimage
 
 from napari_weld_fcn.dataset.films import split_films
 from napari_weld_fcn.dataset.settings import SplitSettings
-from napari_weld_fcn.dataset.store import open_truth, read_dataset
-from napari_weld_fcn.dataset.whole_films import WINDOW, holds_films, labelled_films
+from napari_weld_fcn.dataset.store import WINDOW, holds_films, labelled_films, open_truth, read_dataset
 from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.evaluation.cases import numbered, sources
 from napari_weld_fcn.radiograph.simulation.film import simulate

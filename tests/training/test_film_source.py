@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter1d
 
 from napari_weld_fcn.dataset.films import LabelledFilm
-from napari_weld_fcn.dataset.labels import mask_of
-from napari_weld_fcn.dataset.pair import FLAW, IGNORED
+from napari_weld_fcn.dataset.pair import FLAW, IGNORED, mask_of
 from napari_weld_fcn.dataset.settings import AugmentationSettings
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph

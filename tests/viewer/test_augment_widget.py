@@ -12,8 +12,7 @@ from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 from napari_weld_fcn.dataset.augmentation import augment
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.settings import VARIANTS, AugmentationSettings
-from napari_weld_fcn.dataset.store import read_dataset, write_dataset
-from napari_weld_fcn.dataset.variants import read_crops
+from napari_weld_fcn.dataset.store import read_crops, read_dataset, write_dataset
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.viewer.augment import widget as form_module
 from napari_weld_fcn.viewer.augment.inputs import EACH, IN_ALL, NO_CROPS

@@ -16,9 +16,8 @@ import numpy as np
 import torch
 
 from napari_weld_fcn.dataset.pair import Pair
-from napari_weld_fcn.dataset.settings import AugmentationSettings
+from napari_weld_fcn.dataset.settings import AugmentationSettings, counts
 from napari_weld_fcn.dataset.transforms import Change, GreyScale, vary
-from napari_weld_fcn.dataset.variants import counts
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.radiograph.normalisation import Normalisation
 

@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_weld_fcn.dataset.labels import mask_of
-from napari_weld_fcn.dataset.pair import IGNORED, Pair
+from napari_weld_fcn.dataset.pair import IGNORED, Pair, mask_of
 from napari_weld_fcn.dataset.plan import Corners, Mask, Plan, corners, flaw_pixels, jitter_of, of_plane, plan
 from napari_weld_fcn.dataset.rois import Window
 from napari_weld_fcn.dataset.settings import CropSettings

@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_weld_fcn.dataset.labels import Mask, count
-from napari_weld_fcn.dataset.pair import FLAW, IGNORED
+from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Mask, count
 from napari_weld_fcn.dataset.places import Place, cut_in_two
 from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.dataset.splits import split_places as split_of

@@ -6,11 +6,17 @@ film's dtype and grey levels: 8 and 16 bits as PNG, all else as TIFF. A folder w
 
 Pairs stream through: encoding runs in a few threads behind the loop that makes the pairs, and no more than a
 few of them are ever in memory. Long runs can be stopped and killed; what that leaves stands in `writing`.
+
+Whole films in a folder of images and masks.
+
+People keep a film and its mask in `images/` and `masks/` as they keep crops there. What is larger than a
+window is a film wherever it lies: windows are drawn from it, it is scored whole, and where it is alone it is
+cut in two, none of which a crop could be. A table says itself what its pairs are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,14 +25,15 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_weld_fcn.dataset.films import LabelledFilm
 from napari_weld_fcn.dataset.listing import no_layout, rows_of
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair, guessed_full_scale
 from napari_weld_fcn.dataset.places import Place
 from napari_weld_fcn.dataset.table import IMAGES, TABLE, Row
 from napari_weld_fcn.dataset.writing import Writer, flaw_pixels_of, other_values, settle
-from napari_weld_fcn.errors import DatasetError, RadiographError, Stopped
+from napari_weld_fcn.errors import DatasetError, RadiographError, SettingsError, Stopped
 from napari_weld_fcn.events import ALONE, JobControl, TileDone
-from napari_weld_fcn.radiograph.files import read
+from napari_weld_fcn.radiograph.files import read, shape_of
 from napari_weld_fcn.radiograph.gdxray.folders import list_series
 from napari_weld_fcn.radiograph.gdxray.series import GDXraySeries, open_series
 from napari_weld_fcn.radiograph.labels import LabelImage, read_exact, read_labels
@@ -115,6 +122,25 @@ def read_dataset(folder: str | Path) -> Dataset:
         raise DatasetError(f"{folder}: is no dataset folder.")
     settle(folder)
     return Dataset(folder, rows_of(folder))
+
+
+def read_crops(folder: str | Path) -> Dataset:
+    """Read a dataset folder of crops.
+
+    Raises
+    ------
+    DatasetError
+        If the folder is no dataset.
+    SettingsError
+        If it holds variants already.
+    """
+    dataset = read_dataset(folder)
+    varied = sum(row.variant != 0 for row in dataset.rows)
+    if varied:
+        raise SettingsError(
+            f"{folder}: {varied} of its {len(dataset)} pairs are variants already; give a dataset of crops."
+        )
+    return dataset
 
 
 def open_truth(path: str | Path) -> Dataset | GDXraySeries:
@@ -284,3 +310,48 @@ def _mask(path: Path) -> NDArray[Any]:
 
 def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]} x {shape[0]}"
+
+
+#: Edge of what is no film yet, pixels.
+WINDOW = 256
+#: All films are in memory while a network learns from them; more than this are shown one by one, as crops.
+MOST_PIXELS = 2**30
+
+
+def holds_films(dataset: Dataset) -> bool:
+    """Whether a folder holds whole films: one image at least is larger than a window, and all fit in memory.
+
+    Files that cannot be read count for nothing; what is wrong with them is told when they are.
+    """
+    if dataset.has_table:
+        return False
+    shapes = []
+    for row in dataset.rows:
+        try:
+            shapes.append(shape_of(dataset.folder / row.image)[0])
+        except RadiographError:
+            continue
+    pixels = sum(shape[-2] * shape[-1] for shape in shapes)
+    return any(max(shape) > WINDOW for shape in shapes) and pixels <= MOST_PIXELS
+
+
+def labelled_films(dataset: Dataset) -> Iterator[LabelledFilm]:
+    """Read each pair as a film with its mask.
+
+    Raises
+    ------
+    DatasetError
+        If a file is damaged, or image and mask disagree.
+    """
+    for pair in dataset:
+        size = pair.pixel_size_mm
+        yield LabelledFilm(
+            Radiograph(
+                pair.pixels,
+                name=pair.name,
+                film=pair.film,
+                pixel_size_mm=size,
+                pixel_size_source="file" if size else "none",
+            ),
+            pair.mask,
+        )

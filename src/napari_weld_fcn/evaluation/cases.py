@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
-from napari_weld_fcn.dataset.store import Dataset
-from napari_weld_fcn.dataset.whole_films import WINDOW
+from napari_weld_fcn.dataset.store import WINDOW, Dataset
 from napari_weld_fcn.errors import DatasetError, RadiographError
 from napari_weld_fcn.evaluation.flaw_classes import FlawClass, classes_of, read_classes
 from napari_weld_fcn.prediction.indications import ALL_PEAKS, label

@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import cast
 
 from napari_weld_fcn.dataset.films import LabelledFilm
-from napari_weld_fcn.dataset.labels import mask_of
-from napari_weld_fcn.dataset.pair import Pair
-from napari_weld_fcn.dataset.store import Dataset, open_truth, read_dataset
-from napari_weld_fcn.dataset.whole_films import holds_films, labelled_films
+from napari_weld_fcn.dataset.pair import Pair, mask_of
+from napari_weld_fcn.dataset.store import Dataset, holds_films, labelled_films, open_truth, read_dataset
 from napari_weld_fcn.errors import DatasetError, RadiographError
 from napari_weld_fcn.events import Message, OnEvent, ignore
 from napari_weld_fcn.radiograph.gdxray.series import GDXraySeries

@@ -35,8 +35,8 @@ def augment_dataset(
 ) -> int:
     """Vary the crops of a dataset: rotated, shifted, negated, noisy; the crops themselves stay among them."""
     from napari_weld_fcn.dataset.augmentation import augment
-    from napari_weld_fcn.dataset.store import write_dataset
-    from napari_weld_fcn.dataset.variants import counts, read_crops, variants_in_words
+    from napari_weld_fcn.dataset.settings import counts, variants_in_words
+    from napari_weld_fcn.dataset.store import read_crops, write_dataset
 
     settings = AugmentationSettings(**given)
     crops = read_crops(dataset)

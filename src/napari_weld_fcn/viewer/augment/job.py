@@ -17,9 +17,8 @@ from napari.layers import Image, Labels
 from scipy.ndimage import binary_erosion
 
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair, guessed_full_scale
-from napari_weld_fcn.dataset.settings import AugmentationSettings
-from napari_weld_fcn.dataset.store import write_dataset
-from napari_weld_fcn.dataset.variants import counts, read_crops
+from napari_weld_fcn.dataset.settings import AugmentationSettings, counts
+from napari_weld_fcn.dataset.store import read_crops, write_dataset
 from napari_weld_fcn.errors import SettingsError, Stopped
 from napari_weld_fcn.events import JobControl, OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.radiograph.normalisation import measure

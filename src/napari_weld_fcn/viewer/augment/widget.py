@@ -16,7 +16,7 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QImage, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QLabel, QScrollArea, QSizePolicy
 
-from napari_weld_fcn.dataset.variants import counts, variants_in_words
+from napari_weld_fcn.dataset.settings import counts, variants_in_words
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.events import Event, OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.viewer.augment.inputs import AugmentInputs

@@ -22,7 +22,7 @@ import numpy as np
 from napari.layers import Image, Labels, Shapes
 
 from napari_weld_fcn.dataset.films import LabelledFilm
-from napari_weld_fcn.dataset.labels import Convention, mask_of
+from napari_weld_fcn.dataset.pair import Convention, mask_of
 from napari_weld_fcn.dataset.plan import of_plane
 from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.errors import DatasetError, SettingsError, Stopped

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from napari.layers import Image
 
-from napari_weld_fcn.dataset.labels import Convention
+from napari_weld_fcn.dataset.pair import Convention
 from napari_weld_fcn.errors import SettingsError, WeldFcnError
 from napari_weld_fcn.training.clean_films import check_start
 from napari_weld_fcn.viewer.train.inputs import NOTHING, TrainInputs

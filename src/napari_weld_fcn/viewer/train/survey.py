@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_weld_fcn.dataset.films import FilmSplit, LabelledFilm, split_films
-from napari_weld_fcn.dataset.labels import count
-from napari_weld_fcn.dataset.pair import BACKGROUND
+from napari_weld_fcn.dataset.pair import BACKGROUND, count
 from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.dataset.splits import split_places
-from napari_weld_fcn.dataset.store import is_dataset, read_dataset
-from napari_weld_fcn.dataset.whole_films import holds_films, labelled_films
+from napari_weld_fcn.dataset.store import holds_films, is_dataset, labelled_films, read_dataset
 from napari_weld_fcn.errors import DatasetError, RadiographError, WeldFcnError
 from napari_weld_fcn.events import ShouldStop, never
 from napari_weld_fcn.radiograph.gdxray.series import open_series
