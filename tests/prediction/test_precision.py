@@ -9,12 +9,13 @@ import torch
 
 from napari_weld_fcn.errors import SettingsError, Stopped
 from napari_weld_fcn.evaluation.benchmark_films import scored_films
+from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.network.fuse import folded
 from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction import device, engine
+from napari_weld_fcn.prediction.apply_model import WINDOW_EDGE, least_certain
 from napari_weld_fcn.prediction.engine import BFLOAT16, FLOAT32, Arithmetic, engine_for
-from napari_weld_fcn.prediction.precision import WINDOW_EDGE, least_certain
 from napari_weld_fcn.prediction.predict import predict, probability
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.tiles import Box
@@ -140,10 +141,12 @@ def test_the_cost_is_that_of_the_layers():
 
 def test_stop_is_asked_before_each_layer(models):
     asked = []
-    engine_for(models["fcn"], CPU, FLOAT32).probability(torch.zeros(16, 16), lambda: bool(asked.append(0)))
+    made = engine_for(models["fcn"], CPU, FLOAT32)
+    counted = JobControl(should_stop=lambda: bool(asked.append(0)))
+    made.probability(torch.zeros(16, 16), counted)
     assert len(asked) == 13
     with pytest.raises(Stopped):
-        engine_for(models["fcn"], CPU, FLOAT32).probability(torch.zeros(16, 16), lambda: True)
+        made.probability(torch.zeros(16, 16), JobControl(should_stop=lambda: True))
 
 
 def test_a_device_that_is_not_there_is_refused_by_name(monkeypatch):

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from napari_weld_fcn.dataset.store import Dataset
@@ -41,16 +40,10 @@ from napari_weld_fcn.evaluation.tally import SIZES_MM, by_class, by_size, shares
 from napari_weld_fcn.events import ALONE, Event, JobControl, Message, TileDone
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction import cautions
-from napari_weld_fcn.prediction.application import area_of
-from napari_weld_fcn.prediction.engine import engine_for
-from napari_weld_fcn.prediction.precision import arithmetic_for
-from napari_weld_fcn.prediction.resolved import Resolved, resolve
-from napari_weld_fcn.prediction.sweep import View, default_tile, tiled_inference
+from napari_weld_fcn.prediction.apply_model import network_input, probability_of
+from napari_weld_fcn.prediction.resolved import resolve
 from napari_weld_fcn.prediction.tiles import sensible_tile
-from napari_weld_fcn.radiograph.area.film_area import FilmArea
 from napari_weld_fcn.radiograph.gdxray.series import GDXraySeries
-from napari_weld_fcn.radiograph.normalisation import measure
-from napari_weld_fcn.radiograph.polarity import decide
 
 #: Edges of the sizes that are told apart where no pixel size is known, pixels.
 SIZES_PX = (0.0, 8.0, 12.0, 20.0, 30.0, 50.0, 100.0, float("inf"))
@@ -239,7 +232,10 @@ def evaluate(
 
     def score(case: Case, part: JobControl) -> FilmScores:
         resolved = resolve(case.radiograph, ready.card, settings, None)
-        probability = _probability(case, ready, settings, resolved, part)
+        view, _ = network_input(
+            case.radiograph, ready, settings, normalisation=case.normalisation, polarity=case.polarity
+        )
+        probability = probability_of(view, ready, settings, device=resolved.device, job=part)
         found = score_film(
             case,
             probability,
@@ -336,31 +332,6 @@ class _Run:
                 "a series needs its masks beside it, such as W0002 for W0001."
             )
         return tuple(self._films.values()), tuple(self._left_out), tuple(self._faults)
-
-
-def _probability(
-    case: Case,
-    model: Model,
-    settings: EvaluationSettings,
-    resolved: Resolved,
-    job: JobControl,
-) -> NDArray[np.float32]:
-    """What `predict` gives for the film, or would give at the crop's place if it saw no further."""
-    pixels = case.radiograph.pixels
-    try:
-        area = area_of(pixels, settings) if case.whole_film else FilmArea.whole(pixels.shape)
-        normalisation = case.normalisation or measure(pixels, area)
-    except RadiographError as fault:
-        raise RadiographError(f"{case.radiograph.name}: {fault}") from fault
-    known = case.polarity if settings.polarity == "auto" else None
-    polarity = known or decide(pixels, settings.polarity, area).polarity
-    view = View(pixels, normalisation, polarity, model.halo, model.stride, area)
-    engine = engine_for(model, torch.device(resolved.device), arithmetic_for(settings.precision))
-    edge = sensible_tile(settings.tile, model.halo, model.stride)
-    tile = (edge, edge) if edge else default_tile(view, engine)
-    probability = np.zeros(pixels.shape, np.float32)
-    tiled_inference(view, engine, tile, view.box, probability, job)
-    return probability
 
 
 def _within_whole(job: JobControl, index: int, total: int) -> JobControl:

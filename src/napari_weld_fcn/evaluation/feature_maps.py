@@ -31,7 +31,7 @@ from napari_weld_fcn.network.fuse import folded
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.device import choose_device
 from napari_weld_fcn.prediction.engine import FLOAT32, engine_for, exact_float32
-from napari_weld_fcn.prediction.sweep import View, default_tile
+from napari_weld_fcn.prediction.tiled_inference import NetworkInput, default_tile
 from napari_weld_fcn.prediction.tiles import Box, extended, split, surround
 from napari_weld_fcn.radiograph.normalisation import Normalisation
 from napari_weld_fcn.radiograph.radiograph import Radiograph
@@ -142,7 +142,7 @@ class _Passes:
     def __init__(
         self,
         model: Model,
-        view: View,
+        view: NetworkInput,
         settings: FeatureSettings,
         region: Box,
         job: JobControl,
@@ -236,5 +236,5 @@ def _chosen(network: nn.Module, settings: FeatureSettings) -> tuple[str, ...]:
     return chosen
 
 
-def _default_tile(model: Model, view: View, device: torch.device) -> tuple[int, int]:
+def _default_tile(model: Model, view: NetworkInput, device: torch.device) -> tuple[int, int]:
     return default_tile(view, engine_for(model, device, FLOAT32))

@@ -34,7 +34,7 @@ from napari_weld_fcn.network.fuse import folded
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.device import choose_device
 from napari_weld_fcn.prediction.engine import exact_float32
-from napari_weld_fcn.prediction.sweep import View
+from napari_weld_fcn.prediction.tiled_inference import NetworkInput
 from napari_weld_fcn.prediction.tiles import Box, extended, surround
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
@@ -109,7 +109,7 @@ def _around(indication: NDArray[np.bool_]) -> Box:
 
 
 def _maps(
-    view: View,
+    view: NetworkInput,
     indication: NDArray[np.bool_],
     model: Model,
     settings: FeatureSettings,

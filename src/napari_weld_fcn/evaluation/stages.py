@@ -12,10 +12,10 @@ from napari_weld_fcn.errors import RadiographError, SettingsError
 from napari_weld_fcn.evaluation.settings import FeatureSettings
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.stage import Stage
-from napari_weld_fcn.prediction.sweep import View
-from napari_weld_fcn.radiograph.area.film_area import FilmArea, film_area
-from napari_weld_fcn.radiograph.normalisation import Normalisation, measure
-from napari_weld_fcn.radiograph.polarity import decide
+from napari_weld_fcn.prediction.apply_model import network_input
+from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.prediction.tiled_inference import NetworkInput
+from napari_weld_fcn.radiograph.normalisation import Normalisation
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
 #: Is handed a stage's name and its responses ``(1, channels, rows, columns)``.
@@ -52,7 +52,7 @@ def chosen_stages(network: nn.Module, asked: str) -> tuple[str, ...]:
 
 def view_of(
     film: Radiograph, model: Model, settings: FeatureSettings, known: Normalisation | None = None
-) -> View:
+) -> NetworkInput:
     """Return how `model` sees the one plane of `film`, by a normalisation that is known or its own.
 
     Raises
@@ -62,13 +62,8 @@ def view_of(
     """
     if len(film.pixels.shape) != 2:
         raise RadiographError(f"{film.name}: is a stack of {film.planes} planes; give one plane.")
-    try:
-        area = FilmArea.whole(film.pixels.shape) if known else film_area(film.pixels)
-        normalisation = known or measure(film.pixels, area)
-    except RadiographError as fault:
-        raise RadiographError(f"{film.name}: {fault}") from fault
-    polarity = decide(film.pixels, settings.polarity, area).polarity
-    return View(film.pixels, normalisation, polarity, model.halo, model.stride, area)
+    recipe = PredictionSettings(polarity=settings.polarity)
+    return network_input(film, model, recipe, normalisation=known)[0]
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from napari_weld_fcn.errors import ModelError
 from napari_weld_fcn.events import ALONE, JobControl
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction import cautions, indications
-from napari_weld_fcn.prediction.application import apply
+from napari_weld_fcn.prediction.apply_model import apply_model
 from napari_weld_fcn.prediction.record import (
     asked,
     check_input,
@@ -139,8 +139,7 @@ def _predicted(
 ) -> Prediction:
     resolved = resolve(film, ready.card, settings, region)
     start = time.perf_counter()
-    tiled = settings.model_copy(update={"tile": sensible_tile(settings.tile, ready.halo, ready.stride)})
-    probability, planes = apply(film, ready, tiled, resolved, job)
+    probability, planes = apply_model(film, ready, settings, resolved, job)
     found = relabel(
         probability,
         resolved.threshold,
@@ -153,7 +152,7 @@ def _predicted(
     warnings = [
         *film.notes,
         *settings.ignored,
-        *cautions.small_tile(settings.tile, tiled.tile),
+        *cautions.small_tile(settings.tile, sensible_tile(settings.tile, ready.halo, ready.stride)),
         *cautions.surround([plane.excluded for plane in planes], film.name),
         *cautions.dead_lines([plane.dead_lines for plane in planes], film.name),
         *cautions.size(film.pixels.shape, film.name),
@@ -181,7 +180,7 @@ def probability(
     """Return the probabilities alone; parameters and errors as for `predict`."""
     film, ready = _as_radiograph(radiograph), _as_model(model)
     resolved = resolve(film, ready.card, settings, region)
-    return apply(film, ready, settings, resolved, job)[0]
+    return apply_model(film, ready, settings, resolved, job)[0]
 
 
 def relabel(

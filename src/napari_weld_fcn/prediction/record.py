@@ -19,7 +19,7 @@ import napari_weld_fcn
 from napari_weld_fcn.errors import ModelError, RadiographError, SettingsError
 from napari_weld_fcn.network import library
 from napari_weld_fcn.network.model import Model
-from napari_weld_fcn.prediction.resolved import Resolved
+from napari_weld_fcn.prediction.resolved import ResolvedSettings
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.survey import file_sha256, pixels_sha256
 from napari_weld_fcn.prediction.tiles import Box
@@ -86,7 +86,7 @@ def make_record(
     model: Model,
     loaded: str,
     settings: PredictionSettings,
-    resolved: Resolved,
+    resolved: ResolvedSettings,
     planes: list[PlaneRun],
 ) -> dict[str, Any]:
     """Return the record of one prediction; JSON holds it unchanged.

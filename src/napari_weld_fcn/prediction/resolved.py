@@ -12,7 +12,7 @@ from napari_weld_fcn.radiograph.radiograph import Radiograph
 
 
 @dataclass(frozen=True)
-class Resolved:
+class ResolvedSettings:
     """What the settings became for one radiograph and one model.
 
     Attributes
@@ -40,7 +40,9 @@ class Resolved:
     region: Box | None
 
 
-def resolve(film: Radiograph, card: Card, settings: PredictionSettings, region: Box | None) -> Resolved:
+def resolve(
+    film: Radiograph, card: Card, settings: PredictionSettings, region: Box | None
+) -> ResolvedSettings:
     """Settle what the settings leave open for this film and model.
 
     Raises
@@ -53,7 +55,7 @@ def resolve(film: Radiograph, card: Card, settings: PredictionSettings, region: 
 
     size_mm, source = pixel_size_in(settings, film)
     rows, columns = film.pixels.shape[-2:]
-    return Resolved(
+    return ResolvedSettings(
         threshold=settings.threshold or card.threshold,
         min_size_px=min_size_in_px(settings, card.min_size_px, size_mm),
         peak_odds=settings.peak_odds or card.peak_odds,

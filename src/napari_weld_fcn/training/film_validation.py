@@ -8,6 +8,7 @@ anyway, so whoever wants to watch gets the probabilities for nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -17,14 +18,14 @@ from napari_weld_fcn.dataset.films import FilmSplit, LabelledFilm, Part
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED
 from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.evaluation.scores import BestThreshold, ThresholdCounts, threshold_counts
-from napari_weld_fcn.events import FilmPredicted, OnEvent, ShouldStop, Validated, ignore, never
+from napari_weld_fcn.events import FilmPredicted, JobControl, OnEvent, ShouldStop, Validated, ignore, never
 from napari_weld_fcn.network.model import Model
-from napari_weld_fcn.prediction.engine import FLOAT32, engine_for
-from napari_weld_fcn.prediction.sweep import View, default_tile, sweep
+from napari_weld_fcn.prediction.apply_model import network_input, probability_of
+from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.tiles import Box
-from napari_weld_fcn.radiograph.area.film_area import film_area
-from napari_weld_fcn.radiograph.normalisation import measure
-from napari_weld_fcn.radiograph.polarity import flaws_are
+
+#: How films are predicted that validate.
+FLOAT32 = PredictionSettings(precision="float32")
 
 
 class FilmValidation:
@@ -54,12 +55,7 @@ class FilmValidation:
     ) -> None:
         self._threshold, self._margin, self._cut = threshold, margin, split.cuts_a_film
         self._parts = [(part, part.of(films)) for part in split.validation]
-        self._areas = [film_area(film.radiograph.pixels) for _, film in self._parts]
-        self._normalisations = [
-            measure(film.radiograph.pixels, area)
-            for (_, film), area in zip(self._parts, self._areas, strict=True)
-        ]
-        self._polarities = [flaws_are(film.radiograph.pixels) for _, film in self._parts]
+        self._inputs = [network_input(film.radiograph, None, FLOAT32)[0] for _, film in self._parts]
         if all((film.mask == IGNORED).all() for _, film in self._parts):
             raise DatasetError("Every pixel of the films that validate is ignored.")
 
@@ -148,19 +144,9 @@ class FilmValidation:
         self, index: int, model: Model, device: torch.device, box: Box, should_stop: ShouldStop
     ) -> NDArray[np.float32]:
         """Probabilities inside a box of a film, 0 elsewhere."""
-        _, film = self._parts[index]
-        view = View(
-            film.radiograph.pixels,
-            self._normalisations[index],
-            self._polarities[index],
-            model.halo,
-            model.stride,
-            self._areas[index],
-        )
-        engine = engine_for(model, device, FLOAT32)
-        out = np.zeros(film.mask.shape, np.float32)
-        sweep(view, engine, default_tile(view, engine), box, out, ignore, should_stop)
-        return out
+        seen = replace(self._inputs[index], halo=model.halo, stride=model.stride)
+        job = JobControl(should_stop=should_stop)
+        return probability_of(seen, model, FLOAT32, device=device, region=box, job=job)
 
 
 def _counts(probability: NDArray[np.float32], film: LabelledFilm) -> ThresholdCounts:

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_weld_fcn.errors import ModelError
-from napari_weld_fcn.events import JobControl, Message, OnEvent, ShouldStop, TileDone
+from napari_weld_fcn.events import JobControl, Message, TileDone
 from napari_weld_fcn.prediction.device import lacks_memory
 from napari_weld_fcn.prediction.engine import Engine
 from napari_weld_fcn.prediction.tiles import Box, split, surround, tile_shape
@@ -40,7 +40,7 @@ SMALLEST_TILE = 64
 
 
 @dataclass(frozen=True)
-class View:
+class NetworkInput:
     """How the network sees a plane; its boxes are counted from the first pixel of the film.
 
     Attributes
@@ -95,7 +95,7 @@ class View:
         return placed
 
     @property
-    def readings(self) -> tuple[View, ...]:
+    def readings(self) -> tuple[NetworkInput, ...]:
         """The views that are predicted and of which the stronger counts: one for each polarity."""
         if self.polarity != "either":
             return (self,)
@@ -106,7 +106,7 @@ class View:
         return seen(self.film.read(self.pixels, *box.slices), self.normalisation, self.polarity)
 
 
-def default_tile(view: View, engine: Engine) -> tuple[int, int]:
+def default_tile(view: NetworkInput, engine: Engine) -> tuple[int, int]:
     """Return rows and columns of a tile that suits memory and progress."""
     each = engine.cost.values * _VALUE_BYTES * _ALIVE
     pixels = min(WINDOW_BYTES / each, WINDOW_OPERATIONS / max(engine.cost.operations, 1.0))
@@ -114,7 +114,7 @@ def default_tile(view: View, engine: Engine) -> tuple[int, int]:
 
 
 def tiled_inference(
-    view: View,
+    view: NetworkInput,
     engine: Engine,
     tile: tuple[int, int],
     region: Box,
@@ -164,20 +164,7 @@ def tiled_inference(
     return tile
 
 
-def sweep(
-    view: View,
-    engine: Engine,
-    tile: tuple[int, int],
-    region: Box,
-    out: NDArray[np.float32],
-    on_event: OnEvent,
-    should_stop: ShouldStop,
-) -> None:
-    """Do as `tiled_inference`, for the validation of films."""
-    tiled_inference(view, engine, tile, region, out, JobControl(on_event, should_stop))
-
-
-def compute(view: View, engine: Engine, box: Box, job: JobControl) -> NDArray[np.float32]:
+def compute(view: NetworkInput, engine: Engine, box: Box, job: JobControl) -> NDArray[np.float32]:
     """Return the probability of one tile: float32, the shape of `box`; the stronger of two polarities.
 
     It is 0 on what is no film, and along it.
@@ -191,7 +178,7 @@ def compute(view: View, engine: Engine, box: Box, job: JobControl) -> NDArray[np
     return found if silent is None else np.where(silent, np.float32(0), found)
 
 
-def _read_as(view: View, engine: Engine, box: Box, job: JobControl) -> torch.Tensor:
+def _read_as(view: NetworkInput, engine: Engine, box: Box, job: JobControl) -> torch.Tensor:
     """Predict one tile in one polarity."""
     outer = surround(box, view.shape, view.halo, view.stride)
     probability = engine.probability(torch.from_numpy(view.read(outer)), job)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from napari_weld_fcn.errors import ModelError, Stopped
 from napari_weld_fcn.events import JobControl, Message, TileDone
-from napari_weld_fcn.prediction import sweep as sweeping
+from napari_weld_fcn.prediction import tiled_inference as tiling
 from napari_weld_fcn.prediction.predict import predict, probability
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.tiles import Box
@@ -37,7 +37,7 @@ def test_a_film_under_the_stride_in_tiles_of_one_pixel_equals_whole(kind, rows, 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_default_tile_equals_whole_image(kind, models, whole, film, monkeypatch):
-    monkeypatch.setattr(sweeping, "WINDOW_BYTES", 2e6)
+    monkeypatch.setattr(tiling, "WINDOW_BYTES", 2e6)
     pixels, events = film(330, 500), []
     found = probability(pixels, models[kind], PredictionSettings(**FLOAT32), job=JobControl(events.append))
     assert len(events) > 1
@@ -142,7 +142,7 @@ def test_stop_is_heard_within_a_tile(models, film):
 
 
 def short_of_memory(monkeypatch, largest: int, fault: Exception) -> list[int]:
-    real, seen = sweeping.Engine.probability, []
+    real, seen = tiling.Engine.probability, []
 
     def limited(self, window, job):
         seen.append(window.numel())
@@ -150,7 +150,7 @@ def short_of_memory(monkeypatch, largest: int, fault: Exception) -> list[int]:
             raise fault
         return real(self, window, job)
 
-    monkeypatch.setattr(sweeping.Engine, "probability", limited)
+    monkeypatch.setattr(tiling.Engine, "probability", limited)
     return seen
 
 
