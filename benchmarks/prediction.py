@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from napari_weld_fcn.errors import ModelError
 from napari_weld_fcn.network.model import Card, Model
-from napari_weld_fcn.network.settings import NetworkKind, NetworkSettings
+from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction.predict import predict, probability, relabel
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.normalisation import measure
@@ -180,7 +180,7 @@ def _best(work: Callable[[], NDArray[np.float32]], repeats: int) -> tuple[float,
     return min(seconds), result
 
 
-def _model(name: str, kind: NetworkKind) -> Model:
+def _model(name: str, kind: str) -> Model:
     try:
         return Model.load(name or ("default" if kind == "autoencoder" else "fcn"))
     except ModelError:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from napari_weld_fcn.errors import ModelError, WeldFcnError
 from napari_weld_fcn.network import library
-from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.network.model import Model, add_to_library
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def shipped_folder(tmp_path: Path, saved: Path, monkeypatch: pytest.MonkeyPatch)
 def test_an_imported_model_is_listed_and_loaded_by_its_name(
     saved: Path, model: Model, own_models: Path
 ) -> None:
-    entry = library.import_model(saved, "line 3")
+    entry = add_to_library(saved, "line 3")
     assert entry.path == own_models / "line 3.safetensors"
     assert entry.path.read_bytes() == saved.read_bytes()
     assert library.own() == {"line 3": entry.path}
@@ -37,11 +37,11 @@ def test_an_imported_model_is_listed_and_loaded_by_its_name(
 
 
 def test_a_model_is_imported_under_its_files_own_name(saved: Path) -> None:
-    assert library.import_model(saved).name == "small"
+    assert add_to_library(saved).name == "small"
 
 
 def test_shipped_models_come_first(shipped_folder: Path, saved: Path) -> None:
-    library.import_model(saved, "a first name")
+    add_to_library(saved, "a first name")
     assert [(entry.name, entry.origin) for entry in library.listing()] == [
         ("default", "shipped"),
         ("fcn", "shipped"),
@@ -53,7 +53,7 @@ def test_shipped_models_come_first(shipped_folder: Path, saved: Path) -> None:
 @pytest.mark.parametrize("name", ["default", "fcn", "FCN", "Default"])
 def test_a_shipped_name_is_refused(name: str, saved: Path) -> None:
     with pytest.raises(ModelError, match="a shipped model is called so"):
-        library.import_model(saved, name)
+        add_to_library(saved, name)
 
 
 def test_a_file_put_into_the_folder_does_not_hide_a_shipped_model(
@@ -69,7 +69,7 @@ def test_a_file_put_into_the_folder_does_not_hide_a_shipped_model(
 )
 def test_a_name_that_is_no_file_name_everywhere_is_refused(name: str, saved: Path, own_models: Path) -> None:
     with pytest.raises(ModelError, match="cannot be the name of a model"):
-        library.import_model(saved, name)
+        add_to_library(saved, name)
     assert not list(own_models.iterdir())
 
 
@@ -83,9 +83,9 @@ def test_a_name_that_is_accepted_stays_in_its_folder(name: str) -> None:
 
 
 def test_a_taken_name_is_refused_and_the_model_kept(saved: Path, model: Model) -> None:
-    library.import_model(saved, "mine")
+    add_to_library(saved, "mine")
     with pytest.raises(ModelError, match="is there already"):
-        library.import_model(saved, "Mine")
+        add_to_library(saved, "Mine")
     assert Model.load("mine").sha256 == model.sha256
 
 
@@ -99,26 +99,26 @@ def test_only_a_model_of_the_same_run_takes_the_place_of_another(
         return path
 
     early, late = of_run("run", 0.25), of_run("run", 0.75)
-    library.import_model(early, "mine")
+    add_to_library(early, "mine")
     assert library.own_of_run(late) == "mine" and library.own_of_run(saved) is None
     with pytest.raises(ModelError, match="there already"):
-        library.import_model(late, "mine")
+        add_to_library(late, "mine")
     for other in (saved, of_run("another", 0.5)):
         with pytest.raises(ModelError, match="there already"):
-            library.import_model(other, "mine", again=True)
-    library.import_model(late, "mine", again=True)
+            add_to_library(other, "mine", again=True)
+    add_to_library(late, "mine", again=True)
     assert Model.load("mine").card.threshold == 0.75
 
 
 def test_a_bad_file_is_not_imported(saved: Path, own_models: Path) -> None:
     saved.write_bytes(saved.read_bytes()[:-4])
     with pytest.raises(ModelError, match="truncated"):
-        library.import_model(saved, "mine")
+        add_to_library(saved, "mine")
     assert library.own() == {}
 
 
 def test_a_damaged_file_is_an_entry_with_its_reason(saved: Path) -> None:
-    path = library.import_model(saved, "mine").path
+    path = add_to_library(saved, "mine").path
     path.write_bytes(b"\x80\x04 not a model")
     (entry,) = [entry for entry in library.listing() if entry.origin == "own"]
     assert entry.card is None
@@ -127,7 +127,7 @@ def test_a_damaged_file_is_an_entry_with_its_reason(saved: Path) -> None:
 
 
 def test_an_own_model_is_deleted(saved: Path) -> None:
-    path = library.import_model(saved, "mine").path
+    path = add_to_library(saved, "mine").path
     library.delete("mine")
     assert not path.exists()
     with pytest.raises(ModelError, match="no own model has this name"):
@@ -154,18 +154,18 @@ def test_find_takes_a_file(saved: Path) -> None:
 
 @pytest.mark.parametrize("name", ["absent", "", "."])
 def test_find_says_which_models_there_are(name: str, saved: Path) -> None:
-    library.import_model(saved, "mine")
+    add_to_library(saved, "mine")
     with pytest.raises(ModelError, match=r"neither a model's name nor a file; the models are .*mine.*\.$"):
         library.find(name)
 
 
 def test_a_missing_file_is_not_imported(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no such file"):
-        library.import_model(tmp_path / "absent.safetensors", "mine")
+        add_to_library(tmp_path / "absent.safetensors", "mine")
 
 
 def test_listing_imports_no_torch(saved: Path, own_models: Path) -> None:
-    library.import_model(saved, "mine")
+    add_to_library(saved, "mine")
     program = (
         "import sys; from napari_weld_fcn.network.library import listing; "
         "assert any(e.name == 'mine' and e.card for e in listing()), listing(); "
@@ -186,7 +186,7 @@ def test_own_models_lie_in_the_users_folder_unless_the_variable_says_otherwise(
 def test_the_folder_is_made_when_it_is_needed(own_models: Path, saved: Path) -> None:
     own_models.rmdir()
     assert library.own() == {}
-    assert library.import_model(saved, "mine").path.parent == own_models
+    assert add_to_library(saved, "mine").path.parent == own_models
 
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(
@@ -195,11 +195,11 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv(library.FOLDER_VARIABLE, str(tmp_path / "file" / "models"))
     with pytest.raises(WeldFcnError, match="models: cannot be made a folder"):
-        library.import_model(saved, "mine")
+        add_to_library(saved, "mine")
 
 
 def test_a_file_that_may_not_be_deleted_is_a_sentence(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = library.import_model(saved, "mine").path
+    path = add_to_library(saved, "mine").path
 
     def refused(self: Path, missing_ok: bool = False) -> None:
         raise PermissionError(13, "Permission denied")

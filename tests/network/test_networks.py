@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from torch import nn
 
-from napari_weld_fcn.network.registry import NETWORKS, build
-from napari_weld_fcn.network.settings import NetworkSettings
+from napari_weld_fcn.network.card import Card
+from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.network.registry import build, register_network
+from napari_weld_fcn.network.settings import FILES, NetworkSettings, own_settings
 from napari_weld_fcn.network.stage import PRIOR_LOGIT, ScaledELU, Stage
+from napari_weld_fcn.prediction.predict import predict
+from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.settings import setting
 
-KINDS = sorted(NETWORKS)
+KINDS = FILES
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -126,3 +135,36 @@ def test_names_of_the_tensors_stay_as_they_are() -> None:
         "merge.0.norm.bias",
         "head.weight",
     } <= autoencoder.keys()
+
+
+def test_a_new_network_is_one_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(own_settings, "line", NetworkSettings)
+
+    class LineSettings(NetworkSettings):
+        kind: str = setting("line", "A single convolution")
+        reach: int = setting(2, "Pixels to either side", ge=1)
+
+    @register_network("line", LineSettings)
+    class Line(nn.Module):
+        def __init__(self, settings: LineSettings, prior_logit: float) -> None:
+            super().__init__()
+            self.only = nn.Conv2d(1, 1, 2 * settings.reach + 1, padding=settings.reach)
+            nn.init.constant_(self.only.bias, prior_logit)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.only(x)
+
+    made = Model.create(Card(name="line", network=LineSettings(reach=3)))
+    made.save(tmp_path / "line.safetensors")
+    read = Model.load(tmp_path / "line.safetensors")
+    assert isinstance(read.network, Line)
+    assert read.card.network == LineSettings(reach=3)
+    assert (read.halo, read.stride) == (3, 1)
+    pixels = np.random.default_rng(0).normal(100, 9, (50, 70)).astype(np.float32)
+    whole, tiled = (predict(pixels, read, PredictionSettings(tile=tile)).probability for tile in (0, 16))
+    assert np.allclose(whole, tiled, atol=1e-5)
+
+
+def test_a_name_without_a_network_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValidationError, match="autoencoder, fcn or unet"):
+        NetworkSettings(kind="other")

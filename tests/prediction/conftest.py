@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from napari_weld_fcn.network.model import Card, Model
-from napari_weld_fcn.network.settings import NetworkKind, NetworkSettings
+from napari_weld_fcn.network.settings import NetworkSettings
 
 
-def make_lively(kind: NetworkKind, width: int = 8, activation: str = "selu", **card: object) -> Model:
+def make_lively(kind: str, width: int = 8, activation: str = "selu", **card: object) -> Model:
     """Return an untrained model whose batch normalisation and head make its probabilities vary."""
     settings = NetworkSettings(kind=kind, width=width, activation=activation)
     model = Model.create(Card(name=f"test {kind}", network=settings, **card), seed=1)

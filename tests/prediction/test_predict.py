@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 from napari_weld_fcn.errors import ModelError, RadiographError, SettingsError
 from napari_weld_fcn.network import library
 from napari_weld_fcn.network.card import Card
-from napari_weld_fcn.network.model import Model
+from napari_weld_fcn.network.model import Model, add_to_library
 from napari_weld_fcn.prediction import cautions, indications, survey
 from napari_weld_fcn.prediction.predict import from_record, predict, relabel
 from napari_weld_fcn.prediction.settings import PredictionSettings
@@ -166,7 +166,7 @@ def test_a_record_finds_the_file_that_its_model_was_given_as(saved, film):
 
 
 def test_a_record_finds_a_model_imported_under_another_name(saved, film, library_folder):
-    library.import_model(saved, "mine")
+    add_to_library(saved, "mine")
     radiograph = Radiograph(film(40, 60))
     first = predict(radiograph, "mine")
     assert first.record["model"]["loaded"] == "mine"
@@ -175,7 +175,7 @@ def test_a_record_finds_a_model_imported_under_another_name(saved, film, library
 
 @pytest.mark.parametrize("given", ["file", "model"])
 def test_a_model_that_moved_is_found_by_its_sha256(given, models, saved, film, library_folder):
-    library.import_model(saved, "elsewhere")
+    add_to_library(saved, "elsewhere")
     models["fcn"].save(library_folder / "another.safetensors")
     radiograph = Radiograph(film(40, 60))
     first = predict(radiograph, saved if given == "file" else models["autoencoder"])

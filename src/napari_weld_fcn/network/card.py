@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import SerializeAsAny, ValidationError
 
 from napari_weld_fcn.errors import ModelError
 from napari_weld_fcn.network.settings import NetworkSettings
@@ -29,7 +29,7 @@ class Card(Settings):
 
     format_version: Literal[1] = setting(FORMAT_VERSION, "Version of the file format")
     name: str = setting(..., "What the model is called")
-    network: NetworkSettings = setting(NetworkSettings(), "Architecture")
+    network: SerializeAsAny[NetworkSettings] = setting(NetworkSettings(), "Architecture")
     threshold: float = setting(0.5, "Probability above which a pixel is marked", gt=0, lt=1)
     threshold_purpose: str = setting("", "What the threshold was chosen for")
     thresholds: dict[str, float] = setting({}, "Thresholds for other purposes")

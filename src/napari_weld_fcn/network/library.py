@@ -83,7 +83,7 @@ def find(name_or_path: str | Path) -> Path:
     known = own() | shipped()
     if isinstance(name_or_path, str) and name_or_path in known:
         return known[name_or_path]
-    if name_or_path and _is_file(Path(name_or_path)):
+    if name_or_path and is_file(Path(name_or_path)):
         return Path(name_or_path)
     if name_or_path and (fault := _run_fault(Path(name_or_path))):
         raise ModelError(f"{name_or_path}: {fault}")
@@ -92,47 +92,9 @@ def find(name_or_path: str | Path) -> Path:
     )
 
 
-def import_model(path: str | Path, name: str | None = None, *, again: bool = False) -> ModelEntry:
-    """Check a model file in full and take it among the user's own.
-
-    Parameters
-    ----------
-    path
-        A model file.
-    name
-        What it shall be called; None takes the file's own name.
-    again
-        Whether it takes the place of a model of the same run, its recipe, that has the name.
-
-    Raises
-    ------
-    ModelError
-        If the file is no sound model, the name cannot be used, or it is taken.
-    WeldFcnError
-        If it cannot be written.
-    """
-    from napari_weld_fcn.network.model import Model  # the only need of torch here, and below of numpy
-    from napari_weld_fcn.radiograph.output import make_folder
-
-    path = Path(path)
-    name = path.stem if name is None else name
-    if fault := name_fault(name):
-        raise ModelError(f"{name!r} cannot be the name of a model: {fault}.")
-    present = {taken.casefold(): at for taken, at in own().items()}.get(name.casefold())
-    if present is not None and not (again and _of_one_run(path, present)):
-        raise ModelError(f"A model called {name!r} is there already; delete it first or choose another name.")
-    if not _is_file(path):
-        raise ModelError(f"{path}: there is no such file.")
-    model = Model.load(path)
-    target = own_folder() / f"{name}{SUFFIX}"
-    make_folder(target.parent)
-    model.save(target)
-    return ModelEntry(name, target, "own", model.card)
-
-
 def own_of_run(path: str | Path) -> str | None:
     """Return the name of the own model that comes from the same run as the file `path`; None if none does."""
-    return next((name for name, present in own().items() if _of_one_run(Path(path), present)), None)
+    return next((name for name, present in own().items() if of_one_run(Path(path), present)), None)
 
 
 def delete(name: str) -> None:
@@ -171,7 +133,7 @@ def name_fault(name: str) -> str | None:
     return None
 
 
-def _of_one_run(one: Path, other: Path) -> bool:
+def of_one_run(one: Path, other: Path) -> bool:
     """Whether two model files were made by one run: its name and settings stand in the cards."""
     try:
         recipes = [read_header(path).card.recipe for path in (one, other)]
@@ -180,7 +142,7 @@ def _of_one_run(one: Path, other: Path) -> bool:
     return bool(recipes[0].get("run")) and recipes[0] == recipes[1]
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
     """Whether it is there; a name too long for any file, or a folder that may not be entered, has none."""
     try:
         return path.is_file()
@@ -192,11 +154,11 @@ def _run_fault(path: Path) -> str:
     """Say why a run's folder, or a file that it lacks, is no model; empty where it is no run."""
     folder = path.parent if path.suffix == SUFFIX else path
     best, last = (f"{name}{SUFFIX}" for name in ("best", "last"))
-    if not _is_file(folder / "settings.json"):
+    if not is_file(folder / "settings.json"):
         return ""
-    if _is_file(folder / best):
+    if is_file(folder / best):
         return f"the model of this run is {folder / best}; give that file."
-    left = f"take {folder / last}, the model of its last validation, or " if _is_file(folder / last) else ""
+    left = f"take {folder / last}, the model of its last validation, or " if is_file(folder / last) else ""
     return f"this run has no {best}, which would be its model; {left}go on with the run by weld-fcn resume."
 
 

@@ -25,7 +25,7 @@ from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.container import CARD_KEY, SUFFIX
 from napari_weld_fcn.network.receptive_field import ReceptiveField, receptive_field
 from napari_weld_fcn.network.registry import build
-from napari_weld_fcn.radiograph.output import written_whole
+from napari_weld_fcn.radiograph.output import make_folder, written_whole
 
 __all__ = ["Card", "Model"]
 
@@ -158,6 +158,41 @@ class Model:
     def halo(self) -> int:
         """Pixels around a tile that the network must see for exact results."""
         return self.field.halo
+
+
+def add_to_library(path: str | Path, name: str | None = None, *, again: bool = False) -> library.ModelEntry:
+    """Check a model file in full and take it among the user's own.
+
+    Parameters
+    ----------
+    path
+        A model file.
+    name
+        What it shall be called; None takes the file's own name.
+    again
+        Whether it takes the place of a model of the same run, its recipe, that has the name.
+
+    Raises
+    ------
+    ModelError
+        If the file is no sound model, the name cannot be used, or it is taken.
+    WeldFcnError
+        If it cannot be written.
+    """
+    path = Path(path)
+    name = path.stem if name is None else name
+    if fault := library.name_fault(name):
+        raise ModelError(f"{name!r} cannot be the name of a model: {fault}.")
+    present = {taken.casefold(): at for taken, at in library.own().items()}.get(name.casefold())
+    if present is not None and not (again and library.of_one_run(path, present)):
+        raise ModelError(f"A model called {name!r} is there already; delete it first or choose another name.")
+    if not library.is_file(path):
+        raise ModelError(f"{path}: there is no such file.")
+    model = Model.load(path)
+    target = library.own_folder() / f"{name}{SUFFIX}"
+    make_folder(target.parent)
+    model.save(target)
+    return library.ModelEntry(name, target, "own", model.card)
 
 
 def _as_written(tensor: torch.Tensor) -> torch.Tensor:

@@ -1,24 +1,33 @@
 """What a network is built from.
 
-Its receptive field and stride follow from these; they are computed from the built network and never set.
+Its receptive field and stride follow from these; they are computed from the built network and never set. The
+networks are the files of `kinds`, and those that `register_network` was told; one with settings of its own
+has a class of its own, which its name brings when settings are read.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, ModelWrapValidatorHandler, field_validator, model_validator
 
 from napari_weld_fcn.settings import Settings, setting
 
-NetworkKind = Literal["fcn", "autoencoder", "unet"]
+#: The networks that come with the program; importing one brings PyTorch.
+FILES = tuple(sorted(file.stem for file in (Path(__file__).parent / "kinds").glob("[!_]*.py")))
+#: The settings class of each network that was registered; files are registered when they are imported.
+own_settings: dict[str, type[NetworkSettings]] = {}
+
 Dilation = Annotated[int, Field(ge=1, le=64)]
 
 
 class NetworkSettings(Settings):
     """Architecture of a network."""
 
-    kind: NetworkKind = setting(
+    kind: str = setting(
         "autoencoder",
         "The paper's fully convolutional network, an encoder-decoder with skips at half the pixels "
         "(autoencoder), or one at all of them that sees near and far (unet)",
@@ -46,3 +55,21 @@ class NetworkSettings(Settings):
     widest: int = setting(
         96, "Most channels of a level of the unet", unit="channels", step=8, ge=4, le=512, advanced=True
     )
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        if kind not in (known := sorted({*FILES, *own_settings})):
+            raise ValueError(f"input should be {', '.join(known[:-1])} or {known[-1]}")
+        return kind
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _of_its_own_class(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if cls is not NetworkSettings or not isinstance(given, Mapping):
+            return handler(given)
+        kind = given.get("kind")
+        if kind in FILES and kind not in own_settings and not given.keys() <= cls.model_fields.keys():
+            import_module(f"napari_weld_fcn.network.kinds.{kind}")
+        own = own_settings.get(str(kind), cls)
+        return handler(given) if own is cls else own.model_validate(given)  # type: ignore[return-value]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import SerializeAsAny, field_validator, model_validator
 
 from napari_weld_fcn.dataset.settings import AugmentationSettings, SplitSettings
 from napari_weld_fcn.network.settings import NetworkSettings
@@ -224,7 +224,7 @@ SEEN_AS = PatchSettings(spread_min=0.8, spread_max=1.25, shift=0.35)
 class Preset(Settings):
     """What a run is made of where nothing else is said."""
 
-    network: NetworkSettings = setting(..., "Architecture")
+    network: SerializeAsAny[NetworkSettings] = setting(..., "Architecture")
     augmentation: AugmentationSettings = setting(..., "Variants of the crops")
 
 
@@ -242,7 +242,7 @@ class RunSettings(Settings):
     """All that a run folder must know to go on; its `settings.json`."""
 
     train: TrainSettings = setting(..., "Epochs, rate, seed")
-    network: NetworkSettings = setting(..., "Architecture")
+    network: SerializeAsAny[NetworkSettings] = setting(..., "Architecture")
     augmentation: AugmentationSettings = setting(..., "Variants of the crops")
     split: SplitSettings = setting(..., "Which films validate")
     kind: Literal["crops", "films", "clean", "unlabelled"] = setting(

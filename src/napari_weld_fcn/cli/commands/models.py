@@ -71,9 +71,9 @@ def add_model(
     ] = "",
 ) -> int:
     """Check a model file and keep it among your own."""
-    from napari_weld_fcn.network import library
+    from napari_weld_fcn.network.model import add_to_library
 
-    entry = library.import_model(file, name or None)
+    entry = add_to_library(file, name or None)
     terminal.result(_as_json(entry), f"{file} is now the model {entry.name}.")
     return DONE
 

@@ -209,8 +209,10 @@ def resume_as(
 
 def adopted(result: TrainResult, name: str) -> Trained:
     """Take the best model of a run among the user's own, in place of an earlier one of the same run."""
+    from napari_weld_fcn.network.model import add_to_library  # brings PyTorch
+
     try:
-        library.import_model(result.model, name, again=True)
+        add_to_library(result.model, name, again=True)
     except WeldFcnError as fault:
         return Trained(result, name, str(fault))
     return Trained(result, name)

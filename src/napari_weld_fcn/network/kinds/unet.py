@@ -15,6 +15,7 @@ import torch
 
 from napari_weld_fcn.network.contrast import Surroundings, compressed_contrast, contrast_alone
 from napari_weld_fcn.network.levels import Levels
+from napari_weld_fcn.network.registry import register_network
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.network.stage import PRIOR_LOGIT
 
@@ -29,6 +30,7 @@ BELOW = 3
 COARSE_DILATIONS = (1, 2, 4, 4)
 
 
+@register_network("unet")
 class UNet(Levels):
     """The finest level and `depth` levels below it.
 

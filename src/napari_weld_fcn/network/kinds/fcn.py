@@ -10,10 +10,12 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from napari_weld_fcn.network.registry import register_network
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.network.stage import PRIOR_LOGIT, Stage, initialise, set_prior
 
 
+@register_network("fcn")
 class FCN(nn.Module):
     """Stages of one width and a 1 x 1 head.
 

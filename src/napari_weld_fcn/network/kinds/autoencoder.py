@@ -13,6 +13,7 @@ from torch import nn
 
 from napari_weld_fcn.network.contrast import CELL, LocalContrast
 from napari_weld_fcn.network.levels import Levels
+from napari_weld_fcn.network.registry import register_network
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.network.stage import PRIOR_LOGIT
 
@@ -22,6 +23,7 @@ ENTRY = 2
 COARSE_DILATIONS = (1, 2, 2, 4)
 
 
+@register_network("autoencoder")
 class Autoencoder(Levels):
     """Half resolution and `depth` levels below it; widths double with each level.
 

@@ -1,0 +1,1 @@
+"""The networks: each file is one, named as its `kind`, and registers its class; another file adds another."""
