@@ -4,8 +4,8 @@
 
 Both train the same network from the same weights on the same dataset folder, in batches of 16 crops, each
 rotated, shifted, negated and made noisy as its preset says: the paper's network with the paper's preset, the
-autoencoder with the recommended one. Ours is the program's own loop, `training.fit` on the crops of a run,
-without its validations. The plain one is what a user of PyTorch would write: the crops in memory, kornia's
+autoencoder with the recommended one. Ours is the program's own trainer on the crops of a run, without its
+validations. The plain one is what a user of PyTorch would write: the crops in memory, kornia's
 transforms on whole batches in two workers of a `DataLoader`, the forward pass in eager float32 and the usual
 memory layout, cross-entropy and soft Dice, AdamW. They take turns, some steps each, so that whatever else
 the machine does hits both alike; the first step of each turn starts the workers and is not counted. Told are
@@ -39,14 +39,15 @@ from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.settings import AugmentationSettings, CropSettings, SplitSettings
 from napari_weld_fcn.dataset.store import read_dataset, write_dataset
 from napari_weld_fcn.errors import Stopped
-from napari_weld_fcn.events import Event, StepDone, Validated
+from napari_weld_fcn.events import Event, JobControl, StepDone, Validated
 from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
+from napari_weld_fcn.training.arithmetic import resolve_precision
 from napari_weld_fcn.training.data import material_of
-from napari_weld_fcn.training.fit import fit
-from napari_weld_fcn.training.hardware import resolve_precision
+from napari_weld_fcn.training.problem import Problem
 from napari_weld_fcn.training.settings import PRESETS, FitSettings, RunSettings, TrainSettings
+from napari_weld_fcn.training.trainer import fit
 
 WORKERS = 2
 BATCH = 16
@@ -101,12 +102,10 @@ class Ours(Loop):
         with contextlib.suppress(Stopped):
             fit(
                 copy.deepcopy(self.network),
-                self.batches,
-                lambda averaged, step: Validated(step, 1.0, 1.0, 1.0, 0.5),
+                Problem(self.batches, lambda averaged, step: Validated(step, 1.0, 1.0, 1.0, 0.5)),
                 self.settings,
                 self.run,
-                on_event=note,
-                should_stop=lambda: len(beats) == steps,
+                job=JobControl(note, lambda: len(beats) == steps),
             )
         self.turns.append(np.diff(beats).tolist())
 

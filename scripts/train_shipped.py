@@ -26,7 +26,7 @@ import torch
 
 import napari_weld_fcn
 from napari_weld_fcn.evaluation.benchmark_films import benchmark_model, scored_films
-from napari_weld_fcn.events import Event, StepDone, Validated
+from napari_weld_fcn.events import Event, JobControl, StepDone, Validated
 from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
@@ -34,10 +34,11 @@ from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.radiograph.gdxray.folders import WELD_PIXEL_SIZE_MM
 from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
-from napari_weld_fcn.training.fit import fit
 from napari_weld_fcn.training.pairs import objective_of, pairs_of, taught
 from napari_weld_fcn.training.patches import WINDOWS, Batch, batch_of, batches
+from napari_weld_fcn.training.problem import Problem
 from napari_weld_fcn.training.settings import FitSettings, PatchSettings
+from napari_weld_fcn.training.trainer import fit
 from napari_weld_fcn.training.validation import (
     Counted,
     choose_counted,
@@ -200,7 +201,7 @@ def make(
         target = {"target": "what it said of the same patches without letters and pen strokes"}
         return [*before, phase_of(scores, recipe) | (target if pairs else {})]
 
-    def keep(averaged: torch.nn.Module, scores: Validated) -> None:
+    def keep(averaged: torch.nn.Module, scores: Validated, _: bool) -> None:
         card = card_of(name, recipe, seed, {"f1": scores.threshold}, {}, phases(scores))
         Model.create(card, averaged).save(folder / f"step_{scores.step:05d}.safetensors")
 
@@ -215,17 +216,14 @@ def make(
             make=pairs_of if pairs else batch_of,
         )
 
-    result = fit(
-        network,
+    problem = Problem(
         taught(source, network) if pairs else source,
         lambda averaged, step: validate(averaged, films, step, recipe.seen),
-        settings,
-        folder,
         objective=objective_of(settings) if pairs else None,
         freeze_statistics=pairs,
         keep=keep,
-        on_event=report,
     )
+    result = fit(network, problem, settings, folder, job=JobControl(report))
     return finished(name, recipe, seed, result.network, films, result.best, phases(result.best))
 
 

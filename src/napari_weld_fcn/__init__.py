@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
     from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
     from napari_weld_fcn.training.clean_films import CleanFilms
-    from napari_weld_fcn.training.record import TrainResult
     from napari_weld_fcn.training.run import resume, train
+    from napari_weld_fcn.training.run_record import TrainResult
     from napari_weld_fcn.training.settings import TrainSettings
 
 __version__ = "0.1.0"
@@ -90,7 +90,7 @@ _HOMES = {
     "SettingsError": "errors",
     "SimulatedFilm": "radiograph.simulation.film",
     "SimulationSettings": "radiograph.simulation.settings",
-    "TrainResult": "training.record",
+    "TrainResult": "training.run_record",
     "TrainSettings": "training.settings",
     "WeldFcnError": "errors",
     "augment": "dataset.augmentation",

@@ -30,6 +30,7 @@ from napari_weld_fcn import (
     train,
 )
 from napari_weld_fcn.dataset.store import write_dataset
+from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.radiograph.output import write_png
 
@@ -73,8 +74,7 @@ def main() -> None:
         TrainSettings(epochs=3, batch=4, patience=0, precision="float32"),
         network=NETWORK,
         augmentation=AugmentationSettings(rotation=5.0),
-        on_event=on_event,
-        should_stop=stop_after_an_epoch,
+        job=JobControl(on_event, stop_after_an_epoch),
     )
     command = ["predict", "film.png", "--model", "old_fcn.safetensors", "--output", "results"]
     subprocess.run([sys.executable, "-m", "napari_weld_fcn.cli", *command], cwd=FOLDER, check=True)

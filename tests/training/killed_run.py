@@ -12,7 +12,7 @@ import torch
 
 from napari_weld_fcn.dataset.films import LabelledFilm
 from napari_weld_fcn.dataset.pair import FLAW
-from napari_weld_fcn.events import Event, StepDone
+from napari_weld_fcn.events import Event, JobControl, StepDone
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.training.run import resume, train
@@ -47,9 +47,15 @@ def main(run: Path, dataset: str, threads: int, last_step: int | None) -> None:
 
     torch.set_num_threads(threads)
     if (run / "settings.json").exists():
-        resume(run, on_event=on_event)
+        resume(run, job=JobControl(on_event))
     else:
-        train(films() if dataset == "films" else dataset, run, SETTINGS, network=NETWORK, on_event=on_event)
+        train(
+            films() if dataset == "films" else dataset,
+            run,
+            SETTINGS,
+            network=NETWORK,
+            job=JobControl(on_event),
+        )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import sys
 from collections.abc import Iterator
@@ -10,13 +11,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from napari_weld_fcn.events import Event, Message, StepDone, Validated
+from napari_weld_fcn.errors import Stopped
+from napari_weld_fcn.events import Event, JobControl, Message, StepDone, Validated
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
-from napari_weld_fcn.training.fit import fit
-from napari_weld_fcn.training.hardware import fabric_for
 from napari_weld_fcn.training.patches import Batch
+from napari_weld_fcn.training.problem import Problem
+from napari_weld_fcn.training.process_group import fabric_for
 from napari_weld_fcn.training.settings import FitSettings
+from napari_weld_fcn.training.trainer import fit
 
 NETWORK = NetworkSettings(kind="fcn", width=8)
 SHAPE = (16, 1, 256, 256)
@@ -33,15 +36,10 @@ def steps(folder: Path, stop_after: int) -> list[Event]:
     """Fit until so many steps are done in all, and say what was told."""
     seen: list[Event] = []
     settings = FitSettings(steps=9, batch=16, precision="float32", validate_every=1)
-    fit(
-        build(NETWORK),
-        source,
-        lambda network, step: Validated(step, 0.5 + step / 99, 0.5, 0.5, 0.5),
-        settings,
-        folder,
-        enough=lambda history: len(history) >= stop_after,
-        on_event=seen.append,
-    )
+    job = JobControl(seen.append, lambda: any(isinstance(x, StepDone) and x.done >= stop_after for x in seen))
+    problem = Problem(source, lambda network, step: Validated(step, 0.5 + step / 99, 0.5, 0.5, 0.5))
+    with contextlib.suppress(Stopped):
+        fit(build(NETWORK), problem, settings, folder, job=job)
     return seen
 
 

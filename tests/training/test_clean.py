@@ -16,18 +16,18 @@ from napari_weld_fcn.dataset.films import LabelledFilm, split_films
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.errors import DatasetError, SettingsError, Stopped
-from napari_weld_fcn.events import Event, Message, StepDone, TileDone, Validated
+from napari_weld_fcn.events import Event, JobControl, Message, StepDone, TileDone, Validated
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings, SimulationSettings
-from napari_weld_fcn.training.choice import best_of
+from napari_weld_fcn.training.checkpoint_selection import best_of
 from napari_weld_fcn.training.clean_films import CleanFilms, check_apart
 from napari_weld_fcn.training.clean_validation import TOLERANCE, CleanScores, CleanValidation
-from napari_weld_fcn.training.record import TrainResult
 from napari_weld_fcn.training.run import resume, train
+from napari_weld_fcn.training.run_record import TrainResult
 from napari_weld_fcn.training.settings import RATE_CLEAN, TrainSettings
 from napari_weld_fcn.training.taught_patches import TeacherSource, teaching_patch
 from napari_weld_fcn.training.teachers import Teacher, teacher_of
@@ -239,7 +239,7 @@ def test_a_run_tunes_a_model_and_tells_its_score_before(
     films: list[Radiograph], shipped: Model, tmp_path: Path
 ) -> None:
     seen: list[Event] = []
-    result = run(tmp_path / "run", films, shipped, on_event=seen.append)
+    result = run(tmp_path / "run", films, shipped, job=JobControl(seen.append))
     scores = [event for event in seen if isinstance(event, Validated)]
     assert [each.step for each in scores] == [0, 8, 16]
     first, *others = [each.f1 for each in scores]
@@ -257,7 +257,9 @@ def test_a_model_that_no_step_betters_is_kept(
 ) -> None:
     seen: list[Event] = []
     still = SETTINGS.model_copy(update={"learning_rate": 1e-12})  # every step is the model itself, as good
-    result = train(CleanFilms.of(films), tmp_path / "run", still, start_from=shipped, on_event=seen.append)
+    result = train(
+        CleanFilms.of(films), tmp_path / "run", still, start_from=shipped, job=JobControl(seen.append)
+    )
     first = Model.load(result.model).network.state_dict()
     for name, weights in shipped.network.state_dict().items():
         assert torch.equal(first[name], weights)
@@ -271,7 +273,7 @@ def test_a_resumed_run_ends_as_an_unbroken_one(
     unbroken = run(tmp_path / "unbroken" / "run", films, shipped)
     seen: list[Event] = []
     stop = lambda: sum(isinstance(event, StepDone) for event in seen) >= 5  # noqa: E731
-    stopped = run(tmp_path / "broken" / "run", films, shipped, on_event=seen.append, should_stop=stop)
+    stopped = run(tmp_path / "broken" / "run", films, shipped, job=JobControl(seen.append, stop))
     assert stopped.stopped
     resumed = resume(tmp_path / "broken" / "run")
     for name in ("last", "best"):
@@ -286,7 +288,7 @@ def test_stop_is_heard_while_films_are_made_ready(
 ) -> None:
     seen: list[Event] = []
     ready = lambda: any(isinstance(event, TileDone) for event in seen)  # noqa: E731
-    said = {"on_event": seen.append, "should_stop": ready, "start_from": shipped}
+    said = {"job": JobControl(seen.append, ready), "start_from": shipped}
     clean = CleanFilms.of(apart(films))
     data, more = (pairs, {"clean": clean}) if mixed_in else (clean, {})
     with pytest.raises(Stopped):
@@ -295,14 +297,16 @@ def test_stop_is_heard_while_films_are_made_ready(
     assert isinstance(seen[-1], Message) and "can be resumed" in seen[-1].text
     asked = iter([False])
     with pytest.raises(Stopped):
-        resume(tmp_path / "run", should_stop=lambda: next(asked, True))
+        resume(tmp_path / "run", job=JobControl(should_stop=lambda: next(asked, True)))
 
 
 def test_stop_is_heard_while_the_model_that_is_tuned_is_scored(model: Model, teacher: Teacher) -> None:
     for times in (0, 5, 20):
         stop = iter([*[False] * times, True]).__next__
         with pytest.raises(Stopped):
-            CleanValidation([teacher], InsertionSettings(), model, size=SIZE, should_stop=stop)
+            CleanValidation(
+                [teacher], InsertionSettings(), model, size=SIZE, job=JobControl(should_stop=stop)
+            )
 
 
 def test_clean_films_alone_make_no_model(films: list[Radiograph], tmp_path: Path) -> None:

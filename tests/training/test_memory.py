@@ -11,8 +11,7 @@ import torch
 
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
-from napari_weld_fcn.training.kept_memory import kept_memory
-from napari_weld_fcn.training.memory import PROGRAM_BYTES, estimate, memory_of_computer
+from napari_weld_fcn.training.memory import PROGRAM_BYTES, estimate, malloc_tuning, memory_of_computer
 from napari_weld_fcn.training.settings import PRESETS
 
 SCRIPT = """
@@ -21,7 +20,7 @@ from pathlib import Path
 import numpy as np, torch
 from napari_weld_fcn.events import Validated
 from napari_weld_fcn.network.registry import build
-from napari_weld_fcn.training.fit import fit
+from napari_weld_fcn.training.trainer import fit
 from napari_weld_fcn.training.patches import Batch
 from napari_weld_fcn.training.settings import PRESETS, FitSettings
 torch.set_num_threads(1)
@@ -88,7 +87,7 @@ def test_memory_is_kept_between_arrays_and_given_back_afterwards() -> None:
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
     usual = faults()
-    with kept_memory():
+    with malloc_tuning():
         faults()
         kept = faults()
     assert kept < usual / 10 or usual < 100  # huge pages fault little as it is

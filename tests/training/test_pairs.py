@@ -11,8 +11,8 @@ from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.training.objective import soft_overlap
 from napari_weld_fcn.training.pairs import objective_of, pairs_of, taught
 from napari_weld_fcn.training.patches import WINDOWS, Batch
+from napari_weld_fcn.training.problem import Shown
 from napari_weld_fcn.training.settings import FitSettings, PatchSettings
-from napari_weld_fcn.training.step import Shown
 
 SMALL = WINDOWS.model_copy(update={"rows": 96, "columns": 96, "jpeg_share": 0.0})
 

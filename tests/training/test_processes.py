@@ -17,11 +17,11 @@ from napari_weld_fcn import Model
 from napari_weld_fcn.dataset.pair import Pair
 from napari_weld_fcn.dataset.settings import AugmentationSettings
 from napari_weld_fcn.errors import ModelError, SettingsError
-from napari_weld_fcn.events import Event, StepDone, Validated
+from napari_weld_fcn.events import Event, JobControl, StepDone, Validated
 from napari_weld_fcn.network.settings import NetworkSettings
-from napari_weld_fcn.training.hardware import check_devices
-from napari_weld_fcn.training.record import TrainResult
+from napari_weld_fcn.training.process_group import check_devices
 from napari_weld_fcn.training.run import resume, train
+from napari_weld_fcn.training.run_record import TrainResult
 from napari_weld_fcn.training.settings import TrainSettings
 
 SETTINGS = TrainSettings(epochs=2, batch=4, device="cpu", learning_rate=5e-3, window=32, averaging=0.5)
@@ -73,7 +73,13 @@ def test_processes_wait_for_each_other_through_a_pause_of_days(dataset: Path, tm
             backend = torch.distributed.group.WORLD._get_backend(torch.device("cpu"))
             waits.append(backend.options._timeout)
 
-    train(dataset, tmp_path / "run", SETTINGS.model_copy(update={"devices": 2}), network=EACH, on_event=seen)
+    train(
+        dataset,
+        tmp_path / "run",
+        SETTINGS.model_copy(update={"devices": 2}),
+        network=EACH,
+        job=JobControl(seen),
+    )
     assert waits and waits[0] > timedelta(days=7)
 
 
@@ -85,11 +91,10 @@ def test_there_is_one_folder_and_one_history_and_it_resumes(dataset: Path, tmp_p
         folder,
         SETTINGS.model_copy(update={"devices": 2}),
         network=EACH,
-        on_event=seen.append,
-        should_stop=lambda: sum(isinstance(event, StepDone) for event in seen) >= 3,
+        job=JobControl(seen.append, lambda: sum(isinstance(event, StepDone) for event in seen) >= 3),
     )
     assert stopped.stopped
-    result = resume(folder, on_event=seen.append)
+    result = resume(folder, job=JobControl(seen.append))
     assert not result.stopped
     assert [event.done for event in seen if isinstance(event, StepDone)] == [1, 2, 3, 4]
     assert [event.step for event in seen if isinstance(event, Validated)] == [2, 4]
@@ -144,7 +149,13 @@ def test_a_process_that_dies_ends_the_run_with_a_sentence_and_it_resumes(
             os.kill(process, signal.SIGKILL)
 
     with pytest.raises(ModelError, match="A process of the training ended before its time"):
-        train(dataset, folder, SETTINGS.model_copy(update={"devices": 2}), network=EACH, on_event=on_event)
+        train(
+            dataset,
+            folder,
+            SETTINGS.model_copy(update={"devices": 2}),
+            network=EACH,
+            job=JobControl(on_event),
+        )
     assert not resume(folder).stopped
 
 

@@ -33,35 +33,34 @@ from napari_weld_fcn.dataset.splits import Split
 from napari_weld_fcn.dataset.store import write_dataset
 from napari_weld_fcn.errors import DatasetError, ModelError, SettingsError, WeldFcnError
 from napari_weld_fcn.evaluation.scores import pixel_scores
-from napari_weld_fcn.events import Event, FilmPredicted, Message, StepDone, Validated
+from napari_weld_fcn.events import Event, FilmPredicted, JobControl, Message, StepDone, Validated
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation.film import simulate_series, write_simulated
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
-from napari_weld_fcn.training import second_learning
-from napari_weld_fcn.training.choice import best_of
+from napari_weld_fcn.training import training_run
+from napari_weld_fcn.training.checkpoint_selection import CheckpointSelection, best_of
 from napari_weld_fcn.training.crop_material import CropLesson
 from napari_weld_fcn.training.crop_validation import validate_crops
 from napari_weld_fcn.training.data import saved_material
+from napari_weld_fcn.training.distillation import Distillation
 from napari_weld_fcn.training.film_material import Films
 from napari_weld_fcn.training.film_validation import FilmValidation
-from napari_weld_fcn.training.keeping import Keeping
 from napari_weld_fcn.training.material import Lesson
 from napari_weld_fcn.training.patches import Batch
-from napari_weld_fcn.training.prepared import Prepared
-from napari_weld_fcn.training.record import Record, TrainResult
+from napari_weld_fcn.training.refit import first_share
 from napari_weld_fcn.training.run import resume, train
-from napari_weld_fcn.training.run_card import BEFORE_ALL
+from napari_weld_fcn.training.run_context import RunContext
 from napari_weld_fcn.training.run_folder import Row, RunFolder
+from napari_weld_fcn.training.run_record import BEFORE_ALL, TrainResult
 from napari_weld_fcn.training.settings import (
     PRESETS,
     FitSettings,
     RunSettings,
     TrainSettings,
 )
-from napari_weld_fcn.training.two_learnings import first_share
 
 SCRIPT = Path(__file__).with_name("killed_run.py")
 STEPS_PER_EPOCH, EPOCHS = 3, 4
@@ -99,10 +98,8 @@ def assert_equal_runs(first: Path, second: Path) -> None:
 
 
 def stop_after(steps: int, seen: list[Event]) -> dict[str, object]:
-    return {
-        "on_event": seen.append,
-        "should_stop": lambda: sum(isinstance(event, StepDone) for event in seen) >= steps,
-    }
+    stop = lambda: sum(isinstance(event, StepDone) for event in seen) >= steps  # noqa: E731
+    return {"job": JobControl(seen.append, stop)}
 
 
 # What a run leaves
@@ -183,7 +180,9 @@ def test_a_run_learns(pairs: list[Pair], tmp_path: Path) -> None:
         settings=settings,
         augmentation=still,
         network=NETWORK.model_copy(update={"width": 8}),
-        on_event=lambda event: losses.append(event.loss or 0) if isinstance(event, Validated) else None,
+        job=JobControl(
+            lambda event: losses.append(event.loss or 0) if isinstance(event, Validated) else None
+        ),
     )
     assert np.mean(losses[-3:]) < 0.7 * np.mean(losses[:3])
 
@@ -210,7 +209,7 @@ def test_a_run_stopped_keeps_the_best_and_resumed_ends_as_if_unbroken(
 def test_a_finished_run_gives_its_result_again_without_a_step(unbroken: Path) -> None:
     seen: list[Event] = []
     before = (unbroken / "best.safetensors").read_bytes()
-    result = resume(unbroken, on_event=seen.append)
+    result = resume(unbroken, job=JobControl(seen.append))
     assert not result.stopped
     assert not any(isinstance(event, StepDone) for event in seen)
     assert (unbroken / "best.safetensors").read_bytes() == before
@@ -243,7 +242,7 @@ def test_pause_holds_the_steps_and_changes_nothing(unbroken: Path, dataset: Path
         at_pause.append(sum(isinstance(event, StepDone) for event in seen))
         paused.clear()
 
-    short(dataset, tmp_path / "run", on_event=on_event, should_pause=paused.is_set)
+    short(dataset, tmp_path / "run", job=JobControl(on_event, should_pause=paused.is_set))
     assert at_pause == [2]
     assert_equal_runs(unbroken, tmp_path / "run")
 
@@ -252,9 +251,7 @@ def test_stop_ends_a_pause(dataset: Path, tmp_path: Path) -> None:
     seen: list[Event] = []
     started = time.monotonic()
     wanted = lambda: time.monotonic() - started > 3  # noqa: E731
-    result = short(
-        dataset, tmp_path / "run", on_event=seen.append, should_stop=wanted, should_pause=lambda: True
-    )
+    result = short(dataset, tmp_path / "run", job=JobControl(seen.append, wanted, lambda: True))
     assert result.stopped
     assert sum(isinstance(event, StepDone) for event in seen) == 1
 
@@ -350,7 +347,7 @@ def test_a_run_folder_that_vanishes_costs_the_models_before_it_and_no_more(
         if isinstance(event, StepDone) and event.done == STEPS_PER_EPOCH + 1:
             shutil.rmtree(run)
 
-    short(dataset, run, on_event=on_event)
+    short(dataset, run, job=JobControl(on_event))
     assert_equal_weights(unbroken / "last.safetensors", run / "last.safetensors")
 
 
@@ -365,7 +362,7 @@ def test_what_was_saved_stays_where_nothing_more_can_be(dataset: Path, tmp_path:
             (run / "history.csv").mkdir()
 
     with pytest.raises(WeldFcnError, match=r"history\.csv"):
-        short(dataset, run, on_event=on_event)
+        short(dataset, run, job=JobControl(on_event))
     assert (run / "best.safetensors").read_bytes() == kept[0]
     (run / "history.csv").rmdir()
     assert not resume(run).stopped
@@ -412,12 +409,12 @@ def test_no_better_validation_for_as_long_as_patience_ends_the_run(
 
     monkeypatch.setattr(CropLesson, "validate", best_after_the_second_epoch)
     settings = SETTINGS.model_copy(update={"epochs": 30, "patience": 2})
-    result = short(dataset, tmp_path / "run", settings=settings, on_event=seen.append)
+    result = short(dataset, tmp_path / "run", settings=settings, job=JobControl(seen.append))
     validations = [event for event in seen if isinstance(event, Validated)]
     assert (result.best.epoch, len(validations)) == (2, 2 + 2)
     assert Message("No better validation for 2 epochs: ended.") in seen
     again: list[Event] = []
-    resume(tmp_path / "run", on_event=again.append)
+    resume(tmp_path / "run", job=JobControl(again.append))
     assert [event.text for event in again if isinstance(event, Message)] == [
         "The run has ended; nothing is left to train."
     ]
@@ -454,7 +451,7 @@ def test_the_more_is_kept_the_nearer_the_model_stays_to_what_it_said_of_other_fi
     dataset: Path, tmp_path: Path, unbroken: Path
 ) -> None:
     first = Model.load(unbroken / "best.safetensors")
-    judge = Keeping(first.network, 0.5, 99, dice_weight=0.5, smoothing=50.0)
+    judge = Distillation(first.network, 0.5, 99, dice_weight=0.5, smoothing=50.0)
     apart = []
     for keep in (0.0, 0.5, 0.95):
         settings = SETTINGS.model_copy(update={"keep": keep, "epochs": 4})
@@ -518,7 +515,7 @@ def test_what_is_left_open_is_chosen_by_what_a_run_starts_from() -> None:
 
 def test_films_train_and_whole_films_validate(films: list[LabelledFilm], tmp_path: Path) -> None:
     seen: list[Event] = []
-    result = short(films, tmp_path / "run", on_event=seen.append, should_show=lambda: True)
+    result = short(films, tmp_path / "run", job=JobControl(seen.append, should_show=lambda: True))
     validations = [event for event in seen if isinstance(event, Validated)]
     shown = [event for event in seen if isinstance(event, FilmPredicted)]
     assert [event.step for event in shown] == [event.step for event in validations]
@@ -592,7 +589,7 @@ def test_a_series_is_trained_on_where_it_lies(tmp_path: Path) -> None:
     write_simulated(simulate_series(settings, 3, 13), tmp_path / "root")
     seen: list[Event] = []
     once = SETTINGS.model_copy(update={"epochs": 1})
-    short(tmp_path / "root", tmp_path / "run", settings=once, on_event=seen.append)
+    short(tmp_path / "root", tmp_path / "run", settings=once, job=JobControl(seen.append))
     about = RunSettings.model_validate_json((tmp_path / "run" / "settings.json").read_text())
     assert (about.kind, about.pairs) == ("films", 3)
     assert Path(about.dataset) == tmp_path / "root"
@@ -630,7 +627,7 @@ def test_a_model_tuned_on_a_film_alone_learns_what_was_held_back_in_the_end(
     lone: LabelledFilm, tmp_path: Path
 ) -> None:
     seen: list[Event] = []
-    result = alone(lone, tmp_path / "run", margin=1.0, on_event=seen.append)
+    result = alone(lone, tmp_path / "run", margin=1.0, job=JobControl(seen.append))
     told = [event.text for event in seen if isinstance(event, Message)]
     assert any(text.startswith("Learning all labels") for text in told)
     kept = alone(lone, tmp_path / "once", again=False, margin=1.0)
@@ -660,7 +657,7 @@ def test_a_run_stopped_while_it_learns_all_labels_ends_as_if_unbroken(
         texts = [event.text for event in seen if isinstance(event, Message)]
         return any(text.startswith("Learning all labels") for text in texts)
 
-    broken = alone(lone, tmp_path / "run", on_event=seen.append, should_stop=learning_all)
+    broken = alone(lone, tmp_path / "run", job=JobControl(seen.append, learning_all))
     assert broken.stopped and learning_all()
     recipe = Model.load(broken.model).card.recipe
     ended = resume(tmp_path / "run")
@@ -676,7 +673,9 @@ def test_how_the_time_is_shared_is_said_before_the_first_step_and_kept(
     seen: list[Event] = []
     settings = SETTINGS.model_copy(update={"learning_rate": 1e-4, "minutes": 0.3, "patience": 0})
     more = {"network": NETWORK} if start_from == "nothing" else {}
-    result = train([lone], tmp_path / "run", settings, start_from=start_from, on_event=seen.append, **more)
+    result = train(
+        [lone], tmp_path / "run", settings, start_from=start_from, job=JobControl(seen.append), **more
+    )
     first = next(index for index, event in enumerate(seen) if isinstance(event, StepDone))
     told = [event.text for event in seen[:first] if isinstance(event, Message)]
     share = first_share(from_model=start_from != "nothing")
@@ -694,7 +693,7 @@ def _fitted(state: Path) -> FitSettings:
 def test_from_nothing_the_second_learning_goes_on_from_the_network_that_validated(
     lone: LabelledFilm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(second_learning, "RATE_GOING_ON", 1e-9)
+    monkeypatch.setattr(training_run, "RATE_GOING_ON", 1e-9)
     settings = SETTINGS.model_copy(update={"weight_decay": 0.0})
     short([lone], tmp_path / "once" / "run", settings=settings.model_copy(update={"again": False}))
     result = short([lone], tmp_path / "run", settings=settings)
@@ -713,8 +712,8 @@ def test_a_step_of_the_second_learning_shows_no_more_than_one_of_the_first(
     settings = SETTINGS.model_copy(update={"window": 256})
     short([broad], tmp_path / "run", settings=settings, **stop_after(1, []))
     folder = RunFolder(tmp_path / "run")
-    run = Prepared(folder, saved_material(folder.data, "films"))
-    assert run.learns_all and run.whole_lesson().size == run.lesson.size
+    run = RunContext(folder, saved_material(folder.data, "films"))
+    assert run.refits and run.whole_lesson().size == run.lesson.size
 
 
 def test_a_network_ruined_by_the_second_learning_is_left_out_and_it_is_said(
@@ -722,10 +721,10 @@ def test_a_network_ruined_by_the_second_learning_is_left_out_and_it_is_said(
 ) -> None:
     settings = SETTINGS.model_copy(update={"epochs": 12, "patience": 0})
     kept = short([lone], tmp_path / "once" / "run", settings=settings.model_copy(update={"again": False}))
-    monkeypatch.setattr(second_learning, "RATE_GOING_ON", 3.0)
-    monkeypatch.setattr(Prepared, "whole_lesson", _of_the_opposite(Prepared.whole_lesson))
+    monkeypatch.setattr(training_run, "RATE_GOING_ON", 3.0)
+    monkeypatch.setattr(RunContext, "whole_lesson", _of_the_opposite(RunContext.whole_lesson))
     seen: list[Event] = []
-    result = short([lone], tmp_path / "run", settings=settings, on_event=seen.append)
+    result = short([lone], tmp_path / "run", settings=settings, job=JobControl(seen.append))
     assert result.all_labels is not None and not result.all_labels.holds and not result.learned_all
     assert result.all_labels.held_back_before == pytest.approx(result.best.f1, abs=1e-6)
     assert_equal_weights(kept.model, result.model)
@@ -733,14 +732,14 @@ def test_a_network_ruined_by_the_second_learning_is_left_out_and_it_is_said(
     scores = Model.load(result.model).card.scores
     assert scores["all_labels"] == result.all_labels.to_card() and "of" not in scores["validation"]
     again: list[Event] = []
-    assert resume(tmp_path / "run", on_event=again.append) == result
+    assert resume(tmp_path / "run", job=JobControl(again.append)) == result
     assert not any(isinstance(event, StepDone) for event in again)
 
 
-def _of_the_opposite(whole_lesson: Callable[[Prepared], Lesson]) -> Callable[[Prepared], Lesson]:
+def _of_the_opposite(whole_lesson: Callable[[RunContext], Lesson]) -> Callable[[RunContext], Lesson]:
     """The lesson, with flaws called background and background flaw."""
 
-    def lesson(run: Prepared) -> Lesson:
+    def lesson(run: RunContext) -> Lesson:
         found = whole_lesson(run)
         right = found.batches
 
@@ -756,9 +755,9 @@ def _of_the_opposite(whole_lesson: Callable[[Prepared], Lesson]) -> Callable[[Pr
 def test_a_second_learning_that_diverges_leaves_the_model_that_validated(
     lone: LabelledFilm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(second_learning, "RATE_GOING_ON", float("inf"))
+    monkeypatch.setattr(training_run, "RATE_GOING_ON", float("inf"))
     seen: list[Event] = []
-    result = short([lone], tmp_path / "run", on_event=seen.append)
+    result = short([lone], tmp_path / "run", job=JobControl(seen.append))
     assert result.all_labels is None and not result.stopped
     assert any(isinstance(event, Message) and "failed: The fit diverged" in event.text for event in seen)
     assert Model.load(result.model).card.scores["validation"]["f1"] == result.best.f1
@@ -776,7 +775,7 @@ def test_where_no_time_is_left_to_check_it_nothing_more_is_learned(
     monkeypatch.setattr(FilmValidation, "at", slowly)
     seen: list[Event] = []
     settings = SETTINGS.model_copy(update={"minutes": 0.05})
-    result = short([lone], tmp_path / "run", settings=settings, on_event=seen.append)
+    result = short([lone], tmp_path / "run", settings=settings, job=JobControl(seen.append))
     assert any(isinstance(event, Message) and "no time left" in event.text for event in seen)
     assert result.all_labels is None and not (tmp_path / "run" / "state" / "again").exists()
 
@@ -796,11 +795,13 @@ def test_a_model_that_learned_all_labels_holds_what_its_card_says(lone: Labelled
 def test_the_second_learning_is_no_longer_than_the_first_was(
     lone: LabelledFilm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Record, "enough", lambda record, history: len(history) == 1)
+    monkeypatch.setattr(CheckpointSelection, "enough", lambda _, f1: len(f1) == 1)
     settings = SETTINGS.model_copy(update={"learning_rate": 2e-3, "minutes": 60.0})
     seen: list[Event] = []
     began = time.monotonic()
-    result = short([lone], tmp_path / "run", settings=settings, start_from="default", on_event=seen.append)
+    result = short(
+        [lone], tmp_path / "run", settings=settings, start_from="default", job=JobControl(seen.append)
+    )
     assert result.all_labels is not None and time.monotonic() - began < 1200
     states = [tmp_path / "run" / "state" / part / "last.safetensors" for part in ("", "again")]
     seconds = []
@@ -820,7 +821,7 @@ def test_a_run_by_minutes_ends_in_time_and_says_that_it_is_not_repeated_exactly(
 ) -> None:
     seen: list[Event] = []
     settings = SETTINGS.model_copy(update={"epochs": 1, "minutes": 0.1, "patience": 0})
-    result = short(films, tmp_path / "run", settings=settings, on_event=seen.append)
+    result = short(films, tmp_path / "run", settings=settings, job=JobControl(seen.append))
     with safe_open(tmp_path / "run" / "state" / "last.safetensors", "pt") as file:
         state = file.metadata()
     assert 6.0 <= float(state["seconds"]) < 6.0 + 4.0
@@ -829,7 +830,7 @@ def test_a_run_by_minutes_ends_in_time_and_says_that_it_is_not_repeated_exactly(
     assert any(isinstance(event, Message) and "with other weights" in event.text for event in seen)
     assert not result.stopped
     again: list[Event] = []
-    resume(tmp_path / "run", on_event=again.append)
+    resume(tmp_path / "run", job=JobControl(again.append))
     assert not any(isinstance(event, StepDone) for event in again)
     assert not any(isinstance(event, Message) and "with other weights" in event.text for event in again)
 
@@ -841,7 +842,7 @@ def test_a_run_by_minutes_that_was_stopped_goes_on_with_the_time_that_is_left(
     seen: list[Event] = []
     assert short(films, tmp_path / "run", settings=settings, **stop_after(20, seen)).stopped
     more: list[Event] = []
-    resume(tmp_path / "run", on_event=more.append)
+    resume(tmp_path / "run", job=JobControl(more.append))
     first = next(event for event in more if isinstance(event, StepDone))
     assert first.done == 21
     assert any(isinstance(event, Message) and "with other weights" in event.text for event in more)
@@ -853,7 +854,7 @@ def test_a_run_by_minutes_that_was_stopped_goes_on_with_the_time_that_is_left(
 
 def test_the_memory_that_a_run_needs_is_told_before_its_first_step(dataset: Path, tmp_path: Path) -> None:
     seen: list[Event] = []
-    result = short(dataset, tmp_path / "run", on_event=seen.append)
+    result = short(dataset, tmp_path / "run", job=JobControl(seen.append))
     first = next(index for index, event in enumerate(seen) if isinstance(event, StepDone))
     told = [event.text for event in seen[:first] if isinstance(event, Message)]
     assert f"Training needs about {result.memory_bytes / 1e9:.1f} GB of memory." in told
@@ -874,7 +875,7 @@ def test_variants_on_disk_are_shown_as_they_are_and_never_validate(pairs: list[P
     write_dataset(augment(pairs, variants=3), tmp_path / "dataset")
     seen: list[Event] = []
     settings = SETTINGS.model_copy(update={"epochs": 1})
-    short(tmp_path / "dataset", tmp_path / "run", settings=settings, on_event=seen.append)
+    short(tmp_path / "dataset", tmp_path / "run", settings=settings, job=JobControl(seen.append))
     assert Message("The dataset holds variants already; they are shown as they are.") in seen
     (scores,) = [event for event in seen if isinstance(event, Validated)]
     model = Model.load(tmp_path / "run" / "last.safetensors")

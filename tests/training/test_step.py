@@ -12,22 +12,23 @@ import pytest
 import torch
 
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.events import Event, Message
+from napari_weld_fcn.events import Event, JobControl, Message, Validated
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
-from napari_weld_fcn.training.fit import begin
-from napari_weld_fcn.training.hardware import fabric_for
 from napari_weld_fcn.training.objective import flaw_entropy
 from napari_weld_fcn.training.patches import Batch
-from napari_weld_fcn.training.ranks import Ranks
+from napari_weld_fcn.training.problem import Problem
+from napari_weld_fcn.training.process_group import ProcessGroup, fabric_for
 from napari_weld_fcn.training.settings import FitSettings
 from napari_weld_fcn.training.state import FitState
-from napari_weld_fcn.training.step import Stepper, objective_of
+from napari_weld_fcn.training.step import Stepper
+from napari_weld_fcn.training.trainer import begin
 
 SCRIPT = Path(__file__).with_name("short_of_memory.py")
 #: Nothing over the batch: no batch normalisation, no overlap.
 EACH = NetworkSettings(width=4, depth=1, normalisation="none")
 SETTINGS = FitSettings(precision="float32", dice_weight=0.0, batch=5)
+PROBLEM = Problem(lambda start, stop: iter(()), lambda network, step: Validated(step, 1.0, 1.0, 1.0, 0.5))
 
 
 def batch(patches: int = 5) -> Batch:
@@ -42,8 +43,8 @@ def stepper(
     torch.manual_seed(0)
     seen: list[Event] = []
     state = begin(build(network), settings)
-    ranks = Ranks(fabric_for("cpu", "float32"))
-    return Stepper(state, settings, objective_of(settings), ranks, False, seen.append), state, seen
+    group = ProcessGroup(fabric_for("cpu", "float32"))
+    return Stepper(state, PROBLEM, group, JobControl(seen.append)), state, seen
 
 
 def weights(state: FitState) -> torch.Tensor:
@@ -53,7 +54,7 @@ def weights(state: FitState) -> torch.Tensor:
 @pytest.mark.parametrize("parts", [2, 4, 8])
 def test_a_batch_in_parts_moves_the_weights_as_the_whole_does(parts: int) -> None:
     whole, in_parts = stepper(), stepper()
-    in_parts[1].parts = parts
+    in_parts[1].micro_batches = parts
     losses = [each[0].take(batch(), 1e-3) for each in (whole, in_parts)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     torch.testing.assert_close(weights(whole[1]), weights(in_parts[1]), rtol=0, atol=2e-5)
@@ -106,7 +107,7 @@ def test_lack_of_memory_halves_the_batch_says_so_and_leaves_no_trace_of_what_fai
         Message("Not enough memory for this batch: going on with 2 patches at a time in each step."),
     ]
     other, unbroken, _ = stepper(network)
-    unbroken.parts = 4
+    unbroken.micro_batches = 4
     other.take(batch(), 1e-3)
     assert torch.equal(weights(state), weights(unbroken))
 

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
-from napari_weld_fcn.training.kept_memory import kept_memory
-from napari_weld_fcn.training.whole_blocks import WholeBlocks
+from napari_weld_fcn.training.arithmetic import PadChannels
+from napari_weld_fcn.training.memory import malloc_tuning
 
 FCN = NetworkSettings(kind="fcn", width=24, dilations=(1, 2, 4))
 
@@ -21,7 +21,7 @@ def gradients(network: torch.nn.Module, bfloat16: bool) -> torch.Tensor:
     for size in (1_000, 10_000, 100_000, 1_000_000):
         torch.full((size,), float("nan"))
     network.zero_grad()
-    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16), WholeBlocks():
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16), PadChannels():
         logits = network(pixels)
     F.binary_cross_entropy_with_logits(logits.float(), (pixels > 1).float()).backward()
     return torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
@@ -30,7 +30,7 @@ def gradients(network: torch.nn.Module, bfloat16: bool) -> torch.Tensor:
 @pytest.mark.parametrize("width", [20, 24, 36])
 def test_gradients_in_bfloat16_are_those_in_float32_for_any_width(width: int) -> None:
     settings = FCN.model_copy(update={"width": width})
-    with kept_memory():
+    with malloc_tuning():
         network = build(settings).train().to(memory_format=torch.channels_last)
         exact = gradients(network, bfloat16=False)
         for _ in range(3):
@@ -45,9 +45,9 @@ def test_zeros_change_no_convolution() -> None:
     arguments = (pixels, weight, bias, (1, 1), (2, 2), (2, 2), 1)
     with torch.autocast("cpu", torch.bfloat16):
         before = F.conv2d(*arguments)
-        with WholeBlocks():
+        with PadChannels():
             torch.testing.assert_close(F.conv2d(*arguments), before, rtol=0.01, atol=0.05)
-    with WholeBlocks():
+    with PadChannels():
         assert torch.equal(F.conv2d(*arguments), F.conv2d(pixels, weight, bias, 1, 2, 2))
 
 
@@ -59,6 +59,6 @@ def test_only_layers_that_need_it_are_given_more_channels(
     channels: int, dilation: int, bfloat16: bool, padded: int
 ) -> None:
     layer = torch.nn.Conv2d(channels, 4, 3, dilation=dilation)
-    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16), WholeBlocks():
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16), PadChannels():
         result = layer(torch.randn(1, channels, 9, 9))
     assert result.grad_fn._saved_input.shape[1] == padded

@@ -25,9 +25,9 @@ from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.reproduction.plan import BY_FILM, Training
 from napari_weld_fcn.reproduction.protocols import Division, divide, films_of
 from napari_weld_fcn.reproduction.settings import ReproductionSettings
-from napari_weld_fcn.training.record import TrainResult
 from napari_weld_fcn.training.run import resume, train
 from napari_weld_fcn.training.run_folder import RunFolder
+from napari_weld_fcn.training.run_record import TrainResult
 from napari_weld_fcn.training.settings import TrainSettings
 
 #: What the sides of random crops are called in place of their films, which are on both.
@@ -163,15 +163,14 @@ def _trained(
     should_stop: ShouldStop,
 ) -> TrainResult:
     if RunFolder(run).settings_file.exists():
-        return resume(run, dataset, on_event=on_event, should_stop=should_stop)
+        return resume(run, dataset, job=JobControl(on_event, should_stop))
     return train(
         dataset,
         run,
         TrainSettings(preset="paper", epochs=passes, batch=settings.batch, patience=0, seed=seed),
         network=network,
         split=split,
-        on_event=on_event,
-        should_stop=should_stop,
+        job=JobControl(on_event, should_stop),
     )
 
 

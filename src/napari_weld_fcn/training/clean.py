@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import torch
-
 from napari_weld_fcn.dataset.films import FilmSplit, Part
 from napari_weld_fcn.dataset.pair import BACKGROUND
-from napari_weld_fcn.events import OnEvent, ShouldStop, TileDone, Validated, ignore, never
+from napari_weld_fcn.events import ALONE, JobControl, TileDone, Validated
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings
 from napari_weld_fcn.training.clean_films import CleanFilms
@@ -40,13 +38,12 @@ class CleanLesson:
         about: RunSettings,
         split: FilmSplit,
         start: Model,
-        on_event: OnEvent = ignore,
-        should_stop: ShouldStop = never,
+        job: JobControl = ALONE,
     ) -> None:
         insertion = InsertionSettings()
         self._held_bytes = held_bytes(films)
         parts = (*split.training, *split.validation)
-        teachers = teachers_of(films, parts, start, insertion.margin, on_event, should_stop)
+        teachers = teachers_of(films, parts, start, insertion.margin, job)
         taught, held_out = teachers[: len(split.training)], teachers[len(split.training) :]
         size = patch_size([*taught, *held_out], about.train.window)
         self.source = TeacherSource(
@@ -58,7 +55,7 @@ class CleanLesson:
             seed=about.train.seed,
         )
         self.validation = CleanValidation(
-            held_out, insertion, start, size=size, seed=about.train.seed, should_stop=should_stop
+            held_out, insertion, start, size=size, seed=about.train.seed, job=job
         )
 
     @property
@@ -90,17 +87,9 @@ class CleanLesson:
         """Yield one rank's shares of the batches of steps `start` to `stop`."""
         return (batch.part(slice(rank, None, ranks)) for batch in self.source.batches(start, stop))
 
-    def validate(
-        self,
-        model: Model,
-        device: torch.device,
-        step: int,
-        on_event: OnEvent,
-        should_show: ShouldStop,
-        should_stop: ShouldStop,
-    ) -> Validated:
+    def validate(self, model: Model, step: int, job: JobControl) -> Validated:
         """Score a model on the films that are held out, and on simulated ones."""
-        return self.validation.validate(model.network, step, should_stop)
+        return self.validation.validate(model.network, step, job)
 
 
 def teachers_of(
@@ -108,10 +97,9 @@ def teachers_of(
     parts: Sequence[Part],
     model: Model | None,
     margin: int,
-    on_event: OnEvent = ignore,
-    should_stop: ShouldStop = never,
+    job: JobControl = ALONE,
 ) -> list[Teacher]:
-    """Prepare parts of films, as `teachers.teacher_of`; `on_event` is told of each."""
+    """Prepare parts of films, as `teachers.teacher_of`; `job` is told of each."""
     teachers: list[Teacher] = []
     for part in parts:
         taught = teacher_of(
@@ -120,10 +108,10 @@ def teachers_of(
             clean=films.kind == "clean",
             known=part.of(films.films).mask == BACKGROUND,
             margin=margin,
-            should_stop=should_stop,
+            job=job,
         )
         teachers.append(taught)
-        on_event(TileDone(len(teachers), len(parts)))
+        job.tell(TileDone(len(teachers), len(parts)))
     return teachers
 
 

@@ -16,8 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_weld_fcn.errors import Stopped
-from napari_weld_fcn.events import ShouldStop, Validated, never
+from napari_weld_fcn.events import ALONE, JobControl, Validated
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.indications import label
 from napari_weld_fcn.radiograph.area.film_area import FilmArea
@@ -76,7 +75,7 @@ class CleanValidation:
         Rows and columns of a window.
     seed
         Of the windows.
-    should_stop
+    job
         Asked at each simulated film, and at each that is scored.
 
     Raises
@@ -93,7 +92,7 @@ class CleanValidation:
         *,
         size: tuple[int, int],
         seed: int = 0,
-        should_stop: ShouldStop = never,
+        job: JobControl = ALONE,
     ) -> None:
         insertion = insertion.model_copy(update={"flawless_share": FLAWLESS})
         self._card = start.card
@@ -107,21 +106,21 @@ class CleanValidation:
                 film.mask,
                 np.zeros(pixels.shape, bool),
             )
-            for film in validation_films(FILMS, should_stop)
+            for film in validation_films(FILMS, job)
             for pixels in (film.radiograph.pixels,)
         ]
-        self.start = self.score(start.network, should_stop)
+        self.start = self.score(start.network, job)
 
-    def score(self, network: torch.nn.Module, should_stop: ShouldStop = never) -> CleanScores:
+    def score(self, network: torch.nn.Module, job: JobControl = ALONE) -> CleanScores:
         """Score a network, on any device; left in its mode.
 
         Raises
         ------
         Stopped
-            If `should_stop` said so.
+            If `job` said so.
         """
         own, simulated = (
-            [self._tally(*pair) for pair in _predicted(network, patches, should_stop)]
+            [self._tally(*pair) for pair in _predicted(network, patches, job)]
             for patches in (self._own, self._simulated)
         )
         tp, fp, fn = (sum(getattr(tally, name) for tally in own) for name in ("tp", "fp", "fn"))
@@ -134,9 +133,9 @@ class CleanValidation:
             false_calls=1e6 * sum(tally.false_calls for tally in own) / pixels,
         )
 
-    def validate(self, network: torch.nn.Module, step: int, should_stop: ShouldStop = never) -> Validated:
+    def validate(self, network: torch.nn.Module, step: int, job: JobControl = ALONE) -> Validated:
         """Score a network as `fit` asks for it."""
-        return self.told(self.score(network, should_stop), step)
+        return self.told(self.score(network, job), step)
 
     def told(self, scores: CleanScores, step: int) -> Validated:
         """Return the scores with the F1 that the best step is chosen by."""
@@ -174,15 +173,14 @@ class _Tally:
 
 @torch.inference_mode()
 def _predicted(
-    network: torch.nn.Module, patches: Iterable[Patch], should_stop: ShouldStop
+    network: torch.nn.Module, patches: Iterable[Patch], job: JobControl
 ) -> Iterator[tuple[Patch, NDArray[np.float32]]]:
     device = next(network.parameters()).device
     mode = network.training
     network.eval()
     try:
         for patch in patches:
-            if should_stop():
-                raise Stopped
+            job.check()
             logits = network(torch.from_numpy(patch.pixels)[None, None].to(device))
             yield patch, logits.float().sigmoid()[0, 0].cpu().numpy()
     finally:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from napari_weld_fcn.dataset.films import FilmSplit
 from napari_weld_fcn.dataset.pair import Pair
 from napari_weld_fcn.dataset.places import Split
@@ -15,7 +13,7 @@ from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.dataset.splits import split_places as split_of
 from napari_weld_fcn.dataset.store import Dataset, write_dataset
 from napari_weld_fcn.errors import DatasetError
-from napari_weld_fcn.events import OnEvent, ShouldStop, Validated, ignore, never
+from napari_weld_fcn.events import ALONE, JobControl, Validated
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.training.crop_validation import validate_crops
 from napari_weld_fcn.training.material import Kind, Labelled, Lesson
@@ -79,8 +77,7 @@ class Crops:
         about: RunSettings,
         split: Split | FilmSplit,
         start: Model | None,
-        on_event: OnEvent = ignore,
-        should_stop: ShouldStop = never,
+        job: JobControl = ALONE,
     ) -> Lesson:
         """Begin the run that `about` describes."""
         assert isinstance(split, Split)
@@ -119,14 +116,6 @@ class CropLesson(Labelled):
         """Memory that crops take, at most, if they have 8 bits."""
         return self._held_bytes
 
-    def validate(
-        self,
-        model: Model,
-        device: torch.device,
-        step: int,
-        on_event: OnEvent,
-        should_show: ShouldStop,
-        should_stop: ShouldStop,
-    ) -> Validated:
+    def validate(self, model: Model, step: int, job: JobControl) -> Validated:
         """Score a model on the crops that are held out."""
-        return validate_crops(model.network, self.pairs, self.held_out, step, self.threshold, should_stop)
+        return validate_crops(model.network, self.pairs, self.held_out, step, self.threshold, job)

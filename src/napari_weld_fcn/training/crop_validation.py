@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
-from napari_weld_fcn.errors import DatasetError, Stopped
+from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.evaluation.scores import ThresholdCounts, threshold_counts
-from napari_weld_fcn.events import ShouldStop, Validated, never
+from napari_weld_fcn.events import ALONE, JobControl, Validated
 
 
 def validate_crops(
@@ -23,7 +23,7 @@ def validate_crops(
     positions: Sequence[int],
     step: int,
     threshold: float = 0.0,
-    should_stop: ShouldStop = never,
+    job: JobControl = ALONE,
 ) -> Validated:
     """Score a network at a threshold.
 
@@ -37,13 +37,13 @@ def validate_crops(
         Told with the scores.
     threshold
         0 takes that of the largest pooled pixel F1.
-    should_stop
+    job
         Asked after each crop.
 
     Raises
     ------
     Stopped
-        If `should_stop` said so.
+        If `job` said so.
     DatasetError
         If every pixel of these crops is ignored, or a file is missing or damaged.
     """
@@ -52,8 +52,7 @@ def validate_crops(
     for probability, truth in _considered(network, (pairs[position] for position in positions)):
         more = threshold_counts(probability, truth)
         counts = more if counts is None else counts + more
-        if should_stop():
-            raise Stopped
+        job.check()
         considered += truth.size
     if counts is None or not considered:
         raise DatasetError("Every pixel of the crops that validate is ignored.")

@@ -14,7 +14,7 @@ from napari_weld_fcn.dataset.films import LabelledFilm
 from napari_weld_fcn.dataset.pair import Pair, mask_of
 from napari_weld_fcn.dataset.store import Dataset, holds_films, labelled_films, open_truth, read_dataset
 from napari_weld_fcn.errors import DatasetError, RadiographError
-from napari_weld_fcn.events import Message, OnEvent, ignore
+from napari_weld_fcn.events import ALONE, JobControl, Message
 from napari_weld_fcn.radiograph.gdxray.series import GDXraySeries
 from napari_weld_fcn.training.clean_films import CleanFilms, CleanKind
 from napari_weld_fcn.training.crop_material import Crops
@@ -26,7 +26,7 @@ from napari_weld_fcn.training.sources import pairs_of
 Data = str | Path | Sequence[Pair] | Sequence[LabelledFilm] | CleanFilms
 
 
-def material_of(data: Data, on_event: OnEvent = ignore) -> Material:
+def material_of(data: Data, job: JobControl = ALONE) -> Material:
     """Open what is to be learned from.
 
     Raises
@@ -38,7 +38,7 @@ def material_of(data: Data, on_event: OnEvent = ignore) -> Material:
         return Unlabelled(data.films, kind=data.kind)
     if isinstance(data, str | Path):
         path = Path(data)
-        return _of_path(path, on_event)
+        return _of_path(path, job)
     if len(data) and isinstance(data[0], LabelledFilm):
         return Films(tuple(cast(Sequence[LabelledFilm], data)))
     return Crops(pairs_of(cast(Sequence[Pair], data)))
@@ -58,30 +58,30 @@ def clean_films(folder: Path, kind: CleanKind) -> CleanFilms:
     return CleanFilms(tuple(labelled_films(read_dataset(folder))), kind)
 
 
-def _of_path(path: Path, on_event: OnEvent) -> Material:
+def _of_path(path: Path, job: JobControl) -> Material:
     """The crops or films of a dataset folder, or the films of a GDXray series."""
     try:
         truth = open_truth(path)
         if not isinstance(truth, Dataset):
-            return _series(path, truth, on_event)
+            return _series(path, truth, job)
     except RadiographError as fault:
         raise DatasetError(str(fault)) from fault
     for caution in truth.cautions():
-        on_event(Message(caution))
+        job.tell(Message(caution))
     if holds_films(truth):
         return Films(tuple(labelled_films(truth)), str(path.absolute()))
     return Crops(pairs_of(truth))
 
 
-def _series(path: Path, series: GDXraySeries, on_event: OnEvent) -> Films:
+def _series(path: Path, series: GDXraySeries, job: JobControl) -> Films:
     """The films of a GDXray series that have masks."""
     if series.is_mask:
         raise DatasetError(f"{path}: holds masks only; give the series of their films.")
     for problem in series.problems:
-        on_event(Message(problem))
+        job.tell(Message(problem))
     without = [film.name for film in series if not film.has_mask]
     if without:
-        on_event(Message(f"{len(without)} films have no mask and are left out, {without[0]} the first."))
+        job.tell(Message(f"{len(without)} films have no mask and are left out, {without[0]} the first."))
     found = []
     for film in series:
         mask = film.mask()

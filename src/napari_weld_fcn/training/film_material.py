@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from napari_weld_fcn.dataset.films import FilmSplit, LabelledFilm, split_films
 from napari_weld_fcn.dataset.pair import Pair
@@ -19,7 +18,7 @@ from napari_weld_fcn.dataset.places import Split
 from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.dataset.store import write_dataset
 from napari_weld_fcn.dataset.writing import as_stored
-from napari_weld_fcn.events import OnEvent, ShouldStop, Validated, ignore, never
+from napari_weld_fcn.events import ALONE, JobControl, Validated
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.radiograph.normalisation import measure, white_of
 from napari_weld_fcn.radiograph.polarity import flaws_are
@@ -72,8 +71,7 @@ class Films:
         about: RunSettings,
         split: Split | FilmSplit,
         start: Model | None,
-        on_event: OnEvent = ignore,
-        should_stop: ShouldStop = never,
+        job: JobControl = ALONE,
     ) -> Lesson:
         """Begin the run that `about` describes."""
         assert isinstance(split, FilmSplit)
@@ -111,19 +109,9 @@ class FilmLesson(Labelled):
         """Memory that films, their masks and those of the parts take."""
         return self._held_bytes
 
-    def validate(
-        self,
-        model: Model,
-        device: torch.device,
-        step: int,
-        on_event: OnEvent,
-        should_show: ShouldStop,
-        should_stop: ShouldStop,
-    ) -> Validated:
+    def validate(self, model: Model, step: int, job: JobControl) -> Validated:
         """Score a model on the films that are held out."""
-        return self.validation.validate(
-            model, device, step, on_event=on_event, should_show=should_show, should_stop=should_stop
-        )
+        return self.validation.validate(model, step, job)
 
 
 @dataclass(frozen=True)
@@ -146,12 +134,11 @@ class Unlabelled(Films):
         about: RunSettings,
         split: Split | FilmSplit,
         start: Model | None,
-        on_event: OnEvent = ignore,
-        should_stop: ShouldStop = never,
+        job: JobControl = ALONE,
     ) -> Lesson:
         """Begin the run that `about` describes."""
         assert isinstance(split, FilmSplit) and start is not None
-        return CleanLesson(self.clean, about, split, start, on_event, should_stop)
+        return CleanLesson(self.clean, about, split, start, job)
 
 
 def _pair_of(film: LabelledFilm, number: int) -> Pair:

@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from napari_weld_fcn.dataset.films import FilmSplit, LabelledFilm, Part
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED
 from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.evaluation.scores import BestThreshold, ThresholdCounts, threshold_counts
-from napari_weld_fcn.events import FilmPredicted, JobControl, OnEvent, ShouldStop, Validated, ignore, never
+from napari_weld_fcn.events import ALONE, FilmPredicted, JobControl, Validated, ignore
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.apply_model import network_input, probability_of
 from napari_weld_fcn.prediction.settings import PredictionSettings
@@ -59,69 +58,56 @@ class FilmValidation:
         if all((film.mask == IGNORED).all() for _, film in self._parts):
             raise DatasetError("Every pixel of the films that validate is ignored.")
 
-    def validate(
-        self,
-        model: Model,
-        device: torch.device,
-        step: int,
-        *,
-        on_event: OnEvent = ignore,
-        should_show: ShouldStop = never,
-        should_stop: ShouldStop = never,
-    ) -> Validated:
+    def validate(self, model: Model, step: int, job: JobControl = ALONE) -> Validated:
         """Score a model on the parts that validate.
 
         Parameters
         ----------
         model
-            Its card says the network alone.
-        device
-            Where it is applied.
+            Its card says the network alone; applied on the device where it is.
         step
             Told with the scores.
-        on_event
-            Is handed a `FilmPredicted` for each film while `should_show` says so.
+        job
+            Is told a `FilmPredicted` for each film while it says to show them.
 
         Raises
         ------
         Stopped
-            If `should_stop` said so.
+            If `job` said so.
         """
         counts: ThresholdCounts | None = None
         for index, (part, film) in enumerate(self._parts):
-            probability = self._predicted(index, model, device, _box(part), should_stop)
+            probability = self._predicted(index, model, _box(part), job)
             more = _counts(probability, film)
             counts = more if counts is None else counts + more
-            if should_show():
+            if job.should_show():
                 whole = Box(0, 0, *film.mask.shape)
                 if _box(part) != whole:
-                    probability = self._predicted(index, model, device, whole, should_stop)
-                on_event(FilmPredicted(step, film.film, part.position, probability))
+                    probability = self._predicted(index, model, whole, job)
+                job.tell(FilmPredicted(step, film.film, part.position, probability))
         assert counts is not None
         return self._told(self._best(counts), step)
 
-    def at(
-        self, model: Model, device: torch.device, threshold: float, step: int, should_stop: ShouldStop = never
-    ) -> Validated:
+    def at(self, model: Model, threshold: float, step: int, job: JobControl = ALONE) -> Validated:
         """Score a model as `validate` does, at a threshold that is given.
 
         Raises
         ------
         Stopped
-            If `should_stop` said so.
+            If `job` said so.
         """
-        return self._told(self.counts(model, device, should_stop).nearest(threshold), step)
+        return self._told(self.counts(model, job).nearest(threshold), step)
 
-    def counts(self, model: Model, device: torch.device, should_stop: ShouldStop = never) -> ThresholdCounts:
+    def counts(self, model: Model, job: JobControl = ALONE) -> ThresholdCounts:
         """Count the pixels of all parts that validate above each threshold.
 
         Raises
         ------
         Stopped
-            If `should_stop` said so.
+            If `job` said so.
         """
         counts = [
-            _counts(self._predicted(index, model, device, _box(part), should_stop), film)
+            _counts(self._predicted(index, model, _box(part), job), film)
             for index, (part, film) in enumerate(self._parts)
         ]
         return sum(counts[1:], start=counts[0])
@@ -140,13 +126,11 @@ class FilmValidation:
             return counts.best(self._margin, self._threshold or 0.5)
         return counts.best()
 
-    def _predicted(
-        self, index: int, model: Model, device: torch.device, box: Box, should_stop: ShouldStop
-    ) -> NDArray[np.float32]:
+    def _predicted(self, index: int, model: Model, box: Box, job: JobControl) -> NDArray[np.float32]:
         """Probabilities inside a box of a film, 0 elsewhere."""
         seen = replace(self._inputs[index], halo=model.halo, stride=model.stride)
-        job = JobControl(should_stop=should_stop)
-        return probability_of(seen, model, FLOAT32, device=device, region=box, job=job)
+        device = next(model.network.parameters()).device
+        return probability_of(seen, model, FLOAT32, device=device, region=box, job=job.heard_by(ignore))
 
 
 def _counts(probability: NDArray[np.float32], film: LabelledFilm) -> ThresholdCounts:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from napari_weld_fcn.errors import WeldFcnError
-from napari_weld_fcn.training.hardware import Place
+from napari_weld_fcn.training.process_group import Place
 from napari_weld_fcn.training.processes import READY, end_with_the_first
 from napari_weld_fcn.training.run import follow_run
 

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Protocol
 
-import torch
-
 from napari_weld_fcn.dataset.films import FilmSplit
 from napari_weld_fcn.dataset.places import Split
 from napari_weld_fcn.dataset.settings import SplitSettings
-from napari_weld_fcn.events import OnEvent, ShouldStop, Validated, ignore, never
+from napari_weld_fcn.events import ALONE, JobControl, Validated
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.training.patches import Batch
 from napari_weld_fcn.training.settings import RARE, RunSettings
@@ -45,15 +43,7 @@ class Lesson(Protocol):
     def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
         """Yield one rank's shares of the batches of steps `start` to `stop`."""
 
-    def validate(
-        self,
-        model: Model,
-        device: torch.device,
-        step: int,
-        on_event: OnEvent,
-        should_show: ShouldStop,
-        should_stop: ShouldStop,
-    ) -> Validated:
+    def validate(self, model: Model, step: int, job: JobControl) -> Validated:
         """Score a model on what is held out."""
 
 
@@ -132,8 +122,7 @@ class Material(Protocol):
         about: RunSettings,
         split: Split | FilmSplit,
         start: Model | None,
-        on_event: OnEvent = ignore,
-        should_stop: ShouldStop = never,
+        job: JobControl = ALONE,
     ) -> Lesson:
         """Begin the run that `about` describes, from the model `start` or from nothing; may be `Stopped`."""
 

@@ -10,12 +10,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import cast
 
-import torch
-
 from napari_weld_fcn.dataset.films import FilmSplit, LabelledFilm
 from napari_weld_fcn.dataset.pair import BACKGROUND
 from napari_weld_fcn.dataset.places import Split
-from napari_weld_fcn.events import OnEvent, ShouldStop, Validated, ignore, never
+from napari_weld_fcn.events import ALONE, JobControl, Validated
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings
 from napari_weld_fcn.training.clean import held_bytes, teachers_of
@@ -91,14 +89,13 @@ class WithClean:
         films: CleanFilms,
         about: RunSettings,
         start: Model | None,
-        on_event: OnEvent = ignore,
-        should_stop: ShouldStop = never,
+        job: JobControl = ALONE,
     ) -> None:
         self.lesson = lesson
         self._held_bytes = held_bytes(films)
         insertion = InsertionSettings()
         parts = [whole(films.films, position) for position in range(len(films.films))]
-        taught = teachers_of(films, parts, start, insertion.margin, on_event, should_stop)
+        taught = teachers_of(films, parts, start, insertion.margin, job)
 
         @cache
         def source(size: tuple[int, int]) -> TeacherSource:
@@ -141,14 +138,6 @@ class WithClean:
             more = self._source((rows, columns)).batch(step)
             yield joined([batch, more.part(slice(rank, None, ranks))])
 
-    def validate(
-        self,
-        model: Model,
-        device: torch.device,
-        step: int,
-        on_event: OnEvent,
-        should_show: ShouldStop,
-        should_stop: ShouldStop,
-    ) -> Validated:
+    def validate(self, model: Model, step: int, job: JobControl) -> Validated:
         """Score a model as the lesson does."""
-        return self.lesson.validate(model, device, step, on_event, should_show, should_stop)
+        return self.lesson.validate(model, step, job)

@@ -30,8 +30,8 @@ from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.radiograph.simulation.site import Site
 from napari_weld_fcn.training.objective import soft_overlap
 from napari_weld_fcn.training.patches import FIRST_PATCH, Batch, Source, as_seen
+from napari_weld_fcn.training.problem import Objective, Shown
 from napari_weld_fcn.training.settings import FitSettings, PatchSettings
-from napari_weld_fcn.training.step import Objective, Shown
 
 
 def several_letters(site: Site, grey: Array) -> None:

@@ -56,7 +56,7 @@ class Batch:
         Bool of the same shape: pixels that take no part; None where all do.
     known
         ``(M, 1, rows, columns)`` float32: patches on which the network is to say what it said before
-        (`training.keeping`); None where there are none.
+        (`training.distillation`); None where there are none.
     """
 
     pixels: np.ndarray

@@ -23,7 +23,8 @@ from typing import IO, TYPE_CHECKING
 import torch
 
 from napari_weld_fcn.errors import ModelError
-from napari_weld_fcn.training.hardware import Place, Precision, check_devices, fabric_for
+from napari_weld_fcn.training.arithmetic import Precision
+from napari_weld_fcn.training.process_group import Place, check_devices, fabric_for
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -12,21 +12,22 @@ from pathlib import Path
 
 from napari_weld_fcn.dataset.settings import AugmentationSettings, SplitSettings
 from napari_weld_fcn.errors import DatasetError, SettingsError, Stopped
-from napari_weld_fcn.events import Message, OnEvent, ShouldStop, ignore, never
+from napari_weld_fcn.events import ALONE, JobControl, Message
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.settings import NetworkSettings
+from napari_weld_fcn.training.arithmetic import resolve_precision
 from napari_weld_fcn.training.clean_films import CleanFilms
 from napari_weld_fcn.training.data import Data, material_of, saved_material
-from napari_weld_fcn.training.fit import follow
-from napari_weld_fcn.training.going_on import Going
-from napari_weld_fcn.training.hardware import Place, check_devices, fabric_for, resolve_precision
 from napari_weld_fcn.training.material import Material
 from napari_weld_fcn.training.mixed_in import check_clean
-from napari_weld_fcn.training.prepared import Prepared
-from napari_weld_fcn.training.record import TrainResult
+from napari_weld_fcn.training.process_group import Place, check_devices, fabric_for
+from napari_weld_fcn.training.refit import first_share
+from napari_weld_fcn.training.run_context import RunContext
 from napari_weld_fcn.training.run_folder import RunFolder
+from napari_weld_fcn.training.run_record import TrainResult
 from napari_weld_fcn.training.settings import PRESETS, VARIED, RunSettings, TrainSettings
-from napari_weld_fcn.training.two_learnings import first_share
+from napari_weld_fcn.training.trainer import follow
+from napari_weld_fcn.training.training_run import TrainingRun
 
 #: What `start_from` is where no model is trained further.
 NOTHING = "nothing"
@@ -42,10 +43,7 @@ def train(
     split: SplitSettings = SplitSettings(),
     start_from: str | Path | Model = NOTHING,
     clean: CleanFilms | None = None,
-    on_event: OnEvent = ignore,
-    should_stop: ShouldStop = never,
-    should_pause: ShouldStop = never,
-    should_show: ShouldStop = never,
+    job: JobControl = ALONE,
 ) -> TrainResult:
     """Train a network on labelled films, or on the crops of a dataset.
 
@@ -73,15 +71,10 @@ def train(
         held to what it says of other films as far as `settings.keep` asks for.
     clean
         Films without labels whose windows, with flaws put in, are mixed into each step.
-    on_event
-        Told of each step and each validation.
-    should_stop
-        Asked after each step, and while films without labels are made ready; the best model so far is kept
-        and the run can be resumed.
-    should_pause
-        Asked after each step; while it says so the run waits.
-    should_show
-        Asked at each validation; while it says so, `on_event` is handed the `FilmPredicted` of each film that
+    job
+        Is told of each step and each validation, and asked after each step, and while films without labels
+        are made ready, whether to stop: the best model so far is kept and the run can be resumed. While it
+        says to pause the run waits; while it says to show, it is told the `FilmPredicted` of each film that
         validates.
 
     Returns
@@ -100,9 +93,9 @@ def train(
     SettingsError
         If `network` is not that of the model, or there is no such device.
     Stopped
-        If `should_stop` said so before there was a model; the run can be resumed.
+        If `job` said so before there was a model; the run can be resumed.
     """
-    material = material_of(data, on_event)
+    material = material_of(data, job)
     divided = material.split(split)
     start = _start(start_from)
     given = PRESETS[settings.preset]
@@ -134,19 +127,15 @@ def train(
     mixed_in = None if clean is None else material_of(clean)
     folder.begin(about, divided.to_json(), start, copied, mixed_in)
     if divided.note:
-        on_event(Message(divided.note))
-    prepared = _prepared(folder, material, on_event, should_stop)
-    return Going(prepared, on_event, should_stop, should_pause, should_show).go_on()
+        job.tell(Message(divided.note))
+    return TrainingRun(_context(folder, material, job)).go_on()
 
 
 def resume(
     run: str | Path,
     data: Data | None = None,
     *,
-    on_event: OnEvent = ignore,
-    should_stop: ShouldStop = never,
-    should_pause: ShouldStop = never,
-    should_show: ShouldStop = never,
+    job: JobControl = ALONE,
 ) -> TrainResult:
     """Go on with a run that was stopped or killed; it ends with the weights that it would have had (CPU).
 
@@ -157,7 +146,7 @@ def resume(
     data
         Where the dataset or series lies now; None looks where it was. What was in memory is in the run's
         folder.
-    on_event, should_stop, should_pause, should_show
+    job
         As for `train`.
 
     Raises
@@ -172,22 +161,21 @@ def resume(
     if data is None and not about.dataset:
         material = saved_material(folder.data, about.kind)
     else:
-        material = material_of(about.dataset if data is None else data, on_event)
+        material = material_of(about.dataset if data is None else data, job)
     if material.kind != about.kind or material.sha256 != about.pairs_sha256:
         what = f"{material.folder}:" if material.folder else "What was given"
         raise DatasetError(f"{what} is not the dataset that {run} began with; train anew.")
-    prepared = _prepared(folder, material, on_event, should_stop)
-    going = Going(prepared, on_event, should_stop, should_pause, should_show)
-    if prepared.split.note and not going.record.ended():
-        on_event(Message(prepared.split.note))
+    going = TrainingRun(_context(folder, material, job))
+    if going.run.split.note and not going.record.ended():
+        job.tell(Message(going.run.split.note))
     return going.go_on()
 
 
-def _prepared(folder: RunFolder, material: Material, on_event: OnEvent, should_stop: ShouldStop) -> Prepared:
+def _context(folder: RunFolder, material: Material, job: JobControl) -> RunContext:
     try:
-        return Prepared(folder, material, on_event, should_stop)
+        return RunContext(folder, material, job)
     except Stopped:
-        on_event(Message(f"Stopped before the first step; the run in {folder.path} can be resumed."))
+        job.tell(Message(f"Stopped before the first step; the run in {folder.path} can be resumed."))
         raise
 
 
@@ -205,18 +193,11 @@ def follow_run(run: Path, data: str, place: Place, say_ready: Callable[[], None]
     """
     folder = RunFolder(run)
     about = folder.read_settings()
-    shared = Prepared(folder, material_of(data) if data else saved_material(folder.data, about.kind))
+    shared = RunContext(folder, material_of(data) if data else saved_material(folder.data, about.kind))
     say_ready()
     fabric = fabric_for(about.train.device, shared.fit_settings.precision, place)
-    follow(
-        shared.network(),
-        shared.source(fabric),
-        shared.fit_settings,
-        folder.state,
-        fabric,
-        freeze_statistics=shared.start is not None,
-        keeping=shared.keeping,
-    )
+    problem = shared.problem(shared.source(fabric))
+    follow(shared.network(), problem, shared.fit_settings, folder.state, fabric)
 
 
 def _start(start_from: str | Path | Model) -> Model | None:

@@ -44,7 +44,7 @@ class FitState:
         Of the steps since the last validation.
     seconds
         That were spent so far, pauses left out.
-    parts
+    micro_batches
         In which a batch is shown, one after the other, for lack of memory.
     """
 
@@ -56,7 +56,7 @@ class FitState:
     history: list[Validated] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     seconds: float = 0.0
-    parts: int = 1
+    micro_batches: int = 1
 
     def save(self, folder: Path) -> None:
         """Write the state whole or not at all."""
@@ -70,7 +70,7 @@ class FitState:
             "history": json.dumps([asdict(v) for v in self.history]),
             "losses": json.dumps(self.losses),
             "seconds": str(self.seconds),
-            "parts": str(self.parts),
+            "micro_batches": str(self.micro_batches),
             "settings": self.settings.model_dump_json(),
         }
         with written_whole(folder / STATE_FILE) as path:
@@ -100,7 +100,8 @@ class FitState:
             self.step = int(about["step"])
             self.history = [Validated(**entry) for entry in json.loads(about["history"])]
             self.losses = json.loads(about.get("losses", "[]"))
-            self.seconds, self.parts = float(about["seconds"]), int(about["parts"])
+            self.seconds = float(about["seconds"])
+            self.micro_batches = int(about.get("micro_batches") or about["parts"])  # its name up to 0.1
         except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
             raise ModelError(f"{path} is no state that this fit can resume from: {error}") from error
 

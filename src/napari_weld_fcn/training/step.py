@@ -6,50 +6,24 @@ parts are there, nothing is changed that could not be put back, so such a step c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from napari_weld_fcn.errors import ModelError, SettingsError
-from napari_weld_fcn.events import Message, OnEvent
+from napari_weld_fcn.events import ALONE, JobControl, Message
 from napari_weld_fcn.prediction.device import lacks_memory
-from napari_weld_fcn.training.keeping import Keeping
-from napari_weld_fcn.training.kept_memory import give_back
-from napari_weld_fcn.training.objective import flaw_entropy, loss_of
+from napari_weld_fcn.training.arithmetic import PadChannels
+from napari_weld_fcn.training.distillation import Distillation
+from napari_weld_fcn.training.memory import give_back
+from napari_weld_fcn.training.objective import flaw_entropy
 from napari_weld_fcn.training.patches import Batch
-from napari_weld_fcn.training.ranks import Ranks
+from napari_weld_fcn.training.problem import Problem, Shown, objective_of
+from napari_weld_fcn.training.process_group import ProcessGroup
 from napari_weld_fcn.training.settings import FitSettings
 from napari_weld_fcn.training.state import FitState
-from napari_weld_fcn.training.whole_blocks import WholeBlocks
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A batch, or a part of one, on the device where the network is: see `Batch`."""
-
-    pixels: torch.Tensor
-    truth: torch.Tensor
-    ignored: torch.Tensor | None
-
-    @classmethod
-    def of(cls, batch: Batch, device: torch.device) -> Shown:
-        """Bring a batch to a device."""
-        ignored = None if batch.ignored is None else torch.from_numpy(batch.ignored).to(device)
-        pixels, truth = (torch.from_numpy(part).to(device) for part in (batch.pixels, batch.truth))
-        return cls(pixels, truth, ignored)
-
-
-#: From logits float32 and what was shown to the one number that is made small, a mean over what was shown.
-Objective = Callable[[torch.Tensor, Shown], torch.Tensor]
-
-
-def objective_of(settings: FitSettings) -> Objective:
-    """Return the objective that the settings name."""
-    loss = loss_of(settings)
-    return lambda logits, shown: loss(logits, shown.truth, shown.ignored)
 
 
 class Stepper:
@@ -59,30 +33,20 @@ class Stepper:
     ----------
     state
         Moved on, but for `step` and the history.
-    settings, objective
-        Of the fit.
-    ranks
+    problem
+        What is shown and made small.
+    group
         The processes that share each step.
-    freeze_statistics
-        Whether the statistics of batch normalisation stay as they are.
-    on_event
+    job
         Told where a batch is halved.
-    keeping
-        As for `fit`.
     """
 
     def __init__(
-        self,
-        state: FitState,
-        settings: FitSettings,
-        objective: Objective,
-        ranks: Ranks,
-        freeze_statistics: bool,
-        on_event: OnEvent,
-        keeping: Keeping | None = None,
+        self, state: FitState, problem: Problem, group: ProcessGroup, job: JobControl = ALONE
     ) -> None:
-        self.state, self.settings, self.objective, self.ranks = state, settings, objective, ranks
-        self.freeze_statistics, self.keeping, self.on_event = freeze_statistics, keeping, on_event
+        self.state, self.settings, self.group, self.job = state, state.settings, group, job
+        self.objective = problem.objective or objective_of(self.settings)
+        self.freeze_statistics, self.distillation = problem.freeze_statistics, problem.distillation
         self._parameters = [p for p in state.network.parameters() if p.requires_grad]
         self._statistics = [b for b in state.network.buffers() if b.dtype.is_floating_point]
 
@@ -139,10 +103,10 @@ class Stepper:
         for parameter in self._parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        total = torch.zeros((), device=self.ranks.fabric.device)
-        for part in _parts(batch, self.state.parts):
-            shown = Shown.of(part, self.ranks.fabric.device)
-            with self.ranks.fabric.autocast(), WholeBlocks():
+        total = torch.zeros((), device=self.group.fabric.device)
+        for part in _parts(batch, self.state.micro_batches):
+            shown = Shown.of(part, self.group.fabric.device)
+            with self.group.fabric.autocast(), PadChannels():
                 logits = self.state.network(shown.pixels)
             loss = self.objective(logits.float(), shown)
             if balance:
@@ -151,40 +115,40 @@ class Stepper:
                     logits.float(), shown.truth, smoothing=smoothing, ignored=shown.ignored
                 )
                 loss = loss + balance * entropy
-            if self.keeping is not None and part.known is not None:
-                loss = loss + self._forgotten(self.keeping, part.known)
+            if self.distillation is not None and part.known is not None:
+                loss = loss + self._forgotten(self.distillation, part.known)
             loss = loss * len(part.pixels)
-            self.ranks.fabric.backward(loss)
+            self.group.fabric.backward(loss)
             total += loss.detach()
         return total
 
-    def _forgotten(self, keeping: Keeping, known: NDArray[np.float32]) -> torch.Tensor:
+    def _forgotten(self, distillation: Distillation, known: NDArray[np.float32]) -> torch.Tensor:
         """How far the network is from what it said before: the same for every part of a batch."""
-        with self.ranks.fabric.autocast(), WholeBlocks():
-            return keeping.loss(self.state.network, torch.from_numpy(known).to(self.ranks.fabric.device))
+        with self.group.fabric.autocast(), PadChannels():
+            return distillation.loss(self.state.network, torch.from_numpy(known).to(self.group.fabric.device))
 
     def _over_ranks(self, loss: torch.Tensor, patches: int) -> float:
         """Turn sums over this rank's patches into means over all; the statistics become one too."""
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         number = torch.tensor(float(patches), device=loss.device)
-        statistics = [] if self.freeze_statistics or self.ranks.count == 1 else self._statistics
+        statistics = [] if self.freeze_statistics or self.group.count == 1 else self._statistics
         for each in statistics:
             each *= patches
-        self.ranks.sum([*gradients, loss, number, *statistics])
+        self.group.sum([*gradients, loss, number, *statistics])
         share = 1 / float(number)
         for each in (*gradients, *statistics):
             each *= share
         return float(loss) * share
 
     def _halve(self, patches: int, fault: BaseException) -> None:
-        self.state.parts *= 2
-        if self.state.parts >= 2 * patches:
+        self.state.micro_batches *= 2
+        if self.state.micro_batches >= 2 * patches:
             raise SettingsError(
-                f"{self.ranks.fabric.device} has not enough memory for one patch; take a smaller window, a "
+                f"{self.group.fabric.device} has not enough memory for one patch; take a smaller window, a "
                 "narrower network, or another device."
             ) from fault
-        most = -(-patches // self.state.parts)
-        self.on_event(
+        most = -(-patches // self.state.micro_batches)
+        self.job.tell(
             Message(f"Not enough memory for this batch: going on with {most} patches at a time in each step.")
         )
 

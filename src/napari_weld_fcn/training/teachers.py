@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_weld_fcn.dataset.rois import Band, find_bead
-from napari_weld_fcn.errors import Stopped
-from napari_weld_fcn.events import JobControl, ShouldStop, never
+from napari_weld_fcn.events import ALONE, JobControl
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import probability
 from napari_weld_fcn.radiograph.area.film_area import film_area
@@ -73,7 +72,7 @@ def teacher_of(
     clean: bool,
     known: NDArray[np.bool_] | None = None,
     margin: int = 0,
-    should_stop: ShouldStop = never,
+    job: JobControl = ALONE,
 ) -> Teacher:
     """Prepare a film.
 
@@ -89,13 +88,13 @@ def teacher_of(
         ``(rows, columns)`` bool: the part that was looked at; elsewhere no flaw is put and nothing is told.
     margin
         By how much the places where no flaw may be put are grown, pixels.
-    should_stop
+    job
         Asked while the model predicts.
 
     Raises
     ------
     Stopped
-        If `should_stop` said so.
+        If `job` said so.
     DatasetError
         If the part that is known is too small.
     RadiographError
@@ -106,7 +105,7 @@ def teacher_of(
         pixels = pixels.astype(np.uint8)
     exposed = film_area(pixels)
     white = white_of(pixels, measure(pixels, exposed))
-    doubtful = _doubtful(film, model, should_stop)
+    doubtful = _doubtful(film, model, job)
     if flaws_are(pixels) == "bright":
         pixels = (white - pixels).astype(pixels.dtype if pixels.dtype.kind == "u" else np.float32)
     normalisation = measure(pixels, exposed)
@@ -155,15 +154,12 @@ def check_taught(film: Radiograph, known: NDArray[np.bool_]) -> None:
     check_size(film.name, known)
 
 
-def _doubtful(film: Radiograph, model: Model | None, should_stop: ShouldStop) -> NDArray[np.bool_]:
+def _doubtful(film: Radiograph, model: Model | None, job: JobControl) -> NDArray[np.bool_]:
     """Where a model marks, or nearly does."""
-    if should_stop():
-        raise Stopped
+    job.check()
     if model is None:
         return np.zeros(film.pixels.shape, bool)
-    return np.asarray(
-        probability(film, model, job=JobControl(should_stop=should_stop)) > DOUBTFUL * model.card.threshold
-    )
+    return np.asarray(probability(film, model, job=job) > DOUBTFUL * model.card.threshold)
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from napari_weld_fcn.errors import SettingsError, Stopped
+from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.evaluation.matches import MIN_IOU, match_flaws
 from napari_weld_fcn.evaluation.operating_point import ObjectCounts, OperatingPoint, object_counts
 from napari_weld_fcn.evaluation.scores import BestThreshold, best_mean_threshold
-from napari_weld_fcn.events import ShouldStop, Validated, never
+from napari_weld_fcn.events import ALONE, JobControl, Validated
 from napari_weld_fcn.prediction import indications
 from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
@@ -44,14 +44,13 @@ _WELDS = SimulationSettings(
 _WINDOWS = WINDOWS.model_copy(update={"rows": 288, "columns": 288})
 
 
-def validation_films(count: int, should_stop: ShouldStop = never) -> list[SimulatedFilm]:
+def validation_films(count: int, job: JobControl = ALONE) -> list[SimulatedFilm]:
     """Simulate the first `count` validation films, welds and windows in turn; may be `Stopped`."""
     if count < 2:
         raise SettingsError(f"{count} validation films were asked for, but at least 2 are needed.")
     films = []
     for index in range(count):
-        if should_stop():
-            raise Stopped
+        job.check()
         films.append(simulate(_WELDS if index % 2 == 0 else _WINDOWS, FIRST_VALIDATION + index))
     return films
 

@@ -27,7 +27,4 @@ def resume_run(
     """Go on with a training that was stopped or killed; it ends as if it never had been."""
     from napari_weld_fcn.training.run import resume
 
-    return show_training(
-        terminal,
-        lambda on_event, should_stop: resume(run, dataset, on_event=on_event, should_stop=should_stop),
-    )
+    return show_training(terminal, lambda job: resume(run, dataset, job=job))

@@ -15,13 +15,13 @@ from napari_weld_fcn.cli.app import plain_app
 from napari_weld_fcn.cli.terminal import DONE, Progress, Terminal, guarded, stopped_by_signals
 from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.events import Event, OnEvent, ShouldStop, StepDone, TileDone, Validated
+from napari_weld_fcn.events import Event, JobControl, OnEvent, StepDone, TileDone, Validated
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.training.settings import PRESETS, TrainSettings
 
 if TYPE_CHECKING:
     from napari_weld_fcn.training.clean_films import CleanFilms
-    from napari_weld_fcn.training.record import TrainResult
+    from napari_weld_fcn.training.run_record import TrainResult
 
 #: What `--from` says where fresh weights are trained.
 NOTHING = "nothing"
@@ -90,7 +90,7 @@ def train_network(
     if start_from == NOTHING and settings.keep != TrainSettings().keep:
         terminal.say("--keep is for a model that is trained further; without --from nothing is kept.")
 
-    def job(on_event: OnEvent, should_stop: ShouldStop) -> TrainResult:
+    def begin(job: JobControl) -> TrainResult:
         return train(
             data,
             folder,
@@ -99,11 +99,10 @@ def train_network(
             split=split,
             start_from=start_from,
             clean=films if data is not films else None,
-            on_event=on_event,
-            should_stop=should_stop,
+            job=job,
         )
 
-    return show_training(terminal, job)
+    return show_training(terminal, begin)
 
 
 def network_settings(preset: str, start_from: str, given: dict[str, Any]) -> NetworkSettings | None:
@@ -165,11 +164,11 @@ def data_and_run(paths: Sequence[Path], films: CleanFilms | None) -> tuple[Path 
     return films, paths[0]
 
 
-def show_training(terminal: Terminal, job: Callable[[OnEvent, ShouldStop], TrainResult]) -> int:
-    """Do a job with a bar and a line for each validation, then give its result."""
+def show_training(terminal: Terminal, begin: Callable[[JobControl], TrainResult]) -> int:
+    """Train with a bar and a line for each validation, then give its result."""
     asked = stopped_by_signals(terminal, "Stopping after this step; the best model is kept.")
     with terminal.progress("train", 1) as progress, asked as should_stop:
-        result = job(_listener(terminal, progress), should_stop)
+        result = begin(JobControl(_listener(terminal, progress), should_stop))
     best = result.best
     values = {
         "run": str(result.run),

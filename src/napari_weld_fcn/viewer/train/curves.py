@@ -13,7 +13,7 @@ from statistics import fmean
 
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from napari_weld_fcn.training.choice import best_of
+from napari_weld_fcn.training.checkpoint_selection import best_of
 
 import pyqtgraph  # isort: skip  (takes the binding that qtpy chose)
 

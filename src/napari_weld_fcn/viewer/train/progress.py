@@ -18,8 +18,8 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_weld_fcn.events import Message, StepDone, TileDone, Validated
+from napari_weld_fcn.training.refit import LEARNING_ALL
 from napari_weld_fcn.training.settings import TrainSettings
-from napari_weld_fcn.training.two_learnings import LEARNING_ALL
 from napari_weld_fcn.viewer.belonging import MARK, earlier_output, mark_of
 from napari_weld_fcn.viewer.job_panel import time_left
 from napari_weld_fcn.viewer.layers import HEATMAP_OPACITY, over_film, placement

@@ -23,15 +23,15 @@ from numpy.typing import NDArray
 
 from napari_weld_fcn.dataset.store import read_dataset
 from napari_weld_fcn.errors import ModelError, WeldFcnError
-from napari_weld_fcn.events import FilmPredicted, ShouldStop
+from napari_weld_fcn.events import FilmPredicted, JobControl, ShouldStop, never
 from napari_weld_fcn.network import library
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.training.settings import TrainSettings
 from napari_weld_fcn.viewer.train.labelled import LabelledLayer, WithoutLabels, read
 
 if TYPE_CHECKING:
-    from napari_weld_fcn.training.record import TrainResult
     from napari_weld_fcn.training.run_folder import Row
+    from napari_weld_fcn.training.run_record import TrainResult
 
 
 #: Is told what a run says, and `Begun` and `Glimpse` besides.
@@ -159,10 +159,12 @@ def train_as(
         plan.settings,
         network=plan.network,
         start_from=plan.start_from,
-        on_event=_glimpsing(on_event, lambda film: places[film.position]),
-        should_stop=should_stop,
-        should_pause=should_pause,
-        should_show=should_show if places else lambda: False,
+        job=JobControl(
+            _glimpsing(on_event, lambda film: places[film.position]),
+            should_stop,
+            should_pause,
+            should_show if places else never,
+        ),
         **more,
     )
     return adopted(result, plan.name)
@@ -196,13 +198,9 @@ def resume_as(
 
     folder = RunFolder(run)
     on_event(Begun(folder.read_settings().train, tuple(folder.history())))
-    result = resume(
-        run,
-        on_event=_glimpsing(on_event, _Finding(folder.data, films, on_event)),
-        should_stop=should_stop,
-        should_pause=should_pause,
-        should_show=should_show if folder.data.exists() else lambda: False,
-    )
+    finding = _glimpsing(on_event, _Finding(folder.data, films, on_event))
+    shows = should_show if folder.data.exists() else never
+    result = resume(run, job=JobControl(finding, should_stop, should_pause, shows))
     name = library.own_of_run(result.model)
     return adopted(result, name or free_name(run.absolute().name))
 

@@ -19,9 +19,9 @@ from napari_weld_fcn.errors import DatasetError, RadiographError, WeldFcnError
 from napari_weld_fcn.events import ShouldStop, never
 from napari_weld_fcn.radiograph.gdxray.series import open_series
 from napari_weld_fcn.training.clean_films import CleanFilms, CleanKind, check_apart, check_size, check_start
+from napari_weld_fcn.training.refit import first_share, refits_on_all
+from napari_weld_fcn.training.refit import told as two_learnings
 from napari_weld_fcn.training.settings import TrainSettings
-from napari_weld_fcn.training.two_learnings import first_share, learns_all
-from napari_weld_fcn.training.two_learnings import told as two_learnings
 from napari_weld_fcn.viewer.train.labelled import Group, LabelledLayer, Taken, together, until_stopped
 
 NO_FILM = "There is no film to train with: open an image, label it, and choose both in a row."
@@ -103,7 +103,7 @@ def survey(
         taken = found.taken(NO_FILM)
         divided = split_films(taken.films, taken.split)
         shared = ""
-        if settings is not None and learns_all(settings, divided):
+        if settings is not None and refits_on_all(settings, divided):
             share = first_share(from_model=known.from_model)
             shared = two_learnings(settings, share, from_model=known.from_model)
         return divided.note, shared, *_beside(known, beside, taken.films, divided)

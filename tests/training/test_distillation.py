@@ -12,10 +12,11 @@ import torch
 from napari_weld_fcn.events import Validated
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
-from napari_weld_fcn.training.fit import fit
-from napari_weld_fcn.training.keeping import EVEN_WEIGHT, PATCH_EDGE, PATCHES, Keeping
+from napari_weld_fcn.training.distillation import EVEN_WEIGHT, PATCH_EDGE, PATCHES, Distillation
 from napari_weld_fcn.training.patches import Batch
+from napari_weld_fcn.training.problem import Problem
 from napari_weld_fcn.training.settings import FitSettings
+from napari_weld_fcn.training.trainer import fit
 
 TINY = NetworkSettings(width=4, activation="relu")
 
@@ -25,8 +26,8 @@ def network(seed: int) -> torch.nn.Module:
     return build(TINY).eval()
 
 
-def keeping(start: torch.nn.Module, keep: float = 0.5) -> Keeping:
-    return Keeping(start, keep, seed=3, dice_weight=0.5, smoothing=50.0)
+def keeping(start: torch.nn.Module, keep: float = 0.5) -> Distillation:
+    return Distillation(start, keep, seed=3, dice_weight=0.5, smoothing=50.0)
 
 
 def everything_is_flaw(start: int, stop: int) -> Iterator[Batch]:
@@ -84,16 +85,18 @@ def test_a_fit_that_keeps_stays_nearer_to_what_it_said(tmp_path: Path) -> None:
         steps=12, batch=2, warm_up=1, validate_every=12, precision="float32", averaging=0.5
     )
 
-    def moved(kept: Keeping | None, folder: Path) -> float:
+    def moved(kept: Distillation | None, folder: Path) -> float:
         source = everything_is_flaw if kept is None else kept.beside(everything_is_flaw)
         result = fit(
             copy.deepcopy(start),
-            source,
-            lambda averaged, step: Validated(step, 1.0, 1.0, 1.0, 0.5, 0.01),
+            Problem(
+                source,
+                lambda averaged, step: Validated(step, 1.0, 1.0, 1.0, 0.5, 0.01),
+                freeze_statistics=True,
+                distillation=kept,
+            ),
             settings,
             folder,
-            freeze_statistics=True,
-            keeping=kept,
         )
         judge = keeping(start)
         return judge.loss(result.network.eval(), torch.from_numpy(judge.patches(1_000))).item()

@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from napari_weld_fcn.errors import ModelError, Stopped
-from napari_weld_fcn.events import Event, StepDone, Validated
+from napari_weld_fcn.events import Event, JobControl, StepDone, Validated
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.radiograph.normalisation import measure
-from napari_weld_fcn.training.chief import FitResult
-from napari_weld_fcn.training.fit import fit, learning_rate
 from napari_weld_fcn.training.patches import WINDOWS, Batch, batch_of
+from napari_weld_fcn.training.problem import Problem
 from napari_weld_fcn.training.settings import FitSettings, PatchSettings
 from napari_weld_fcn.training.state import STATE_FILE
+from napari_weld_fcn.training.trainer import FitResult, fit, learning_rate
 from napari_weld_fcn.training.validation import probabilities, validate, validation_films
 
 SETTINGS = FitSettings(steps=6, batch=2, validate_every=2, warm_up=2)
@@ -38,8 +38,11 @@ def steady(network: torch.nn.Module, step: int) -> Validated:
     return Validated(step, 0.5 + 0.01 * step, 0.5, 0.5, 0.5)
 
 
+STEADY = Problem(source, steady)
+
+
 def run(folder: Path, settings: FitSettings = SETTINGS, **more: object) -> FitResult:
-    return fit(tiny(), source, steady, settings, folder, **more)  # type: ignore[arg-type]
+    return fit(tiny(), STEADY, settings, folder, **more)  # type: ignore[arg-type]
 
 
 def weights(network: torch.nn.Module) -> list[torch.Tensor]:
@@ -56,7 +59,7 @@ def test_a_resumed_fit_ends_with_the_weights_of_an_unbroken_one(tmp_path: Path, 
     seen: list[Event] = []
     done = lambda: sum(isinstance(event, StepDone) for event in seen) >= stop_after  # noqa: E731
     with pytest.raises(Stopped):
-        run(tmp_path / "broken", on_event=seen.append, should_stop=done)
+        run(tmp_path / "broken", job=JobControl(seen.append, done))
     resumed = run(tmp_path / "broken")
     assert equal(weights(unbroken.network), weights(resumed.network))
     assert resumed.history == unbroken.history
@@ -70,14 +73,14 @@ def test_a_fit_killed_between_saves_goes_on_from_the_last_one(tmp_path: Path) ->
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit(tiny(), dies, steady, SETTINGS, tmp_path / "killed")
+        fit(tiny(), Problem(dies, steady), SETTINGS, tmp_path / "killed")
     assert equal(weights(unbroken.network), weights(run(tmp_path / "killed").network))
 
 
 def test_a_finished_fit_is_not_done_again(tmp_path: Path) -> None:
     first = run(tmp_path)
     seen: list[Event] = []
-    again = run(tmp_path, on_event=seen.append)
+    again = run(tmp_path, job=JobControl(seen.append))
     assert not seen
     assert equal(weights(first.network), weights(again.network))
 
@@ -89,7 +92,7 @@ def test_the_best_validation_is_what_comes_back(tmp_path: Path) -> None:
         kept[step] = weights(network)
         return Validated(step, 0.9 if step == 2 else 0.4, 0.5, 0.5, 0.5)
 
-    result = fit(tiny(), source, falling, SETTINGS, tmp_path)
+    result = fit(tiny(), Problem(source, falling), SETTINGS, tmp_path)
     assert result.best.step == 2
     assert equal(weights(result.network), kept[2])
     assert not equal(weights(result.network), kept[6])
@@ -101,11 +104,10 @@ def test_a_fit_learns(tmp_path: Path) -> None:
     losses: list[float] = []
     fit(
         tiny(),
-        lambda start, stop: iter([batch] * (stop - start)),
-        steady,
+        Problem(lambda start, stop: iter([batch] * (stop - start)), steady),
         settings,
         tmp_path,
-        on_event=lambda event: losses.append(event.loss) if isinstance(event, StepDone) else None,
+        job=JobControl(lambda event: losses.append(event.loss) if isinstance(event, StepDone) else None),
     )
     assert np.mean(losses[-5:]) < 0.75 * np.mean(losses[:5])
 
@@ -116,7 +118,7 @@ def test_a_loss_that_is_not_finite_stops_the_fit_with_a_sentence(tmp_path: Path)
             yield replace(batch, pixels=np.full_like(batch.pixels, np.nan))
 
     with pytest.raises(ModelError, match="diverged at step 1"):
-        fit(tiny(), poisoned, steady, SETTINGS, tmp_path)
+        fit(tiny(), Problem(poisoned, steady), SETTINGS, tmp_path)
 
 
 def test_a_network_that_tells_nothing_apart_is_said(tmp_path: Path) -> None:
@@ -127,7 +129,7 @@ def test_a_network_that_tells_nothing_apart_is_said(tmp_path: Path) -> None:
             return torch.full_like(x, -4.0)
 
     with pytest.raises(ModelError, match="tells flaws from background nowhere"):
-        fit(tiny(), source, lambda _, step: validate(Constant(), films, step), SETTINGS, tmp_path)
+        fit(tiny(), Problem(source, lambda _, step: validate(Constant(), films, step)), SETTINGS, tmp_path)
 
 
 def test_dropout_goes_on_where_it_stopped(tmp_path: Path) -> None:
@@ -136,19 +138,17 @@ def test_dropout_goes_on_where_it_stopped(tmp_path: Path) -> None:
         settings = NetworkSettings(width=8, depth=1, normalisation="none", dropout=0.2, activation="selu")
         return build(settings)
 
-    unbroken = fit(dropping(), source, steady, SETTINGS, tmp_path / "unbroken")
+    unbroken = fit(dropping(), STEADY, SETTINGS, tmp_path / "unbroken")
     seen: list[Event] = []
     with pytest.raises(Stopped):
         fit(
             dropping(),
-            source,
-            steady,
+            STEADY,
             SETTINGS,
             tmp_path / "broken",
-            on_event=seen.append,
-            should_stop=lambda: len(seen) >= 3,
+            job=JobControl(seen.append, lambda: len(seen) >= 3),
         )
-    resumed = fit(dropping(), source, steady, SETTINGS, tmp_path / "broken")
+    resumed = fit(dropping(), STEADY, SETTINGS, tmp_path / "broken")
     assert equal(weights(unbroken.network), weights(resumed.network))
 
 
@@ -163,8 +163,7 @@ def test_a_damaged_state_is_refused(tmp_path: Path, damage: bytes | None) -> Non
     if damage is None:
         fit(
             build(NetworkSettings(kind="fcn", width=4)),
-            source,
-            steady,
+            STEADY,
             SETTINGS,
             tmp_path,
         )

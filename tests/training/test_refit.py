@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from napari_weld_fcn.dataset.films import LabelledFilm, split_films
+from napari_weld_fcn.training.refit import first_share, refits_on_all, told
 from napari_weld_fcn.training.settings import TrainSettings
-from napari_weld_fcn.training.two_learnings import first_share, learns_all, told
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_by_epochs_the_steps_of_the_second_are_said(from_model: bool, length: st
 
 def test_only_a_film_that_is_cut_is_learned_twice(films: list[LabelledFilm]) -> None:
     alone, several = split_films(films[:1]), split_films(films)
-    assert learns_all(TrainSettings(), alone)
-    assert not learns_all(TrainSettings(), several)
-    assert not learns_all(TrainSettings(again=False), alone)
-    assert not learns_all(TrainSettings(devices=2), alone)
+    assert refits_on_all(TrainSettings(), alone)
+    assert not refits_on_all(TrainSettings(), several)
+    assert not refits_on_all(TrainSettings(again=False), alone)
+    assert not refits_on_all(TrainSettings(devices=2), alone)

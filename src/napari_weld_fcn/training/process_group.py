@@ -1,31 +1,33 @@
-"""Where a fit runs and in which arithmetic, left to Lightning Fabric.
+"""The processes of one run: where each runs, which of them this is, and what they say to each other.
 
-Its import takes seconds, so it waits until something is fitted.
+Rank 0 is the process in which the run was begun; it alone decides, validates and writes, and it tells the
+others before each step whether and how to go on. Each rank works on its share of a step's batch, and the sums
+of their gradients are exchanged after its own work is done. The usual wrapper exchanges them while the
+gradients are still being computed; a rank that then runs out of memory and begins its step again would leave
+the others with half a sum. Devices are left to Lightning Fabric, whose import takes seconds, so it waits
+until something is fitted.
 """
 
 from __future__ import annotations
 
 import logging
-import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from enum import IntEnum
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.prediction.device import choose_device
+from napari_weld_fcn.training.arithmetic import Precision
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 
-Precision = Literal["float32", "bfloat16"]
-
 _NAMES: dict[Precision, Literal["32-true", "bf16-mixed"]] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
-#: Instruction sets without it, to which oneDNN, that computes convolutions, can be told to keep.
-_WITHOUT_BFLOAT16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI")
-
 #: How long processes wait for each other: while one of them validates, and while the run is paused.
 _PATIENCE = timedelta(days=30)
 
@@ -100,26 +102,55 @@ def _cluster(place: Place) -> ClusterEnvironment:
     return Beside()
 
 
-def resolve_precision(precision: str, device: str) -> Precision:
-    """Return the arithmetic that a setting names; `auto` is bfloat16 where the device computes in it.
+class Order(IntEnum):
+    """What rank 0 tells the others before a step."""
 
-    A processor without instructions of its own for bfloat16 becomes slower with it.
+    STEP = 0
+    END = 1
+    STOP = 2
 
-    Raises
-    ------
-    SettingsError
-        If the machine has no such device.
+
+@dataclass(frozen=True)
+class ProcessGroup:
+    """One process among those of a run: the one that asks.
+
+    Attributes
+    ----------
+    fabric
+        Joined with the others, where there are any.
     """
-    if precision == "auto":
-        return "bfloat16" if _computes_in_bfloat16(choose_device(device).type) else "float32"
-    return "bfloat16" if precision == "bfloat16" else "float32"
 
+    fabric: Fabric
 
-def _computes_in_bfloat16(kind: str) -> bool:
-    if kind == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in _WITHOUT_BFLOAT16:
-        return False
-    # Younger than the oldest PyTorch that is allowed.
-    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return kind == "cpu" and any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16"))
+    @property
+    def rank(self) -> int:
+        """0 in the process that began the run."""
+        return int(self.fabric.global_rank)
+
+    @property
+    def count(self) -> int:
+        """Processes in all."""
+        return int(self.fabric.world_size)
+
+    def told(self, order: Order, rate: float) -> tuple[Order, float]:
+        """Hand on the order and the learning rate of rank 0; what the others give is not looked at."""
+        if self.count == 1:
+            return order, rate
+        values = torch.tensor([float(order), rate], dtype=torch.float64, device=self.fabric.device)
+        torch.distributed.broadcast(values, 0)
+        return Order(int(values[0])), float(values[1])
+
+    def sum(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Replace tensors, in place, by their sums over all ranks."""
+        if self.count == 1:
+            return
+        parts = list(tensors)
+        flat = torch.cat([part.reshape(-1).to(torch.float32) for part in parts])
+        torch.distributed.all_reduce(flat)
+        for part, total in zip(parts, flat.split([part.numel() for part in parts]), strict=True):
+            part.copy_(total.view_as(part))
+
+    def wait_for_all(self) -> None:
+        """Go on when every rank is here."""
+        if self.count > 1:
+            torch.distributed.barrier()

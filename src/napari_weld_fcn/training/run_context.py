@@ -11,29 +11,29 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_weld_fcn.dataset.films import FilmSplit
-from napari_weld_fcn.events import OnEvent, ShouldStop, ignore, never
+from napari_weld_fcn.events import ALONE, JobControl, Validated
 from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.prediction.device import choose_device
 from napari_weld_fcn.training.data import clean_films
+from napari_weld_fcn.training.distillation import Distillation
 from napari_weld_fcn.training.film_material import Films
 from napari_weld_fcn.training.film_validation import FilmValidation
-from napari_weld_fcn.training.hardware import fabric_for
-from napari_weld_fcn.training.keeping import Keeping
 from napari_weld_fcn.training.material import Lesson, Material
 from napari_weld_fcn.training.memory import estimate, memory_of_computer
 from napari_weld_fcn.training.mixed_in import WithClean
 from napari_weld_fcn.training.patches import Batch, Source
+from napari_weld_fcn.training.problem import Problem
+from napari_weld_fcn.training.process_group import ProcessGroup, fabric_for
 from napari_weld_fcn.training.processes import joined
-from napari_weld_fcn.training.ranks import Ranks
+from napari_weld_fcn.training.refit import refits_on_all
 from napari_weld_fcn.training.run_folder import RunFolder
 from napari_weld_fcn.training.settings import FitSettings
-from napari_weld_fcn.training.two_learnings import learns_all
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
-class Prepared:
+class RunContext:
     """What a run is made of; nothing of it depends on how far the run is.
 
     Parameters
@@ -42,15 +42,13 @@ class Prepared:
         That `train` began.
     material
         What it learns from.
-    on_event
-        Told of each film without labels that is made ready.
-    should_stop
-        Asked meanwhile.
+    job
+        Told of each film without labels that is made ready; may stop it.
 
     Raises
     ------
     Stopped
-        If `should_stop` said so.
+        If `job` said so.
 
     Attributes
     ----------
@@ -60,32 +58,25 @@ class Prepared:
         The model that is trained further; None where none is.
     lesson
         What it shows, and how it is scored.
-    keeping
+    distillation
         Holds the network to what the first one said; None where nothing does.
     fit_settings
         Of the loop of steps.
     """
 
-    def __init__(
-        self,
-        folder: RunFolder,
-        material: Material,
-        on_event: OnEvent = ignore,
-        should_stop: ShouldStop = never,
-    ) -> None:
-        self.folder, self.material = folder, material
-        self._on_event, self._should_stop = on_event, should_stop
+    def __init__(self, folder: RunFolder, material: Material, job: JobControl = ALONE) -> None:
+        self.folder, self.material, self.job = folder, material, job
         self.about = folder.read_settings()
         self.split = material.read_split(folder.split_text(), str(folder.splits_file))
         self.start = Model.load(folder.start) if self.about.start_sha256 else None
         self.lesson = self._lesson()
-        self.keeping = self._keeping()
+        self.distillation = self._distillation()
         self.fit_settings = self._fit_settings()
 
     @property
-    def learns_all(self) -> bool:
+    def refits(self) -> bool:
         """Whether what was held back of a film that is alone is learned in the end."""
-        return self.lesson.before is None and learns_all(self.about.train, self.split)
+        return self.lesson.before is None and refits_on_all(self.about.train, self.split)
 
     def whole_lesson(self) -> Lesson:
         """What the run shows, with all of the film that is cut.
@@ -123,16 +114,26 @@ class Prepared:
 
     def source(self, fabric: Fabric) -> Source:
         """Return the batches, of each the share of one process."""
-        ranks = Ranks(fabric)
+        group = ProcessGroup(fabric)
 
         def share(start: int, stop: int) -> Iterator[Batch]:
-            return self.lesson.batches(start, stop, ranks.rank, ranks.count)
+            return self.lesson.batches(start, stop, group.rank, group.count)
 
-        return self.kept(share)
+        return share
 
-    def kept(self, source: Source) -> Source:
-        """Return the same batches with what holds the network to what it said."""
-        return source if self.keeping is None else self.keeping.beside(source)
+    def problem(self, source: Source) -> Problem:
+        """Return what these batches ask of the network, with what holds it to what it said."""
+        return Problem(
+            source if self.distillation is None else self.distillation.beside(source),
+            self.validate,
+            freeze_statistics=self.start is not None,
+            distillation=self.distillation,
+        )
+
+    def validate(self, averaged: torch.nn.Module, step: int, job: JobControl | None = None) -> Validated:
+        """Score a network on what is held out; `job` is that of the run where none is given."""
+        model = Model.create(Card(name="validated", network=self.about.network), averaged)
+        return self.lesson.validate(model, step, job or self.job)
 
     def network(self) -> torch.nn.Module:
         """Return the network before the first step; a new one at each call."""
@@ -164,18 +165,17 @@ class Prepared:
             split = split.whole(self.material.films)
             window = about.train.model_copy(update={"window": max(self.lesson.size)})
             about = about.model_copy(update={"train": window})
-        more = (self._on_event, self._should_stop)
-        lesson = self.material.lesson(about, split, self.start, *more)
+        lesson = self.material.lesson(about, split, self.start, self.job)
         if not about.mixed_in:
             return lesson
         mixed_in = clean_films(self.folder.clean, about.mixed_in)
-        return WithClean(lesson, mixed_in, about, self.start, *more)
+        return WithClean(lesson, mixed_in, about, self.start, self.job)
 
-    def _keeping(self) -> Keeping | None:
+    def _distillation(self) -> Distillation | None:
         train = self.about.train
         if self.start is None or not train.keep:
             return None
-        return Keeping(
+        return Distillation(
             self.start.network,
             train.keep,
             train.seed,
@@ -192,6 +192,6 @@ class Prepared:
             steps=steps,
             validate_every=each,
             warm_up=round(train.warm_up * steps),
-            seconds=60 * train.minutes * (self.about.first_share if self.learns_all else 1.0),
+            seconds=60 * train.minutes * (self.about.first_share if self.refits else 1.0),
             balance=train.balance if self.start is None and self.lesson.flaws_are_rare else 0.0,
         )

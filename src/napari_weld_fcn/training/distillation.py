@@ -40,7 +40,7 @@ EVEN_WEIGHT = 0.7
 _WINDOWS = WINDOWS.model_copy(update={"rows": PATCH_EDGE, "columns": PATCH_EDGE})
 
 
-class Keeping:
+class Distillation:
     """The first model as a teacher on simulated patches.
 
     Parameters

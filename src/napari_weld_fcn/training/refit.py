@@ -21,7 +21,7 @@ RATE_GOING_ON = 0.2
 LEARNING_ALL = "Learning all labels"
 
 
-def learns_all(train: TrainSettings, split: Split | FilmSplit) -> bool:
+def refits_on_all(train: TrainSettings, split: Split | FilmSplit) -> bool:
     """Whether what is held back of a film with labels is learned in the end."""
     return train.again and train.devices == 1 and isinstance(split, FilmSplit) and split.cuts_a_film
 
