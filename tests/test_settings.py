@@ -64,3 +64,25 @@ def test_it_is_still_told_of_a_copy_and_written_nowhere() -> None:
 def test_a_name_that_never_was_a_setting_is_refused() -> None:
     with pytest.raises(ValidationError):
         Bread(crumb=1)
+
+
+class Open(Settings):
+    """Settings of which one may be left open, and one may be 0."""
+
+    tile: int | None = setting(None, "Edge of a tile", zero="what suits the memory", ge=0)
+    shift: int = setting(3, "How far", zero="not at all", ge=0)
+
+
+@pytest.mark.parametrize("given", [{}, {"tile": 0}, {"tile": None}, {"tile": 0.0}])
+def test_zero_is_read_as_open_where_nothing_may_be_said(given) -> None:
+    assert Open(**given).tile is None
+    assert Open.model_validate_json(json.dumps(given)).tile is None
+
+
+def test_zero_stays_zero_where_it_is_a_value() -> None:
+    assert Open(shift=0, tile=64).model_dump() == {"tile": 64, "shift": 0}
+
+
+def test_help_says_who_chooses() -> None:
+    helps = {name: field.description for name, field in Open.model_fields.items()}
+    assert helps == {"tile": "Edge of a tile; if not given, what suits the memory", "shift": "How far"}

@@ -8,15 +8,19 @@ told in one sentence, here, so that the command and the form say it alike.
 A setting that is no more leaves its name behind (`Settings.retired`): records, scripts and forms of earlier
 versions go on naming it, and refusing them for that would lose them. It is read, has no effect, and that is
 told.
+
+What is left open is None, and that is settled here alone: 0 in a form, an option or a file of an earlier
+version is read as None where the setting may be None, and stays 0 where 0 is a value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 
 
 class Settings(BaseModel):
@@ -41,13 +45,20 @@ class Settings(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _without_retired(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _of_any_version(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if isinstance(given, Mapping):
+            given = {name: None if cls._left_open(name, value) else value for name, value in given.items()}
         old = [name for name in cls.retired if name in given] if isinstance(given, Mapping) else []
         if not old:
             return handler(given)
         made = handler({name: value for name, value in given.items() if name not in old})
         made.__dict__["ignored"] = (cls.without(old),)
         return made
+
+    @classmethod
+    def _left_open(cls, name: str, value: Any) -> bool:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and value == 0 and name in cls.model_fields and may_be_open(cls.model_fields[name])
 
     @classmethod
     def without(cls, old: Sequence[str]) -> str:
@@ -68,6 +79,8 @@ def setting(
     gt: float | None = None,
     lt: float | None = None,
     advanced: bool = False,
+    label: str = "",
+    zero: str = "",
 ) -> Any:
     """Describe one setting: its default, range, unit, one line of help and the form's step.
 
@@ -85,9 +98,19 @@ def setting(
         The range, as in pydantic.
     advanced
         Whether a form may fold it away.
+    label
+        What a form calls it; empty for its name.
+    zero
+        What a form shows in place of 0; where the setting may be None, who or what chooses then.
     """
-    extra: dict[str, Any] = {"unit": unit, "step": step, "advanced": advanced}
-    return Field(default, description=help, ge=ge, le=le, gt=gt, lt=lt, json_schema_extra=extra)
+    extra: dict[str, Any] = {"unit": unit, "step": step, "advanced": advanced, "label": label, "zero": zero}
+    told = f"{help}; if not given, {zero}" if zero and default is None else help
+    return Field(default, description=told, ge=ge, le=le, gt=gt, lt=lt, json_schema_extra=extra)
+
+
+def may_be_open(field: FieldInfo) -> bool:
+    """Whether a setting may be left open, as None."""
+    return type(None) in get_args(field.annotation)
 
 
 def sentence_of(

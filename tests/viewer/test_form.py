@@ -86,7 +86,7 @@ def test_refused_value_is_named_by_its_label(example) -> None:
 
 
 def test_zero_shows_what_it_means(qapp) -> None:
-    form = SettingsForm(PredictionSettings, ("pixel_size_mm",), zero={"pixel_size_mm": "from the film"})
+    form = SettingsForm(PredictionSettings, ("pixel_size_mm",))
     assert form.widgets["pixel_size_mm"].native.text() == "from the film"
 
 

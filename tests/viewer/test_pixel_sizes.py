@@ -155,7 +155,7 @@ def test_a_typed_size_is_not_that_of_the_next_film(viewer, form, finish, film) -
     type_size(form, "0.25")
     form.inputs.image.value = second
     assert words(form) == "not known: no millimetres"
-    assert form.inputs.settings().pixel_size_mm == 0
+    assert form.inputs.settings().pixel_size_mm is None
     form.inputs.image.value = first
     assert words(form) == "0.25 mm a pixel, set by you"
     form.run_all()

@@ -14,9 +14,11 @@ class CropSettings(Settings):
     """Where crops are cut from a film, and how many."""
 
     rois: Literal["bead", "grid", "flaws", "rectangles"] = setting(
-        "bead", "Cut a grid over the weld bead or the whole film, around every flaw, or over rectangles"
+        "bead",
+        "Cut a grid over the weld bead or the whole film, around every flaw, or over rectangles",
+        label="Crop",
     )
-    size: int = setting(256, "Edge of a crop", unit="pixels", step=32, ge=16, le=4096)
+    size: int = setting(256, "Edge of a crop", unit="pixels", step=32, ge=16, le=4096, label="Edge of a crop")
     overlap: float = setting(
         0.0, "Least share of a crop that its neighbour shows as well", step=0.05, ge=0, le=0.95
     )
@@ -27,10 +29,12 @@ class CropSettings(Settings):
         step=4,
         ge=0,
         le=4096,
+        advanced=True,
     )
-    crops_per_film: int = setting(
-        0,
-        "Exactly so many crops of each film, spread evenly over its bead or grid; 0 cuts as many as cover it",
+    crops_per_film: int | None = setting(
+        None,
+        "Exactly so many crops of each film, spread evenly over its bead or grid",
+        zero="as many as cover it",
         step=1,
         ge=0,
         le=10_000,
@@ -38,6 +42,7 @@ class CropSettings(Settings):
     labels: Literal["dense", "sparse"] = setting(
         "dense",
         "Any number but 0 is a flaw (dense), or 0 is not labelled, 1 background, others flaws (sparse)",
+        label="Labels are",
         advanced=True,
     )
 
@@ -46,7 +51,7 @@ class CropSettings(Settings):
         if self.crops_per_film and self.rois not in ("bead", "grid"):
             raise ValueError(
                 f"{self.crops_per_film} crops of each film can be spread over a bead or a grid only; "
-                f"cut {self.rois} with 0 crops of each film"
+                f"cut {self.rois} without a number of crops"
             )
         return self
 
@@ -86,13 +91,19 @@ class AugmentationSettings(Settings):
 
     rotation: float = setting(180.0, "Largest angle, either way round", unit="degrees", step=5, ge=0, le=180)
     rotation_probability: float = setting(
-        1.0, "Share of the variants that are rotated", step=0.05, ge=0, le=1
+        1.0, "Share of the variants that are rotated", step=0.05, ge=0, le=1, label="Rotated, share"
     )
     translation: float = setting(
-        25.0, "Largest shift along rows and along columns, either way", unit="pixels", step=1, ge=0, le=256
+        25.0,
+        "Largest shift along rows and along columns, either way",
+        unit="pixels",
+        step=1,
+        ge=0,
+        le=256,
+        label="Shift",
     )
     translation_probability: float = setting(
-        1.0, "Share of the variants that are shifted", step=0.05, ge=0, le=1
+        1.0, "Share of the variants that are shifted", step=0.05, ge=0, le=1, label="Shifted, share"
     )
     negation_probability: float = setting(
         0.5,
@@ -100,6 +111,7 @@ class AugmentationSettings(Settings):
         step=0.05,
         ge=0,
         le=1,
+        label="Negated, share",
     )
     gaussian_sigma: float = setting(
         6.0,
@@ -108,6 +120,7 @@ class AugmentationSettings(Settings):
         step=0.5,
         ge=0,
         le=50,
+        label="Even noise",
     )
     poisson_sigma: float = setting(
         6.0,
@@ -116,9 +129,10 @@ class AugmentationSettings(Settings):
         step=0.5,
         ge=0,
         le=50,
+        label="Photon noise",
     )
     noise_probability: float = setting(
-        0.5, "Share of the variants with both noises added", step=0.05, ge=0, le=1
+        0.5, "Share of the variants with both noises added", step=0.05, ge=0, le=1, label="With noise, share"
     )
 
 

@@ -108,7 +108,7 @@ def enlarged(planes: Sequence[bool], name: str) -> list[str]:
     ]
 
 
-def small_tile(asked: int, taken: int) -> list[str]:
+def small_tile(asked: int | None, taken: int | None) -> list[str]:
     """Say where larger tiles were taken than were asked for; edges in pixels."""
     if asked == taken:
         return []

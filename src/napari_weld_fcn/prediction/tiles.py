@@ -107,7 +107,7 @@ def split(box: Box, tile: tuple[int, int], stride: int) -> Iterator[Box]:
             yield Box(top, left, bottom, right)
 
 
-def sensible_tile(asked: int, halo: int, stride: int) -> int:
+def sensible_tile(asked: int | None, halo: int, stride: int) -> int | None:
     """Return the edge of a tile that was asked for, or the smallest that is not dwarfed by its halo.
 
     With its halo a tile as large as that is read nine times; of one that is smaller by far, a film takes
@@ -116,11 +116,11 @@ def sensible_tile(asked: int, halo: int, stride: int) -> int:
     Parameters
     ----------
     asked
-        0 where the program chooses, which stays.
+        None where the program chooses, which stays.
     halo, stride
         The network's, in pixels.
     """
-    return max(asked, extended(halo, stride)) if asked else 0
+    return max(asked, extended(halo, stride)) if asked else None
 
 
 def tile_shape(shape: tuple[int, int], halo: int, stride: int, pixels: int) -> tuple[int, int]:

@@ -309,7 +309,7 @@ class _Experiment:
         return listen
 
     def _costs(self) -> dict[str, float]:
-        crops = self.plan.films * max(self.plan.crops.crops_per_film, 1)
+        crops = self.plan.films * (self.plan.crops.crops_per_film or 1)
         shown = self.settings.pairs(crops) * self.settings.passes(crops) * 0.7
         costs = {"films": self.plan.films * _FILM_COST} if self.gdxray is None else {}
         costs |= {"crops": self.plan.films * 0.2, "pairs": self.settings.pairs(crops) * _PAIR_COST}

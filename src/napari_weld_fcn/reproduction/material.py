@@ -81,7 +81,7 @@ def cut_crops(
                 film.radiograph(), film.mask(), settings, job=JobControl(_named(film.name, on_event))
             )
 
-    total = len(films) * settings.crops_per_film
+    total = len(films) * (settings.crops_per_film or 0)
     written = write_dataset(crops(), folder, total=total, job=JobControl(on_event, should_stop))
     places = read_dataset(folder).places()
     flaw = sum(place.flaw_pixels for place in places)

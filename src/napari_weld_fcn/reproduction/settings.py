@@ -23,10 +23,10 @@ class ReproductionSettings(Settings):
     )
     batch: int = setting(8, "Crops in a step", unit="crops", step=1, ge=1, le=4096, advanced=True)
 
-    at_once: int = setting(
-        0,
-        "Trainings that run at a time, each with its share of the processor; 0 is one for each of its "
-        "threads, as far as memory goes, and one on a GPU",
+    at_once: int | None = setting(
+        None,
+        "Trainings that run at a time, each with its share of the processor",
+        zero="one for each of its threads, as far as memory goes, and one on a GPU",
         step=1,
         ge=0,
         le=256,

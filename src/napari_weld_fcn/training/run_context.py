@@ -192,6 +192,6 @@ class RunContext:
             steps=steps,
             validate_every=each,
             warm_up=round(train.warm_up * steps),
-            seconds=60 * train.minutes * (self.about.first_share if self.refits else 1.0),
+            seconds=60 * (train.minutes or 0) * (self.about.first_share if self.refits else 1.0),
             balance=train.balance if self.start is None and self.lesson.flaws_are_rare else 0.0,
         )

@@ -29,9 +29,6 @@ RARE = 0.01
 class Optimisation(Settings):
     """What every fit has: objective, decay, averaging, seed."""
 
-    learning_rate: float = setting(
-        RATE, "Highest learning rate, reached after the warm-up", step=1e-4, gt=0, le=1
-    )
     final_rate: float = setting(
         0.01, "Share of the learning rate that the cosine ends at", step=0.01, ge=0, le=1, advanced=True
     )
@@ -82,6 +79,9 @@ LEAST_WINDOW = 32
 class FitSettings(Optimisation):
     """The seeded loop: its length, its rate, its objective, and what it keeps."""
 
+    learning_rate: float = setting(
+        RATE, "Highest learning rate, reached after the warm-up", step=1e-4, gt=0, le=1
+    )
     steps: int = setting(
         3000, "Steps of the optimiser; where time decides, what the schedule is drawn over", step=100, ge=1
     )
@@ -107,6 +107,10 @@ class PatchSettings(Settings):
     workers: int = setting(1, "Processes that simulate", step=1, ge=1)
 
 
+#: Who chooses what a run leaves open.
+CHOSEN = "chosen by the program"
+
+
 class TrainSettings(Optimisation):
     """A run by epochs, or by minutes, over films or over the crops of a dataset."""
 
@@ -114,37 +118,43 @@ class TrainSettings(Optimisation):
         "recommended", "Network and augmentation where nothing else is said: the paper's, or what does better"
     )
     epochs: int = setting(40, "Times that every crop is seen, each time as another variant", step=5, ge=1)
-    minutes: float = setting(
-        0.0,
-        "Time in which it ends, however many epochs that are; 0 leaves it to the epochs, which alone can be "
-        "repeated exactly",
+    minutes: float | None = setting(
+        None,
+        "Time in which it ends, however many epochs that are, so that it cannot be repeated exactly",
+        zero="by epochs",
+        label="Time",
         unit="minutes",
         step=1,
         ge=0,
         le=100_000,
     )
-    learning_rate: float = setting(
-        0.0,
-        f"Highest learning rate, reached after the warm-up; 0 takes {RATE_FROM_NOTHING:g} from nothing, "
-        f"{RATE:g} from a model, {RATE_CLEAN:g} without labels",
+    learning_rate: float | None = setting(
+        None,
+        f"Highest learning rate, reached after the warm-up: {RATE_FROM_NOTHING:g} from nothing, {RATE:g} "
+        f"from a model, {RATE_CLEAN:g} without labels",
+        zero=CHOSEN,
+        label="Rate",
         step=1e-4,
         ge=0,
         le=1,
     )
-    batch: int = setting(
-        0,
-        f"Crops in a step; 0 takes {BATCH_FROM_NOTHING} from nothing, {BATCH_FROM_MODEL} from a model, "
-        f"{BATCH_CLEAN} without labels",
+    batch: int | None = setting(
+        None,
+        f"Crops in a step: {BATCH_FROM_NOTHING} from nothing, {BATCH_FROM_MODEL} from a model, {BATCH_CLEAN} "
+        "without labels",
+        zero=CHOSEN,
+        advanced=True,
         unit="crops",
         step=1,
         ge=0,
         le=4096,
     )
-    window: int = setting(
-        0,
-        "Edge of the window that is cut from each variant where crops are larger than this; "
-        f"0 takes {WINDOW_FROM_NOTHING} from nothing, {WINDOW_FROM_MODEL} from a model, "
-        f"{WINDOW_CLEAN} without labels",
+    window: int | None = setting(
+        None,
+        "Edge of the window that is cut from each variant where crops are larger than this: "
+        f"{WINDOW_FROM_NOTHING} from nothing, {WINDOW_FROM_MODEL} from a model, {WINDOW_CLEAN} without "
+        "labels",
+        zero=CHOSEN,
         unit="pixels",
         step=32,
         ge=0,
@@ -163,7 +173,12 @@ class TrainSettings(Optimisation):
         advanced=True,
     )
     patience: int = setting(
-        15, "Epochs without a better validation after which it ends; 0 never does", step=1, ge=0
+        15,
+        "Epochs without a better validation after which it ends; 0 never does",
+        zero="never ends early",
+        step=1,
+        ge=0,
+        advanced=True,
     )
     keep: float = setting(
         0.2,
@@ -176,12 +191,15 @@ class TrainSettings(Optimisation):
         True,
         "One film alone is learned whole in the end, what was held back to choose a network too: in a third "
         "of the time from nothing, half of it from a model; not with several devices",
+        label="Learn all at the end",
         advanced=True,
     )
     precision: Literal["auto", "float32", "bfloat16"] = setting(
         "auto", "Arithmetic; auto is bfloat16 where the device computes in it, else float32", advanced=True
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "Where the network is trained")
+    device: Literal["auto", "cpu", "cuda", "mps"] = setting(
+        "auto", "Where the network is trained", advanced=True
+    )
     devices: int = setting(
         1,
         "Processes that share each step, a GPU or a part of the processor each",
@@ -193,12 +211,12 @@ class TrainSettings(Optimisation):
 
     @field_validator("window")
     @classmethod
-    def _no_tiny_window(cls, window: int) -> int:
-        if 0 < window < LEAST_WINDOW:
-            raise ValueError(f"input should be 0, or {LEAST_WINDOW} or more")
+    def _no_tiny_window(cls, window: int | None) -> int | None:
+        if window is not None and window < LEAST_WINDOW:
+            raise ValueError(f"input should be {LEAST_WINDOW} or more")
         return window
 
-    def chosen(self, from_model: bool, labels: bool = True) -> TrainSettings:
+    def chosen(self, from_model: bool, labels: bool = True) -> ChosenTrainSettings:
         """Return the same with everything chosen that was left open."""
         if not labels:
             rate, batch, window = RATE_CLEAN, BATCH_CLEAN, WINDOW_CLEAN
@@ -206,13 +224,20 @@ class TrainSettings(Optimisation):
             rate, batch, window = RATE, BATCH_FROM_MODEL, WINDOW_FROM_MODEL
         else:
             rate, batch, window = RATE_FROM_NOTHING, BATCH_FROM_NOTHING, WINDOW_FROM_NOTHING
-        return self.model_copy(
-            update={
-                "learning_rate": self.learning_rate or rate,
-                "batch": self.batch or batch,
-                "window": self.window or window,
-            }
-        )
+        chosen = {
+            "learning_rate": self.learning_rate or rate,
+            "batch": self.batch or batch,
+            "window": self.window or window,
+        }
+        return ChosenTrainSettings(**self.model_dump() | chosen)
+
+
+class ChosenTrainSettings(TrainSettings):
+    """The same with nothing left open that the program chooses."""
+
+    learning_rate: float = setting(..., "Highest learning rate, reached after the warm-up", gt=0, le=1)
+    batch: int = setting(..., "Crops in a step", ge=1)
+    window: int = setting(..., "Edge of the window that is cut from each variant", ge=LEAST_WINDOW)
 
 
 #: Variants of windows, but for the paper's: flaws are dark, and noise would hide the faint ones.
@@ -241,7 +266,7 @@ PRESETS = {
 class RunSettings(Settings):
     """All that a run folder must know to go on; its `settings.json`."""
 
-    train: TrainSettings = setting(..., "Epochs, rate, seed")
+    train: ChosenTrainSettings = setting(..., "Epochs, rate, seed")
     network: SerializeAsAny[NetworkSettings] = setting(..., "Architecture")
     augmentation: AugmentationSettings = setting(..., "Variants of the crops")
     split: SplitSettings = setting(..., "Which films validate")

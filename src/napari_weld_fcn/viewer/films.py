@@ -71,7 +71,7 @@ def source_of(
     shapes: Shapes | None,
     *,
     copied: bool = False,
-    preferred_mm: float = 0.0,
+    preferred_mm: float | None = None,
 ) -> Source:
     """Take what a job needs from a film's layer, its labels and the rectangles.
 
@@ -86,7 +86,7 @@ def source_of(
     copied
         Whether labels in memory are copied, so that what is painted later changes nothing.
     preferred_mm
-        The pixel size of a film that has none of its own; 0 for none.
+        The pixel size of a film that has none of its own; None for none.
     """
     labels = None if truth is None else _finest(truth)
     if copied and isinstance(labels, np.ndarray):
@@ -225,7 +225,7 @@ def _on(film: Image, world: Any) -> np.ndarray:
     return np.asarray(film.world_to_data(point), float)
 
 
-def radiograph_of(film: Image, preferred_mm: float = 0.0) -> Callable[[], Radiograph]:
+def radiograph_of(film: Image, preferred_mm: float | None = None) -> Callable[[], Radiograph]:
     """Return the function that makes the radiograph of a layer; it may be called in any thread.
 
     Parameters
@@ -233,7 +233,7 @@ def radiograph_of(film: Image, preferred_mm: float = 0.0) -> Callable[[], Radiog
     film
         Grey or RGB(A), one plane or a stack of planes; of several resolutions the finest is taken.
     preferred_mm
-        Its pixel size where it has none of its own, as in `pixel_sizes.size_of`; 0 for none.
+        Its pixel size where it has none of its own, as in `pixel_sizes.size_of`; None for none.
 
     Raises
     ------

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import annotated_types
 from magicgui.types import FileDialogMode
@@ -26,7 +26,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.settings import Settings, sentence_of
+from napari_weld_fcn.settings import Settings, may_be_open, sentence_of
 
 #: Where a spin box ends when its setting has no upper limit.
 UNLIMITED = 1_000_000
@@ -42,11 +42,8 @@ class SettingsForm:
     fields
         The names that the form shows, in order; all others keep their defaults.
     values
-        Where the form starts, by name; the class's defaults elsewhere.
-    labels
-        A field's label where its name, with underscores as spaces, would not be plain.
-    zero
-        What a spin box shows in place of 0 where 0 leaves the choice to the program.
+        Where the form starts, by name; the class's defaults elsewhere. What is None a spin box holds as 0, in
+        place of which it shows who or what chooses then.
     sliders
         Numbers that are chosen with a slider; both ends of their range must be given.
 
@@ -61,19 +58,15 @@ class SettingsForm:
         settings: type[Settings],
         fields: Iterable[str],
         values: Mapping[str, Any] | None = None,
-        labels: Mapping[str, str] | None = None,
-        zero: Mapping[str, str] | None = None,
         sliders: Iterable[str] = (),
     ) -> None:
         self.settings = settings
         slid = frozenset(sliders)
-        self.labels = {name: label_of(name, settings, labels or {}) for name in fields}
+        self.labels = {name: label_of(name, settings) for name in fields}
         self.widgets: dict[str, Any] = {
             name: _widget(name, settings.model_fields[name], label, (values or {}), slider=name in slid)
             for name, label in self.labels.items()
         }
-        for name, text in (zero or {}).items():
-            self.widgets[name].native.setSpecialValueText(text)
 
     def values(self) -> dict[str, Any]:
         """What the widgets hold, by field, not validated."""
@@ -98,7 +91,7 @@ class SettingsForm:
             raise SettingsError(sentence_of(error, self._called)) from None
 
     def _called(self, name: str) -> str:
-        return self.labels.get(name) or label_of(name, self.settings, {})
+        return self.labels.get(name) or label_of(name, self.settings)
 
 
 def rows(*fields: Widget | tuple[Widget, ...]) -> QWidget:
@@ -153,10 +146,11 @@ def align(forms: Iterable[QFormLayout]) -> None:
         each.setMinimumWidth(width)
 
 
-def label_of(name: str, settings: type[Settings], labels: Mapping[str, str]) -> str:
+def label_of(name: str, settings: type[Settings]) -> str:
     """The label of field `name`, with its unit in brackets."""
-    unit = _extra(settings.model_fields[name]).get("unit", "")
-    plain = labels.get(name) or name.removesuffix(f"_{unit}").replace("_", " ")
+    extra = _extra(settings.model_fields[name])
+    unit = extra.get("unit", "")
+    plain = extra.get("label") or name.removesuffix(f"_{unit}").replace("_", " ")
     label = plain[:1].upper() + plain[1:]
     return f"{label} ({unit})" if unit else label
 
@@ -167,17 +161,28 @@ def step_of(settings: type[Settings], name: str) -> float:
 
 
 def _widget(name: str, field: FieldInfo, label: str, values: Mapping[str, Any], *, slider: bool) -> Widget:
+    kind = _kind(field)
     widget = create_widget(
-        annotation=field.annotation,
+        annotation=kind,
         name=name,
         label=label,
         widget_type="FloatSlider" if slider else None,
         options={"tooltip": field.description or "", **_number_options(field)},
     )
-    if field.annotation is float and not slider:
+    if kind is float and not slider:
         widget.native.setDecimals(_decimals(field))  # before the value, which would be rounded
-    widget.value = values.get(name, field.default)  # type: ignore[attr-defined]
+    if kind in (int, float) and (zero := _extra(field).get("zero")):
+        widget.native.setSpecialValueText(zero)
+    value = values.get(name, field.default)
+    widget.value = 0 if value is None else value  # type: ignore[attr-defined]
     return widget
+
+
+def _kind(field: FieldInfo) -> Any:
+    """The type of a field, also where it may be left open."""
+    if not may_be_open(field):
+        return field.annotation
+    return next(kind for kind in get_args(field.annotation) if kind is not type(None))
 
 
 def _decimals(field: FieldInfo) -> int:
@@ -193,7 +198,7 @@ def _extra(field: FieldInfo) -> dict[str, Any]:
 
 def _number_options(field: FieldInfo) -> dict[str, Any]:
     """Range and step of a number's spin box; nothing for any other kind of field."""
-    kind: Any = field.annotation
+    kind = _kind(field)
     if kind not in (int, float):
         return {}
     step = kind(_extra(field).get("step") or (1 if kind is int else 0.01))

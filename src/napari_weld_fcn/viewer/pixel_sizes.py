@@ -55,7 +55,7 @@ class PixelSize:
         return f"{self.mm:.4g} mm a pixel, {self.origin}" if self.mm else f"not known: {self.origin}"
 
 
-def size_of(film: Image, typed_mm: float = 0.0, preferred_mm: float = 0.0) -> PixelSize:
+def size_of(film: Image, typed_mm: float | None = None, preferred_mm: float | None = None) -> PixelSize:
     """Return the size that is in force for a layer.
 
     Parameters
@@ -63,9 +63,9 @@ def size_of(film: Image, typed_mm: float = 0.0, preferred_mm: float = 0.0) -> Pi
     film
         The radiograph's layer.
     typed_mm
-        What the form's field holds; 0 for nothing. It goes before everything.
+        What the form's field holds; 0 or None for nothing. It goes before everything.
     preferred_mm
-        What Preferences hold; 0 for nothing. It stands in where nothing is known of the film's own size.
+        What Preferences hold; None for nothing. It stands in where nothing is known of the film's own size.
     """
     own = size_finder(film, preferred_mm)()
     if not typed_mm:
@@ -74,7 +74,7 @@ def size_of(film: Image, typed_mm: float = 0.0, preferred_mm: float = 0.0) -> Pi
     return PixelSize(typed_mm, "user", TYPED + instead)
 
 
-def size_finder(film: Image, preferred_mm: float = 0.0) -> Callable[[], PixelSize]:
+def size_finder(film: Image, preferred_mm: float | None = None) -> Callable[[], PixelSize]:
     """Read what the layer tells now, and return what finds the rest in any thread.
 
     Parameters
@@ -125,7 +125,10 @@ def _square(edges: tuple[float, float]) -> bool:
 
 
 def _found(
-    edges: tuple[float, float] | None, path: str | None, shape: tuple[int, int] | None, preferred_mm: float
+    edges: tuple[float, float] | None,
+    path: str | None,
+    shape: tuple[int, int] | None,
+    preferred_mm: float | None,
 ) -> PixelSize:
     if edges and not _square(edges):
         height, width = edges

@@ -66,8 +66,8 @@ class ViewerSettings(Settings):
 
     model: str = setting("default", "Model that the Predict form starts with")
     device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "Where the network runs")
-    pixel_size_um: float = setting(
-        0.0,
+    pixel_size_um: float | None = setting(
+        None,
         "Edge of a pixel of films whose layer and file do not say it; 0 leaves it unknown",
         unit="um",
         ge=0,
@@ -76,9 +76,9 @@ class ViewerSettings(Settings):
     colormap: Colormap = setting("turbo", "Colours of the heatmap; turbo runs from blue to red")
 
     @property
-    def pixel_size_mm(self) -> float:
-        """The pixel size in mm; 0 where none is set."""
-        return round(self.pixel_size_um / 1000, 5)
+    def pixel_size_mm(self) -> float | None:
+        """The pixel size in mm; None where none is set."""
+        return None if self.pixel_size_um is None else round(self.pixel_size_um / 1000, 5)
 
 
 class ViewSettings(Settings):

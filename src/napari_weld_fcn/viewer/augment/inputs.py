@@ -24,15 +24,6 @@ from napari_weld_fcn.viewer.preferences import remember, remembered
 
 FORM = "augment"
 FIELDS = tuple(AugmentationSettings.model_fields)
-LABELS = {
-    "rotation_probability": "Rotated, share",
-    "translation": "Shift",
-    "translation_probability": "Shifted, share",
-    "negation_probability": "Negated, share",
-    "gaussian_sigma": "Even noise",
-    "poisson_sigma": "Photon noise",
-    "noise_probability": "With noise, share",
-}
 EACH, IN_ALL = "of each crop", "in all"
 FOLDER = "a dataset folder"
 MOST = 10_000_000
@@ -59,7 +50,7 @@ class AugmentInputs(QWidget):
         super().__init__()
         self._viewer = viewer
         self.form = SettingsForm(
-            AugmentationSettings, FIELDS, remembered(FORM, AugmentationSettings), LABELS, sliders=FIELDS
+            AugmentationSettings, FIELDS, remembered(FORM, AugmentationSettings), sliders=FIELDS
         )
         self.images = ComboBox(
             label="Crops", choices=self._stacks, tooltip="A stack of crops in this viewer, or a dataset"

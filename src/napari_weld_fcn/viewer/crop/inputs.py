@@ -25,8 +25,6 @@ from napari_weld_fcn.viewer.preferences import remember, remembered
 FORM = "crop"
 SHOWN = ("rois", "size", "overlap", "crops_per_film")
 FOLDED = ("jitter", "labels")
-LABELS = {"rois": "Crop", "size": "Edge of a crop", "labels": "Labels are"}
-ZERO = {"crops_per_film": "as many as cover it"}
 OWN = "own settings"
 
 #: Areas over which a number of crops can be spread.
@@ -49,9 +47,7 @@ class CropInputs(QWidget):
         self._viewer = viewer
         self._changed = changed
         self.films = FilmTable(viewer, changed)
-        self.form = SettingsForm(
-            CropSettings, (*SHOWN, *FOLDED), remembered(FORM, CropSettings), LABELS, ZERO
-        )
+        self.form = SettingsForm(CropSettings, (*SHOWN, *FOLDED), remembered(FORM, CropSettings))
         self.preset = ComboBox(
             label="Preset",
             choices=[OWN, *PRESETS],

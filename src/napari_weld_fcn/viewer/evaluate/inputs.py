@@ -42,15 +42,6 @@ NOT_REMEMBERED = ("device", "pixel_size_mm")
 OF_MODEL = ("polarity", "device", "tile", "precision")
 OF_HEATMAP = ("threshold", "peak_odds", "false_calls")
 
-LABELS = {
-    "min_size": "Minimum size",
-    "min_iou": "Found from IoU",
-    "false_calls": "False calls a film",
-    "polarity": "Flaws are",
-    "pixel_size_mm": "Pixel size",
-    "tile": "Tile edge",
-    "peak_odds": "Peak odds",
-}
 ZERO = {
     "threshold": "as marked",
     "min_size": "as marked",
@@ -125,9 +116,9 @@ class EvaluateInputs(QWidget):
         self.entries: dict[str, ModelEntry] = {}
         values = remembered(FORM, EvaluationSettings) | {
             "device": preferences.device,
-            "pixel_size_mm": 0.0,  # of one run: films have their own, or that of Preferences
+            "pixel_size_mm": None,  # of one run: films have their own, or that of Preferences
         }
-        self.form = SettingsForm(EvaluationSettings, (*SHOWN, *FOLDED), values, LABELS, ZERO)
+        self.form = SettingsForm(EvaluationSettings, (*SHOWN, *FOLDED), values)
         self.films = FilmTable(
             viewer,
             lambda: None,

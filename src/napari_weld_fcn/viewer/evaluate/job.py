@@ -102,7 +102,7 @@ def _copied(marks: Layer | None) -> Any:
 
 
 def entry_of(
-    film: Image, truth: Labels | None, marks: Layer | None = None, preferred_mm: float = 0.0
+    film: Image, truth: Labels | None, marks: Layer | None = None, preferred_mm: float | None = None
 ) -> Entry:
     """Take what a job needs from a film's layer, its truth and, if a model is not to make them, its marks.
 

@@ -27,7 +27,6 @@ SHOWN = ("show", "channel", "polarity")
 FOLDED = ("tile", "device")
 #: What Preferences hold, and the form therefore does not remember.
 PREFERRED = ("device",)
-LABELS = {"polarity": "Flaws are", "tile": "Tile edge"}
 
 #: Rows of the list of stages that are shown without scrolling.
 ROWS_SHOWN = 6
@@ -56,7 +55,7 @@ class FeaturesInputs(QWidget):
         self.entries: dict[str, ModelEntry] = {}
         values = remembered(FORM, FeatureSettings) | {"device": preferences.device}
         self._asked = {name.strip() for name in str(values.get("stage", "")).split(",") if name.strip()}
-        self.form = SettingsForm(FeatureSettings, (*SHOWN, *FOLDED), values, LABELS)
+        self.form = SettingsForm(FeatureSettings, (*SHOWN, *FOLDED), values)
         self.image = ComboBox(label="Radiograph", choices=self._films, tooltip="The image layer to look at")
         self.model = ComboBox(label="Model", choices=self._models, tooltip="Shipped and own models")
         self.region = ComboBox(

@@ -36,15 +36,6 @@ FOLDED = (PEAK_ODDS, "area", "device", "tile", "precision")
 #: What Preferences hold or belongs to a film, so that the form does not remember it.
 NOT_REMEMBERED = ("device", PIXEL_SIZE)
 
-LABELS = {
-    "min_size": "Minimum size",
-    "polarity": "Flaws are",
-    "pixel_size_mm": "Pixel size",
-    "tile": "Tile edge",
-    "peak_odds": "Peak odds",
-}
-ZERO = {"min_size": "the model's own", "peak_odds": "the model's own", "pixel_size_mm": "from the film"}
-
 
 class PredictInputs(QWidget):
     """Widgets for one call of `predict`.
@@ -61,10 +52,10 @@ class PredictInputs(QWidget):
         super().__init__()
         self._viewer = viewer
         self.entries: dict[str, ModelEntry] = {}
-        self._typed_mm: dict[str, float] = {}
-        values = remembered(FORM, PredictionSettings) | {"device": preferences.device, PIXEL_SIZE: 0.0}
+        self._typed_mm: dict[str, float | None] = {}
+        values = remembered(FORM, PredictionSettings) | {"device": preferences.device, PIXEL_SIZE: None}
         fields = (*SHOWN, PIXEL_SIZE, *FOLDED)
-        self.form = SettingsForm(PredictionSettings, fields, values, LABELS, ZERO)
+        self.form = SettingsForm(PredictionSettings, fields, values)
         self.image = ComboBox(label="Radiograph", choices=self._films, tooltip="The image layer to predict")
         self.model = ComboBox(label="Model", choices=self._models, tooltip="Shipped and own models")
         self._step = step_of(PredictionSettings, "threshold")
@@ -145,7 +136,7 @@ class PredictInputs(QWidget):
 
     def show_marked(self, settings: PredictionSettings) -> None:
         """Show the threshold and the sizes that the chosen film is marked with, without marking anew."""
-        self.show_threshold(settings.threshold)
+        self.show_threshold(settings.threshold or self.model_threshold())
         for name in ("min_size", "min_size_unit", PEAK_ODDS):
             self._show(name, getattr(settings, name))
         self._show_unit()
@@ -155,7 +146,7 @@ class PredictInputs(QWidget):
     def show_typed(self) -> None:
         """Show the pixel size that was typed for the chosen film, and none that was for another."""
         film = self.image.value
-        self._show(PIXEL_SIZE, 0.0 if film is None else self._typed_for(film))
+        self._show(PIXEL_SIZE, None if film is None else self._typed_for(film))
         self.pixel_size.show()
 
     def refresh(self) -> None:
@@ -173,15 +164,15 @@ class PredictInputs(QWidget):
         """Put a field on a value without telling anybody."""
         widget = self.form.widgets[name]
         with widget.changed.blocked():
-            widget.value = value
+            widget.value = value or 0 if isinstance(value, float | None) else value
 
-    def _note_typed(self, mm: float) -> None:
+    def _note_typed(self, mm: float | None) -> None:
         """A pixel size belongs to the film that was chosen when it was typed."""
         if self.image.value is not None:
-            self._typed_mm[self.image.value.unique_id] = mm
+            self._typed_mm[self.image.value.unique_id] = mm or None
 
-    def _typed_for(self, film: Image) -> float:
-        return self._typed_mm.get(film.unique_id, 0.0)
+    def _typed_for(self, film: Image) -> float | None:
+        return self._typed_mm.get(film.unique_id)
 
     def _shown(self, exact: float) -> float:
         """What the slider can show of a threshold."""

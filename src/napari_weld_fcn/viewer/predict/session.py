@@ -172,23 +172,24 @@ class Session:
             If the minimum size is in mm and the pixel size is not known.
         """
         changed = self._settings.model_copy(update={name: getattr(settings, name) for name in AFTERWARDS})
+        threshold = changed.threshold or self._card.threshold
         size_mm, source = pixel_size_in(changed, self.radiograph)
         min_size_px = min_size_in_px(changed, self._card.min_size_px, size_mm)
         if self.follow() or not self.stale:
             self._before = self.taken_over()
         peak_odds = changed.peak_odds or self._card.peak_odds
-        found = label(self.prediction.probability, changed.threshold, min_size_px, peak_odds)
+        found = label(self.prediction.probability, threshold, min_size_px, peak_odds)
         self._marking = marked_anew(self._before, found)
         record = {
             **self.prediction.record,
             "settings": changed.model_dump(),
-            "threshold": changed.threshold,
+            "threshold": threshold,
             "min_size_px": min_size_px,
             "peak_odds": peak_odds,
             "pixel_size_mm": size_mm,
             "pixel_size_source": source,
         }
-        self._settings, self.threshold = changed, changed.threshold
+        self._settings, self.threshold = changed, threshold
         self.prediction = replace(self.prediction, labels=self._marking.labels, record=record)
         self.stale = True
         self._fill()

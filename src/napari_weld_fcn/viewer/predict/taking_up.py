@@ -44,7 +44,7 @@ class KeptPrediction:
 
 
 def taken_up(
-    viewer: Viewer, film: Image, models: Mapping[str, ModelEntry], preferred_mm: float
+    viewer: Viewer, film: Image, models: Mapping[str, ModelEntry], preferred_mm: float | None
 ) -> Session | None:
     """Make the session of a film that is marked.
 

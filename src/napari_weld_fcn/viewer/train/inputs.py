@@ -36,22 +36,6 @@ READOUT = 52
 #: What `start_from` is where no model is trained further, and where a file is chosen.
 NOTHING, FILE = "nothing", "a file..."
 FOLDED = ("loss", "batch", "learning_rate", "device", "precision", "window", "patience", "again", "seed")
-LABELS = {
-    "minutes": "Time",
-    "keep": "Keep",
-    "learning_rate": "Rate",
-    "window": "Window",
-    "patience": "Patience",
-    "again": "Learn all at the end",
-}
-CHOSEN = "chosen by the program"
-ZERO = {
-    "minutes": "by epochs",
-    "batch": CHOSEN,
-    "learning_rate": CHOSEN,
-    "window": CHOSEN,
-    "patience": "never ends early",
-}
 
 
 class TrainInputs(QWidget):
@@ -73,8 +57,6 @@ class TrainInputs(QWidget):
             TrainSettings,
             ("preset", "epochs", "minutes", "keep", *FOLDED),
             remembered(FORM, TrainSettings),
-            LABELS,
-            ZERO,
             sliders=("keep",),
         )
         self.source = _choice("Learn from", SOURCES, own.source, "Layers that are open, or files")
