@@ -1,5 +1,6 @@
 """What a settings class refuses is one sentence, whoever tells it."""
 
+import json
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
