@@ -2,37 +2,44 @@
 
 magicgui's own `build_widget` of a pydantic class loses defaults, fails on optional values and rounds 0.0004
 to 0.0; so each field becomes one widget here, with its range, its step and its unit beside the name. What
-the form holds is validated by building the class, and a refusal becomes one sentence.
+the form holds is validated by building the class, and a refusal becomes one sentence. Every form of the
+plugin is a `FormInputs`.
 
-A part of a form behind its title, which may grow while it is open.
-
-superqt's `QCollapsible` fixes the height that its content had when it was opened, so rows that come later
-would be squeezed.
+A `Fold` may grow while it is open. superqt's `QCollapsible` fixes the height that its content had when it was
+opened, so rows that come later would be squeezed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 import annotated_types
 from magicgui.types import FileDialogMode
-from magicgui.widgets import FileEdit, Widget, create_widget
+from magicgui.widgets import ComboBox, FileEdit, SpinBox, Widget, create_widget
+from napari import Viewer
+from napari.layers import Shapes
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from napari_weld_fcn.errors import SettingsError
+from napari_weld_fcn.errors import ModelError, SettingsError
+from napari_weld_fcn.network.card import Card
+from napari_weld_fcn.network.library import ModelEntry, listing
 from napari_weld_fcn.settings import Settings, may_be_open, sentence_of
+from napari_weld_fcn.viewer.belonging import films, is_output
+from napari_weld_fcn.viewer.preferences import remember, remembered
+
+S = TypeVar("S", bound=Settings)
 
 #: Where a spin box ends when its setting has no upper limit.
 UNLIMITED = 1_000_000
 
 
-class SettingsForm:
+class SettingsForm(Generic[S]):
     """Widgets for the fields of one settings class.
 
     Parameters
@@ -55,7 +62,7 @@ class SettingsForm:
 
     def __init__(
         self,
-        settings: type[Settings],
+        settings: type[S],
         fields: Iterable[str],
         values: Mapping[str, Any] | None = None,
         sliders: Iterable[str] = (),
@@ -72,7 +79,7 @@ class SettingsForm:
         """What the widgets hold, by field, not validated."""
         return {name: widget.value for name, widget in self.widgets.items()}
 
-    def read(self, **others: Any) -> Settings:
+    def read(self, **others: Any) -> S:
         """Build the settings from what the widgets hold.
 
         Parameters
@@ -92,6 +99,153 @@ class SettingsForm:
 
     def _called(self, name: str) -> str:
         return self.labels.get(name) or label_of(name, self.settings)
+
+
+class FormInputs(QWidget):
+    """What all forms have: settings that are remembered, and layers and models to choose from.
+
+    Parameters
+    ----------
+    viewer
+        Whose layers are offered.
+    name
+        What the form's values are remembered as.
+
+    Attributes
+    ----------
+    form
+        Its settings.
+    entries
+        The models there are, by name.
+    """
+
+    form: SettingsForm[Any]
+    model: ComboBox
+    #: What belongs to a film or stands in Preferences, so that the form does not remember it.
+    not_remembered: ClassVar[Sequence[str]] = ()
+
+    def __init__(self, viewer: Viewer, name: str) -> None:
+        super().__init__()
+        self._viewer, self._name = viewer, name
+        self._boxes: list[ComboBox] = []
+        self.entries: dict[str, ModelEntry] = {}
+
+    def settings_form(self, settings: type[S], fields: Iterable[str], **more: Any) -> SettingsForm[S]:
+        """Return widgets of some fields that start as they were remembered; `more` goes to `SettingsForm`."""
+        values = remembered(self._name, settings) | more.pop("values", {})
+        return SettingsForm(settings, fields, values, **more)
+
+    def offer(self, label: str, choices: Callable[[Any], Sequence[Any]], tooltip: str) -> ComboBox:
+        """Return a box whose choices are brought up to date by `refresh`."""
+        self._boxes.append(ComboBox(label=label, choices=choices, tooltip=tooltip))
+        return self._boxes[-1]
+
+    def offer_films(self, tooltip: str) -> ComboBox:
+        """Return a box of the films."""
+        return self.offer("Radiograph", lambda _: films(self._viewer), tooltip)
+
+    def offer_models(self, preferred: str) -> ComboBox:
+        """Return a box of the models that starts with the one that is preferred, if it is there."""
+        box = self.offer("Model", self._models, "Shipped and own models")
+        if preferred in self.entries:
+            box.value = preferred
+        return box
+
+    def offer_regions(self, tooltip: str) -> ComboBox:
+        """Return a box of the Shapes layers that a person drew."""
+        return self.offer("Stay inside", lambda _: [("the whole film", None), *self.shapes_layers()], tooltip)
+
+    def shapes_layers(self) -> list[tuple[str, Shapes]]:
+        """The Shapes layers that are no outputs, by name."""
+        return [(layer.name, layer) for layer in self._viewer.layers if _is_drawn(layer)]
+
+    @property
+    def entry(self) -> ModelEntry | None:
+        """The chosen model; None where none is installed."""
+        return self.entries.get(self.model.value) if self.model.value else None
+
+    def usable_entry(self, nothing: str) -> tuple[str, Card]:
+        """Name and card of the chosen model; ModelError with `nothing`, or why it cannot be used."""
+        entry = self.entry
+        if entry is None or entry.card is None:
+            raise ModelError(entry.error if entry and entry.error else nothing)
+        return entry.name, entry.card
+
+    def settings(self) -> Any:
+        """What the form asks for; SettingsError in one sentence with the name of the field."""
+        return self.form.read()
+
+    def refresh(self) -> None:
+        """Bring layers and models up to date, keeping what is chosen."""
+        for box in self._boxes:
+            box.reset_choices()
+
+    def remember(self, **more: Any) -> None:
+        """Keep what the form holds for the next session."""
+        held = {name: value for name, value in self.form.values().items() if name not in self.not_remembered}
+        remember(self._name, held | more)
+
+    def put(self, name: str, value: Any) -> None:
+        """Put a field on a value, None where it is left open, without telling anybody."""
+        widget = self.form.widgets[name]
+        with widget.changed.blocked():
+            widget.value = 0 if value is None else value
+
+    def show_zero(self, texts: Mapping[str, str]) -> None:
+        """Say what an open field stands for now."""
+        for name, text in texts.items():
+            self.form.widgets[name].native.setSpecialValueText(text)
+
+    def show_size_unit(self, _: Any = None) -> None:
+        """The unit of the minimum size is the user's choice only where that is."""
+        self.form.widgets["min_size_unit"].native.setVisible(self.form.widgets["min_size"].value > 0)
+
+    def more(self, *fields: str, before: Sequence[Widget] = (), after: Sequence[Widget] = ()) -> Fold:
+        """Return some fields behind the title "More settings"."""
+        return Fold("More settings", rows(*before, *(self.form.widgets[name] for name in fields), *after))
+
+    def lay_out(self, *parts: QWidget) -> None:
+        """Put the parts below each other."""
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for part in parts:
+            layout.addWidget(part)
+
+    def _models(self, _: Any) -> list[str]:
+        self.entries = {entry.name: entry for entry in listing()}
+        return list(self.entries)
+
+
+def _is_drawn(layer: Any) -> bool:
+    return isinstance(layer, Shapes) and not is_output(layer)
+
+
+def choice(label: str, texts: Mapping[str, str], value: str, tooltip: str) -> ComboBox:
+    """Return a box of texts, each of which stands for a value."""
+    choices = [(text, key) for key, text in texts.items()]
+    return ComboBox(label=label, choices=choices, value=value, tooltip=tooltip)
+
+
+def seed_box(tooltip: str) -> SpinBox:
+    """Return a field for a seed."""
+    return SpinBox(label="Seed", value=0, min=0, max=2**31 - 1, tooltip=tooltip)
+
+
+def button(text: str, slot: Callable[[], object], tooltip: str = "") -> QPushButton:
+    """Return a button."""
+    made = QPushButton(text)
+    made.setToolTip(tooltip)
+    made.clicked.connect(lambda: slot())
+    return made
+
+
+def wrapped(style: str = "") -> QLabel:
+    """Return an empty text of several lines that can be copied."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setStyleSheet(style)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
 
 
 def rows(*fields: Widget | tuple[Widget, ...]) -> QWidget:

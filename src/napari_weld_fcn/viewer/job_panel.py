@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_weld_fcn.events import StepDone, TileDone
+from napari_weld_fcn.viewer.form import wrapped
 
 
 class JobPanel(QWidget):
@@ -39,8 +40,7 @@ class JobPanel(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(10)
-        self.status = QLabel()
-        self.status.setWordWrap(True)
+        self.status = wrapped()
         stops = (*self.meanwhile.values(), self.stop)
         lines = (self.starts.values(), stops) if meanwhile else ((*self.starts.values(), *stops),)
         layout = QVBoxLayout(self)

@@ -12,17 +12,15 @@ from typing import Any
 from magicgui.widgets import CheckBox, ComboBox, SpinBox
 from napari import Viewer
 from napari.layers import Image, Labels
-from qtpy.QtWidgets import QDoubleSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox
 
 from napari_weld_fcn.dataset.settings import VARIANTS, AugmentationSettings
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.viewer.augment.job import Open, from_folder, from_layers
 from napari_weld_fcn.viewer.belonging import is_output
 from napari_weld_fcn.viewer.crop.stacks import is_crops
-from napari_weld_fcn.viewer.form import SettingsForm, chosen_path, folder_edit, rows
-from napari_weld_fcn.viewer.preferences import remember, remembered
+from napari_weld_fcn.viewer.form import FormInputs, chosen_path, folder_edit, rows, seed_box
 
-FORM = "augment"
 FIELDS = tuple(AugmentationSettings.model_fields)
 EACH, IN_ALL = "of each crop", "in all"
 FOLDER = "a dataset folder"
@@ -33,7 +31,7 @@ READOUT = 52
 NO_CROPS = "There are no crops: cut some with Crop ROIs, or choose a dataset folder."
 
 
-class AugmentInputs(QWidget):
+class AugmentInputs(FormInputs):
     """Widgets for one augmentation.
 
     Parameters
@@ -47,21 +45,14 @@ class AugmentInputs(QWidget):
     """
 
     def __init__(self, viewer: Viewer, changed: Callable[[], object], counted: Callable[[], object]) -> None:
-        super().__init__()
-        self._viewer = viewer
-        self.form = SettingsForm(
-            AugmentationSettings, FIELDS, remembered(FORM, AugmentationSettings), sliders=FIELDS
-        )
-        self.images = ComboBox(
-            label="Crops", choices=self._stacks, tooltip="A stack of crops in this viewer, or a dataset"
-        )
-        self.masks = ComboBox(label="Masks", choices=self._masks, tooltip="A Labels layer of the same shape")
+        super().__init__(viewer, "augment")
+        self.form = self.settings_form(AugmentationSettings, FIELDS, sliders=FIELDS)
+        self.images = self.offer("Crops", self._stacks, "A stack of crops in this viewer, or a dataset")
+        self.masks = self.offer("Masks", self._masks, "A Labels layer of the same shape")
         self.source = folder_edit("From folder", "A folder that Crop ROIs or `weld-fcn crop` wrote")
         self.how = ComboBox(label="Pairs", choices=[EACH, IN_ALL], value=EACH)
         self.number = SpinBox(value=VARIANTS, min=1, max=MOST, tooltip="The crops themselves are among them")
-        self.seed = SpinBox(
-            label="Seed", value=0, min=0, max=2**31 - 1, tooltip="The same seed gives the same variants"
-        )
+        self.seed = seed_box("The same seed gives the same variants")
         self.shown = SpinBox(
             label="Crop shown", value=0, min=0, max=MOST, tooltip="Whose variants the gallery shows"
         )
@@ -71,7 +62,13 @@ class AugmentInputs(QWidget):
         self.folder = folder_edit("To folder", "Where the pairs are written; empty writes none")
         for slider in self.form.widgets.values():
             slider.native.findChild(QDoubleSpinBox).setFixedWidth(READOUT)
-        self._lay_out()
+        self.lay_out(
+            rows(self.images, self.masks, self.source),
+            rows(*self.form.widgets.values()),
+            rows((self.how, self.number), self.seed, self.shown),
+            rows(self.folder),
+            self.as_layers.native,
+        )
         for widget in (*self.form.widgets.values(), self.masks, self.source, self.seed, self.shown):
             widget.changed.connect(lambda _: changed())
         self.images.changed.connect(lambda _: self._show_source())
@@ -79,18 +76,6 @@ class AugmentInputs(QWidget):
         for widget in (self.how, self.number):
             widget.changed.connect(lambda _: counted())
         self._show_source()
-
-    def settings(self) -> AugmentationSettings:
-        """What the form asks for.
-
-        Raises
-        ------
-        SettingsError
-            In one sentence with the name of the field.
-        """
-        settings = self.form.read()
-        assert isinstance(settings, AugmentationSettings)
-        return settings
 
     def numbers(self) -> dict[str, int | None]:
         """How many pairs: `variants` and `total` as `augment` takes them."""
@@ -120,13 +105,8 @@ class AugmentInputs(QWidget):
 
     def refresh(self) -> None:
         """Bring stacks and masks up to date, keeping what is chosen."""
-        self.images.reset_choices()
-        self.masks.reset_choices()
+        super().refresh()
         self._show_source()
-
-    def remember(self) -> None:
-        """Keep what the form holds for the next session."""
-        remember(FORM, self.form.values())
 
     def _show_source(self) -> None:
         layers = isinstance(self.images.value, Image)
@@ -146,16 +126,6 @@ class AugmentInputs(QWidget):
     def _masks(self, _: Any) -> list[tuple[str, Labels | None]]:
         labels = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Labels)]
         return [*((layer.name, layer) for layer in labels if _is_stack(layer)), ("none: all ignored", None)]
-
-    def _lay_out(self) -> None:
-        field = self.form.widgets
-        source = rows(self.images, self.masks, self.source)
-        transforms = rows(*(field[name] for name in FIELDS))
-        numbers = rows((self.how, self.number), self.seed, self.shown)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        for part in (source, transforms, numbers, rows(self.folder), self.as_layers.native):
-            layout.addWidget(part)
 
 
 def _is_stack(layer: Image | Labels) -> bool:

@@ -22,6 +22,7 @@ from napari_weld_fcn.events import Event, OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.viewer.augment.inputs import AugmentInputs
 from napari_weld_fcn.viewer.augment.job import Augmented, Preview, augment_all, holds_variants, preview
 from napari_weld_fcn.viewer.crop.stacks import is_crops, show_stacks
+from napari_weld_fcn.viewer.form import wrapped
 from napari_weld_fcn.viewer.job_widget import JobWidget, Task
 from napari_weld_fcn.viewer.worker import Outcome, Work, sentence
 
@@ -50,9 +51,7 @@ class AugmentWidget(JobWidget):
         self.following = self.follow("Gallery", PREVIEW_DELAY, self._preview, self._on_preview)
         self.inputs = AugmentInputs(napari_viewer, self.following.soon, self.show_count)
         self.gallery = Gallery()
-        self.count = QLabel()
-        self.count.setWordWrap(True)
-        self.count.setStyleSheet("font-weight: bold")
+        self.count = wrapped("font-weight: bold")
         self.lay_out(self.inputs, self.gallery, self.count, self.jobs)
         napari_viewer.layers.events.inserted.connect(self._on_inserted)
         self.following.soon()

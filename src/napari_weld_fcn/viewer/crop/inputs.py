@@ -9,21 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, SpinBox
+from magicgui.widgets import CheckBox, ComboBox
 from napari import Viewer
 from napari.layers import Image, Shapes
-from qtpy.QtWidgets import QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from napari_weld_fcn.dataset.settings import PRESETS, CropSettings
-from napari_weld_fcn.viewer.belonging import is_output
 from napari_weld_fcn.viewer.film_table import FilmTable
 from napari_weld_fcn.viewer.films import boxes_of
-from napari_weld_fcn.viewer.form import SettingsForm, chosen_path, folder_edit, rows
-from napari_weld_fcn.viewer.preferences import remember, remembered
+from napari_weld_fcn.viewer.form import FormInputs, chosen_path, folder_edit, rows, seed_box
 
-FORM = "crop"
-SHOWN = ("rois", "size", "overlap", "crops_per_film")
+FIELDS = ("rois", "size", "overlap", "crops_per_film")
 FOLDED = ("jitter", "labels")
 OWN = "own settings"
 
@@ -31,7 +26,7 @@ OWN = "own settings"
 AREAS = ("bead", "grid")
 
 
-class CropInputs(QWidget):
+class CropInputs(FormInputs):
     """Widgets for one cropping.
 
     Parameters
@@ -43,24 +38,21 @@ class CropInputs(QWidget):
     """
 
     def __init__(self, viewer: Viewer, changed: Callable[[], object]) -> None:
-        super().__init__()
-        self._viewer = viewer
+        super().__init__(viewer, "crop")
         self._changed = changed
         self.films = FilmTable(viewer, changed)
-        self.form = SettingsForm(CropSettings, (*SHOWN, *FOLDED), remembered(FORM, CropSettings))
+        self.form = self.settings_form(CropSettings, (*FIELDS, *FOLDED))
         self.preset = ComboBox(
             label="Preset",
             choices=[OWN, *PRESETS],
             tooltip="paper: exactly 36 crops of each film, spread over its weld bead",
         )
-        self.shapes = ComboBox(
-            label="Rectangles",
-            choices=self._shapes,
-            tooltip="A Shapes layer; larger ones are covered with crops, smaller ones lie amid one",
+        self.shapes = self.offer(
+            "Rectangles",
+            lambda _: self.shapes_layers(),
+            "A Shapes layer; larger ones are covered with crops, smaller ones lie amid one",
         )
-        self.seed = SpinBox(
-            label="Seed", value=0, min=0, max=2**31 - 1, tooltip="The same seed gives the same jitter"
-        )
+        self.seed = seed_box("The same seed gives the same jitter")
         self.windows = CheckBox(
             text="Draw the windows", value=True, tooltip="Over the film that is chosen in the table"
         )
@@ -68,7 +60,15 @@ class CropInputs(QWidget):
             text="Add as layers", value=True, tooltip="A stack of crops and a stack of masks in this viewer"
         )
         self.folder = folder_edit("Dataset folder", "Written as well; empty writes none")
-        self._lay_out()
+        rois, size, overlap, count = (self.form.widgets[name] for name in FIELDS)
+        self.lay_out(
+            self.films,
+            rows(self.preset, rois, self.shapes, size, overlap, count),
+            self.more(*FOLDED, after=(self.seed,)),
+            rows(self.folder),
+            self.windows.native,
+            self.as_layers.native,
+        )
         self._show_preset()
         self._show_fields()
         self.preset.changed.connect(self._fill_in)
@@ -77,19 +77,11 @@ class CropInputs(QWidget):
         for widget in (self.shapes, self.seed, self.windows):
             widget.changed.connect(lambda _: self._changed())
 
-    def settings(self) -> CropSettings:
-        """What the form asks for.
-
-        Raises
-        ------
-        SettingsError
-            In one sentence with the name of the field.
-        """
+    def settings(self) -> Any:
+        """What the form asks for; SettingsError in one sentence with the name of the field."""
         spread = self.form.widgets["rois"].value in AREAS
-        count = self.form.widgets["crops_per_film"].value if spread else 0
-        settings = self.form.read(crops_per_film=count)
-        assert isinstance(settings, CropSettings)
-        return settings
+        count = self.form.widgets["crops_per_film"].value if spread else None
+        return self.form.read(crops_per_film=count)
 
     @property
     def rectangles(self) -> Shapes | None:
@@ -110,19 +102,14 @@ class CropInputs(QWidget):
     def refresh(self) -> None:
         """Bring films, truths and Shapes layers up to date, keeping what is chosen."""
         self.films.refresh()
-        self.shapes.reset_choices()
-
-    def remember(self) -> None:
-        """Keep what the form holds for the next session."""
-        remember(FORM, self.form.values())
+        super().refresh()
 
     def _fill_in(self, name: str) -> None:
         """Put a preset's values into the fields."""
         if name not in PRESETS:
             return
-        for field, widget in self.form.widgets.items():
-            with widget.changed.blocked():
-                widget.value = getattr(PRESETS[name], field)
+        for field in self.form.widgets:
+            self.put(field, getattr(PRESETS[name], field))
         self._show_fields()
         self._changed()
 
@@ -143,22 +130,3 @@ class CropInputs(QWidget):
         self.form.widgets["crops_per_film"].enabled = rois in AREAS
         self.form.widgets["overlap"].enabled = rois not in AREAS or count == 0
         self.shapes.enabled = rois == "rectangles"
-
-    def _shapes(self, _: Any) -> list[Shapes]:
-        return [layer for layer in self._viewer.layers if isinstance(layer, Shapes) and not is_output(layer)]
-
-    def _lay_out(self) -> None:
-        shown = (self.form.widgets[name] for name in SHOWN)
-        rois, size, overlap, count = shown
-        main = rows(self.preset, rois, self.shapes, size, overlap, count)
-        folded = QCollapsible("More settings")
-        folded.setContent(rows(*(self.form.widgets[name] for name in FOLDED), self.seed))
-        folded.content().layout().setContentsMargins(0, 0, 0, 0)
-        folded.layout().setContentsMargins(0, 0, 0, 0)
-        folded.collapse(animate=False)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        for part in (self.films, main, folded, rows(self.folder)):
-            layout.addWidget(part)
-        for box in (self.windows, self.as_layers):
-            layout.addWidget(box.native)

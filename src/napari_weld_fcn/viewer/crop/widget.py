@@ -14,7 +14,6 @@ from napari import Viewer
 from napari.layers import Image
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QLabel
 
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.events import Event, OnEvent, ShouldStop, TileDone
@@ -22,6 +21,7 @@ from napari_weld_fcn.viewer.crop.inputs import CropInputs
 from napari_weld_fcn.viewer.crop.job import Cropped, Surveyed, crop_all, survey_all, told
 from napari_weld_fcn.viewer.crop.stacks import show_stacks, show_windows
 from napari_weld_fcn.viewer.films import Source, source_of
+from napari_weld_fcn.viewer.form import wrapped
 from napari_weld_fcn.viewer.job_widget import JobWidget, Task
 from napari_weld_fcn.viewer.worker import Outcome, Work, sentence
 
@@ -53,10 +53,8 @@ class CropWidget(JobWidget):
         self._folder: Path | None = None
         self.following = self.follow("Survey", SURVEY_DELAY, self._survey, self._on_surveyed)
         self.inputs = CropInputs(napari_viewer, self.following.soon)
-        self.summary = _wrapped()
-        self.summary.setStyleSheet("font-weight: bold")
-        self.notes = _wrapped()
-        self.notes.setStyleSheet("color: #e6a23c")
+        self.summary = wrapped("font-weight: bold")
+        self.notes = wrapped("color: #e6a23c")
         self.lay_out(self.inputs, self.summary, self.notes, self.jobs)
         self.following.soon()
 
@@ -201,9 +199,3 @@ def in_words(found: list[Surveyed]) -> str:
         f"{crops} crops of {films} film{'s' * (films != 1)}; {flawed} show flaws, "
         f"which are {share:.2%} of all pixels."
     )
-
-
-def _wrapped() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    return label

@@ -11,20 +11,16 @@ import numpy as np
 from magicgui.widgets import ComboBox
 from napari import Viewer
 from napari.layers import Image, Labels, Layer
-from qtpy.QtWidgets import QVBoxLayout, QWidget
-from superqt import QCollapsible
 
-from napari_weld_fcn.errors import ModelError, SettingsError
+from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
-from napari_weld_fcn.network.library import ModelEntry, listing
 from napari_weld_fcn.viewer.belonging import MARK, belongs, is_copy, is_output
 from napari_weld_fcn.viewer.film_table import TRUTH, FilmTable, Partner
 from napari_weld_fcn.viewer.films import labels_for, plane_shape
-from napari_weld_fcn.viewer.form import SettingsForm, rows
-from napari_weld_fcn.viewer.preferences import ViewerSettings, remember, remembered
+from napari_weld_fcn.viewer.form import FormInputs, rows
+from napari_weld_fcn.viewer.preferences import ViewerSettings
 
-FORM = "evaluate"
-SHOWN = ("threshold", "min_size", "min_size_unit", "min_iou", "false_calls")
+FIELDS = ("threshold", "min_size", "min_size_unit", "min_iou", "false_calls")
 FOLDED = (
     "peak_odds",
     "polarity",
@@ -36,19 +32,11 @@ FOLDED = (
     "confidence",
     "seed",
 )
-#: What Preferences hold or belongs to a film, so that the form does not remember it.
-NOT_REMEMBERED = ("device", "pixel_size_mm")
 #: What only a model needs, and what needs probabilities.
 OF_MODEL = ("polarity", "device", "tile", "precision")
 OF_HEATMAP = ("threshold", "peak_odds", "false_calls")
 
-ZERO = {
-    "threshold": "as marked",
-    "min_size": "as marked",
-    "peak_odds": "as marked",
-    "pixel_size_mm": "from the film",
-    "resamples": "no intervals",
-}
+AS_MARKED = "as marked"
 
 MODEL, HEATMAPS, INDICATIONS = "a model, run now", "heatmaps", "labels"
 FIGURES = ("F1", "Found", "False")
@@ -99,7 +87,7 @@ LABELLED = Partner(
 PARTNERS = (TRUTH, HEATMAP, LABELLED)
 
 
-class EvaluateInputs(QWidget):
+class EvaluateInputs(FormInputs):
     """Widgets for one evaluation.
 
     Parameters
@@ -110,15 +98,15 @@ class EvaluateInputs(QWidget):
         Where model and device start.
     """
 
+    not_remembered = ("device", "pixel_size_mm")
+
     def __init__(self, viewer: Viewer, preferences: ViewerSettings) -> None:
-        super().__init__()
-        self._viewer = viewer
-        self.entries: dict[str, ModelEntry] = {}
-        values = remembered(FORM, EvaluationSettings) | {
+        super().__init__(viewer, "evaluate")
+        values = {
             "device": preferences.device,
-            "pixel_size_mm": None,  # of one run: films have their own, or that of Preferences
+            "pixel_size_mm": None,
         }
-        self.form = SettingsForm(EvaluationSettings, (*SHOWN, *FOLDED), values)
+        self.form = self.settings_form(EvaluationSettings, (*FIELDS, *FOLDED), values=values)
         self.films = FilmTable(
             viewer,
             lambda: None,
@@ -131,51 +119,23 @@ class EvaluateInputs(QWidget):
             choices=[MODEL, HEATMAPS, INDICATIONS],
             tooltip="What marks the films: a model, or layers that are there already",
         )
-        self.model = ComboBox(label="Model", choices=self._models, tooltip="Shipped and own models")
-        self._lay_out()
-        if preferences.model in self.entries:
-            self.model.value = preferences.model
+        self.model = self.offer_models(preferences.model)
+        threshold, size, unit, iou, calls = (self.form.widgets[name] for name in FIELDS)
+        shown = rows(threshold, (size, unit), iou, calls)
+        self.lay_out(rows(self.scored, self.model), self.films, shown, self.more(*FOLDED))
         self.scored.changed.connect(self._show_fields)
-        self.form.widgets["min_size"].changed.connect(self._show_fields)
+        size.changed.connect(self._show_fields)
         self.model.changed.connect(self._show_own)
         self._show_fields()
-
-    @property
-    def entry(self) -> ModelEntry | None:
-        """The chosen model; None where none is installed."""
-        return self.entries.get(self.model.value) if self.model.value else None
 
     @property
     def by_model(self) -> bool:
         """Whether a model marks the films now."""
         return bool(self.scored.value == MODEL)
 
-    def settings(self) -> EvaluationSettings:
-        """What the form asks for.
-
-        Raises
-        ------
-        SettingsError
-            In one sentence with the name of the field.
-        """
-        settings = self.form.read()
-        assert isinstance(settings, EvaluationSettings)
-        return settings
-
     def chosen_model(self) -> str | None:
-        """The name of the model that marks the films; None where layers do.
-
-        Raises
-        ------
-        ModelError
-            If there is none, or it cannot be used.
-        """
-        if not self.by_model:
-            return None
-        entry = self.entry
-        if entry is None or entry.card is None:
-            raise ModelError(entry.error if entry and entry.error else NO_MODEL)
-        return entry.name
+        """The name of the model that marks the films, None where layers do; ModelError if there is none."""
+        return self.usable_entry(NO_MODEL)[0] if self.by_model else None
 
     def layers(self) -> list[tuple[Image, Labels | None, Layer | None]]:
         """The films to score, each with its truth and its marks.
@@ -206,12 +166,7 @@ class EvaluateInputs(QWidget):
     def refresh(self) -> None:
         """Bring films, truths and models up to date, keeping what is chosen."""
         self.films.refresh()
-        self.model.reset_choices()
-
-    def remember(self) -> None:
-        """Keep what the form holds for the next session."""
-        kept = {name: value for name, value in self.form.values().items() if name not in NOT_REMEMBERED}
-        remember(FORM, kept)
+        super().refresh()
 
     def _marks(self, film: Image) -> Layer | None:
         if self.by_model:
@@ -228,35 +183,17 @@ class EvaluateInputs(QWidget):
             self.form.widgets[name].enabled = self.by_model
         for name in OF_HEATMAP:
             self.form.widgets[name].enabled = self.scored.value != INDICATIONS
-        size, unit = (self.form.widgets[name] for name in ("min_size", "min_size_unit"))
-        unit.native.setVisible(size.value > 0)
+        self.show_size_unit()
         self._show_own()
 
     def _show_own(self, _: object = None) -> None:
         """Say what an open threshold and minimum size stand for."""
         card = self.entry.card if self.by_model and self.entry else None
-        own = {
-            "threshold": f"the model's own ({card.threshold:.3g})" if card else ZERO["threshold"],
-            "min_size": f"the model's own ({card.min_size_px:g} px)" if card else ZERO["min_size"],
-            "peak_odds": f"the model's own ({card.peak_odds:g})" if card else ZERO["peak_odds"],
-        }
-        for name, text in own.items():
-            self.form.widgets[name].native.setSpecialValueText(text)
-
-    def _models(self, _: object) -> list[str]:
-        self.entries = {entry.name: entry for entry in listing()}
-        return list(self.entries)
-
-    def _lay_out(self) -> None:
-        threshold, size, unit, iou, calls = (self.form.widgets[name] for name in SHOWN)
-        folded = QCollapsible("More settings")
-        folded.setContent(rows(*(self.form.widgets[name] for name in FOLDED)))
-        folded.content().layout().setContentsMargins(0, 0, 0, 0)
-        folded.layout().setContentsMargins(0, 0, 0, 0)
-        folded.collapse(animate=False)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(rows(self.scored, self.model))
-        layout.addWidget(self.films)
-        layout.addWidget(rows(threshold, (size, unit), iou, calls))
-        layout.addWidget(folded)
+        own = "the model's own ({})"
+        self.show_zero(
+            {
+                "threshold": own.format(f"{card.threshold:.3g}") if card else AS_MARKED,
+                "min_size": own.format(f"{card.min_size_px:g} px") if card else AS_MARKED,
+                "peak_odds": own.format(f"{card.peak_odds:g}") if card else AS_MARKED,
+            }
+        )

@@ -8,6 +8,7 @@ from typing import Any
 from qtpy.QtWidgets import QLabel, QPushButton, QTabWidget, QVBoxLayout, QWidget
 
 from napari_weld_fcn.viewer.evaluate import rows as score_rows
+from napari_weld_fcn.viewer.form import wrapped
 from napari_weld_fcn.viewer.table import Table
 
 #: Height of the tabs, pixels of the screen.
@@ -31,13 +32,9 @@ class EvaluationPanel(QWidget):
         self, look_at: Callable[[int], object], compare: Callable[[], object], save: Callable[[], object]
     ) -> None:
         super().__init__()
-        self.summary = QLabel()
-        self.summary.setWordWrap(True)
-        self.summary.setStyleSheet("font-weight: bold")
+        self.summary = wrapped("font-weight: bold")
         self.legend = QLabel()
-        self.notes = QLabel()
-        self.notes.setWordWrap(True)
-        self.notes.setStyleSheet("color: #e6a23c")
+        self.notes = wrapped("color: #e6a23c")
         self.scores = Table(score_rows.SCORES)
         self.shares = Table(score_rows.SHARES)
         self.films = Table(score_rows.FILMS)

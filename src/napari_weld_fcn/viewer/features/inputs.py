@@ -8,25 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from magicgui.widgets import ComboBox
 from napari import Viewer
-from napari.layers import Image, Labels, Layer, Shapes
+from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtWidgets import QListWidget, QListWidgetItem, QVBoxLayout, QWidget
-from superqt import QCollapsible
+from qtpy.QtWidgets import QListWidget, QListWidgetItem
 
-from napari_weld_fcn.errors import ModelError, SettingsError
+from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.evaluation.settings import FeatureSettings
-from napari_weld_fcn.network.library import ModelEntry, listing
-from napari_weld_fcn.viewer.belonging import MARK, film_of, films, is_output
-from napari_weld_fcn.viewer.form import SettingsForm, rows
-from napari_weld_fcn.viewer.preferences import ViewerSettings, remember, remembered
-
-FORM = "features"
-SHOWN = ("show", "channel", "polarity")
-FOLDED = ("tile", "device")
-#: What Preferences hold, and the form therefore does not remember.
-PREFERRED = ("device",)
+from napari_weld_fcn.viewer.belonging import MARK, film_of, is_output
+from napari_weld_fcn.viewer.form import FormInputs, rows
+from napari_weld_fcn.viewer.preferences import ViewerSettings, remembered
 
 #: Rows of the list of stages that are shown without scrolling.
 ROWS_SHOWN = 6
@@ -38,7 +29,7 @@ OTHER_FILM = "{} belong to {}, not to {}: choose that film, or run Predict on th
 NO_INDICATIONS = "There are no indications: run Predict on this film, then click on one."
 
 
-class FeaturesInputs(QWidget):
+class FeaturesInputs(FormInputs):
     """Widgets for one look into a network.
 
     Parameters
@@ -49,46 +40,40 @@ class FeaturesInputs(QWidget):
         Where model and device start.
     """
 
+    not_remembered = ("device",)
+
     def __init__(self, viewer: Viewer, preferences: ViewerSettings) -> None:
-        super().__init__()
-        self._viewer = viewer
-        self.entries: dict[str, ModelEntry] = {}
-        values = remembered(FORM, FeatureSettings) | {"device": preferences.device}
-        self._asked = {name.strip() for name in str(values.get("stage", "")).split(",") if name.strip()}
-        self.form = SettingsForm(FeatureSettings, (*SHOWN, *FOLDED), values)
-        self.image = ComboBox(label="Radiograph", choices=self._films, tooltip="The image layer to look at")
-        self.model = ComboBox(label="Model", choices=self._models, tooltip="Shipped and own models")
-        self.region = ComboBox(
-            label="Stay inside",
-            choices=self._regions,
-            tooltip="A Shapes layer whose first rectangle limits the maps",
-        )
-        self.indications = ComboBox(
-            label="Indications",
-            choices=self._labels,
-            tooltip="Whose selected label What drew this explains; click on an indication to select it",
+        super().__init__(viewer, "features")
+        asked = str(remembered(self._name, FeatureSettings).get("stage", ""))
+        self._asked = {name.strip() for name in asked.split(",") if name.strip()}
+        fields = ("show", "channel", "polarity", "tile", "device")
+        self.form = self.settings_form(FeatureSettings, fields, values={"device": preferences.device})
+        self.image = self.offer_films("The image layer to look at")
+        self.model = self.offer_models(preferences.model)
+        self.region = self.offer_regions("A Shapes layer whose first rectangle limits the maps")
+        self.indications = self.offer(
+            "Indications",
+            self._labels,
+            "Whose selected label What drew this explains; click on an indication to select it",
         )
         self.stages = QListWidget()
         self.stages.setToolTip("The network's stages, in its own order; tick those to show")
-        self._lay_out()
-        if preferences.model in self.entries:
-            self.model.value = preferences.model
-        self.form.widgets["show"].changed.connect(self._show_channel)
+        show, channel, polarity = (self.form.widgets[name] for name in fields[:3])
+        self.lay_out(
+            rows(self.image, self.model, (show, channel), polarity, self.region),
+            self.stages,
+            self.more("tile", "device"),
+            rows(self.indications),
+        )
+        self.show_stages(())
+        show.changed.connect(self._show_channel)
         self.image.changed.connect(self._choose_own)
         self._show_channel()
         self.choose(viewer.layers.selection.active)
 
-    def settings(self) -> FeatureSettings:
-        """What the form asks for.
-
-        Raises
-        ------
-        SettingsError
-            In one sentence with the name of the field, or if no stage is ticked.
-        """
-        settings = self.form.read(stage=self.stage())
-        assert isinstance(settings, FeatureSettings)
-        return settings
+    def settings(self) -> Any:
+        """What the form asks for; SettingsError in one sentence, also if no stage is ticked."""
+        return self.form.read(stage=self.stage())
 
     def stage(self) -> str:
         """The stages that are ticked, with commas between them; nothing for all.
@@ -133,17 +118,8 @@ class FeaturesInputs(QWidget):
                 self.image.value = film
 
     def chosen_model(self) -> str:
-        """The chosen model's name.
-
-        Raises
-        ------
-        ModelError
-            If there is none, or it cannot be used.
-        """
-        entry = self.entries.get(self.model.value) if self.model.value else None
-        if entry is None or entry.card is None:
-            raise ModelError(entry.error if entry and entry.error else NO_MODEL)
-        return entry.name
+        """The chosen model's name; ModelError if there is none, or it cannot be used."""
+        return self.usable_entry(NO_MODEL)[0]
 
     def show_stages(self, names: Sequence[str]) -> None:
         """Offer the stages `names`, ticked as they were ticked last; all where none of them was."""
@@ -165,31 +141,8 @@ class FeaturesInputs(QWidget):
             item = self.stages.item(row)
             item.setCheckState(Qt.CheckState.Checked if item.text() in names else Qt.CheckState.Unchecked)
 
-    def refresh(self) -> None:
-        """Bring films, models, Shapes and Labels up to date, keeping what is chosen."""
-        for box in (self.image, self.model, self.region, self.indications):
-            box.reset_choices()
-
-    def remember(self) -> None:
-        """Keep what the form holds for the next session."""
-        kept = {name: value for name, value in self.form.values().items() if name not in PREFERRED}
-        remember(FORM, kept | {"stage": self.stage()})
-
     def _show_channel(self, _: Any = None) -> None:
         self.form.widgets["channel"].enabled = self.form.widgets["show"].value == "channel"
-
-    def _films(self, _: Any) -> list[Image]:
-        return films(self._viewer)
-
-    def _models(self, _: Any) -> list[str]:
-        self.entries = {entry.name: entry for entry in listing()}
-        return list(self.entries)
-
-    def _regions(self, _: Any) -> list[tuple[str, Shapes | None]]:
-        shapes = [
-            layer for layer in self._viewer.layers if isinstance(layer, Shapes) and not is_output(layer)
-        ]
-        return [("the whole film", None), *((layer.name, layer) for layer in shapes)]
 
     def _labels(self, _: Any) -> list[Labels]:
         """Indications first, then other labels; the numbers of other outputs are none of an indication."""
@@ -203,18 +156,3 @@ class FeaturesInputs(QWidget):
             if film is not None and is_output(layer) and film_of(self._viewer, layer) == film:
                 self.indications.value = layer
                 return
-
-    def _lay_out(self) -> None:
-        show, channel, polarity = (self.form.widgets[name] for name in SHOWN)
-        folded = QCollapsible("More settings")
-        folded.setContent(rows(*(self.form.widgets[name] for name in FOLDED)))
-        folded.content().layout().setContentsMargins(0, 0, 0, 0)
-        folded.layout().setContentsMargins(0, 0, 0, 0)
-        folded.collapse(animate=False)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(rows(self.image, self.model, (show, channel), polarity, self.region))
-        layout.addWidget(self.stages)
-        layout.addWidget(folded)
-        layout.addWidget(rows(self.indications))
-        self.show_stages(())

@@ -72,7 +72,7 @@ class FeaturesWidget(JobWidget):
         shapes = self.inputs.region.value
         region = region_of(shapes, film) if shapes is not None else None
         plane = plane_shown(self.viewer, film)
-        self.inputs.remember()
+        self.inputs.remember(stage=self.inputs.stage())
 
         def work(on_event: OnEvent, should_stop: ShouldStop) -> Maps:
             return feature_maps_of(plane, model, settings, region, on_event, should_stop)
@@ -95,7 +95,7 @@ class FeaturesWidget(JobWidget):
         plane = plane_shown(self.viewer, film)
         indication = indication_shown(plane, labels)
         number = int(labels.selected_label)
-        self.inputs.remember()
+        self.inputs.remember(stage=self.inputs.stage())
 
         def work(_: OnEvent, should_stop: ShouldStop) -> Maps:
             return drawn_by(plane, indication, model, settings, should_stop)

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_weld_fcn.viewer.form import button, wrapped
 
 #: What becomes of hand work, in one sentence.
 BY_HAND = "Changed by hand: {}. What you paint or erase stays when the threshold moves or Run is pressed."
@@ -30,16 +32,15 @@ class ResultPanel(QWidget):
         super().__init__()
         self.summary = QLabel()
         self.summary.setStyleSheet("font-weight: bold")
-        self.previous = _button("◀ Previous", lambda: step(-1), "Centre on the indication before (key -)")
-        self.next = _button("Next ▶", lambda: step(1), "Centre on the next indication (key =)")
+        self.previous = button("◀ Previous", lambda: step(-1), "Centre on the indication before (key -)")
+        self.next = button("Next ▶", lambda: step(1), "Centre on the next indication (key =)")
         self.number = QLabel()
         self.number.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.details = _wrapped()
-        self.by_hand = _wrapped()
-        self.table = _button("Table", lambda: open_table(), "Open napari's table of the indications")
-        self.save = _button("Save...", lambda: save(), "Save heatmap, labels, table and overlay to a folder")
-        self.warnings = _wrapped()
-        self.warnings.setStyleSheet("color: #e6a23c")
+        self.details = wrapped()
+        self.by_hand = wrapped()
+        self.table = button("Table", lambda: open_table(), "Open napari's table of the indications")
+        self.save = button("Save...", lambda: save(), "Save heatmap, labels, table and overlay to a folder")
+        self.warnings = wrapped("color: #e6a23c")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(_line())
@@ -61,8 +62,8 @@ class ResultPanel(QWidget):
         self.summary.setText(text)
         self.by_hand.setText(BY_HAND.format(changed))
         self.by_hand.setVisible(changed > 0)
-        for button in (self.previous, self.next, self.table):
-            button.setEnabled(count > 0)
+        for each in (self.previous, self.next, self.table):
+            each.setEnabled(count > 0)
         self.save.setEnabled(True)
         self.show_indication(0, range(1, count + 1), None)
 
@@ -93,20 +94,6 @@ def _place(number: int, numbers: Sequence[int]) -> str:
     """Which one of all it is, with its number where that is another."""
     place = numbers.index(number) + 1
     return f"{place} of {len(numbers)}" + (f" (number {number})" if number != place else "")
-
-
-def _button(text: str, slot: Callable[[], object], tooltip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tooltip)
-    button.clicked.connect(slot)
-    return button
-
-
-def _wrapped() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:

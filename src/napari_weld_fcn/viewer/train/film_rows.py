@@ -20,7 +20,6 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -28,6 +27,7 @@ from qtpy.QtWidgets import (
 
 from napari_weld_fcn.viewer.belonging import films, is_output
 from napari_weld_fcn.viewer.films import labels_for, plane_shape, truth_of
+from napari_weld_fcn.viewer.form import button, wrapped
 from napari_weld_fcn.viewer.layers import placement
 from napari_weld_fcn.viewer.train.labelled import Row
 
@@ -177,8 +177,7 @@ class FilmRow(QFrame):
         self.away = button("✕", lambda: remove(self), "Take this film out of the list")
         self._widest = QLabel(max(CAPTIONS, key=len), self)
         self._widest.hide()
-        self.said = QLabel()
-        self.said.setWordWrap(True)
+        self.said = wrapped()
         self._lay_out()
         self.film.changed.connect(self._on_film)
         for box in (self.labels, self.looked_at):
@@ -309,11 +308,3 @@ class FilmRow(QFrame):
         layout.setAlignment(self.away, Qt.AlignmentFlag.AlignRight)
         layout.addWidget(self.said, 3, 0, 1, 3)
         layout.setColumnStretch(1, 1)
-
-
-def button(text: str, slot: Callable[[], object], tooltip: str) -> QPushButton:
-    """Return a button."""
-    button = QPushButton(text)
-    button.setToolTip(tooltip)
-    button.clicked.connect(lambda: slot())
-    return button

@@ -13,32 +13,58 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, FileEdit, LineEdit
+from magicgui.widgets import CheckBox, FileEdit, LineEdit
 from napari import Viewer
 from napari.layers import Image
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QVBoxLayout, QWidget
-from superqt import QCollapsible
+from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout
 
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.network.library import listing
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.training.settings import PRESETS, TrainSettings
-from napari_weld_fcn.viewer.form import Fold, SettingsForm, align, chosen_path, folder_edit, rows, stacked
+from napari_weld_fcn.viewer.form import (
+    Fold,
+    FormInputs,
+    align,
+    choice,
+    chosen_path,
+    folder_edit,
+    rows,
+    stacked,
+    wrapped,
+)
 from napari_weld_fcn.viewer.preferences import TrainFormSettings, remember, remembered
 from napari_weld_fcn.viewer.train.film_rows import FilmRows
 from napari_weld_fcn.viewer.train.known_films import KnownFilms
 from napari_weld_fcn.viewer.train.run import free_name, runs_folder
 
-FORM, OWN = "train", "train form"
+OWN = "train form"
 #: Width of the number beside a slider, in pixels of the screen.
 READOUT = 52
 #: What `start_from` is where no model is trained further, and where a file is chosen.
 NOTHING, FILE = "nothing", "a file..."
 FOLDED = ("loss", "batch", "learning_rate", "device", "precision", "window", "patience", "again", "seed")
 
+SOURCES = {"layers": "layers of this viewer", "folder": "a folder", "known": "films without labels"}
+CONVENTIONS = {"dense": "dense: all was looked at", "sparse": "sparse: scribbles"}
+MEANINGS = {
+    "dense": "0 is background, every other number a flaw. What was not looked at is left out by rectangles.",
+    "sparse": "0 is not labelled, 1 is background, every other number a flaw.",
+}
+OF_PRESET = "the preset's"
+NETWORKS = {"preset": OF_PRESET, "fcn": "fcn, the paper's", "autoencoder": "autoencoder"}
+ACTIVATIONS = {"preset": OF_PRESET, "selu": "SELU", "elu": "ELU", "relu": "ReLU"}
+#: Up to which share of `keep` each sentence holds.
+_TRADES = (
+    (0.05, "Learns these {} alone; what the model knew of other films is soon forgotten."),
+    (0.5, "Leans to these {}; other films may lose a little."),
+    (0.95, "Leans to what the model knew; these {} count less."),
+    (1.0, "Stays as it was; these {} hardly count."),
+)
 
-class TrainInputs(QWidget):
+
+class TrainInputs(FormInputs):
     """Widgets for one training.
 
     Parameters
@@ -50,28 +76,22 @@ class TrainInputs(QWidget):
     """
 
     def __init__(self, viewer: Viewer, changed: Callable[[], object]) -> None:
-        super().__init__()
+        super().__init__(viewer, "train")
         self._suggested = ""
         own = TrainFormSettings(**remembered(OWN, TrainFormSettings))
-        self.form = SettingsForm(
-            TrainSettings,
-            ("preset", "epochs", "minutes", "keep", *FOLDED),
-            remembered(FORM, TrainSettings),
-            sliders=("keep",),
-        )
-        self.source = _choice("Learn from", SOURCES, own.source, "Layers that are open, or files")
+        fields = ("preset", "epochs", "minutes", "keep", *FOLDED)
+        self.form = self.settings_form(TrainSettings, fields, sliders=("keep",))
+        self.source = choice("Learn from", SOURCES, own.source, "Layers that are open, or files")
         self.films = FilmRows(viewer, changed)
         self.known = KnownFilms(viewer, changed, own.known, self._elsewhere)
         self.folder = folder_edit("Folder", "A dataset that Crop ROIs wrote, or a GDXray series with masks")
-        self.convention = _choice("Labels are", CONVENTIONS, own.labels, "What the numbers in them mean")
-        self.start_from = ComboBox(
-            label="Start from", choices=_models, tooltip="A model that is trained further, or nothing"
-        )
+        self.convention = choice("Labels are", CONVENTIONS, own.labels, "What the numbers in them mean")
+        self.start_from = self.offer("Start from", _models, "A model that is trained further, or nothing")
         self.file = FileEdit(label="Model file", filter="*.safetensors", nullable=True)
-        self.network = _choice(
+        self.network = choice(
             "Network", NETWORKS, own.network, "What is built where nothing is trained further"
         )
-        self.activation = _choice("Activation", ACTIVATIONS, own.activation, "After each convolution")
+        self.activation = choice("Activation", ACTIVATIONS, own.activation, "After each convolution")
         self.name = LineEdit(label="Model name", tooltip="What the model is called in Predict")
         self.run = folder_edit("Run folder", "Settings, history, models and state; a run is resumed from it")
         self.watch = CheckBox(
@@ -79,9 +99,9 @@ class TrainInputs(QWidget):
             value=own.watch,
             tooltip="A layer over a film that validates, brought up to date after each epoch",
         )
-        self.meaning, self.trade = _wrapped(), _wrapped()
+        self.meaning, self.trade = wrapped(), wrapped()
         self.form.widgets["keep"].native.findChild(QDoubleSpinBox).setFixedWidth(READOUT)
-        self._lay_out()
+        self._arrange()
         if own.start_from in self.start_from.choices:
             self.start_from.value = own.start_from
         self._show_fields()
@@ -99,18 +119,6 @@ class TrainInputs(QWidget):
         """Align the labels in the font that they have by now."""
         super().showEvent(event)
         align(self.findChildren(QFormLayout))
-
-    def settings(self) -> TrainSettings:
-        """What the form asks for.
-
-        Raises
-        ------
-        SettingsError
-            In one sentence with the name of the field.
-        """
-        settings = self.form.read()
-        assert isinstance(settings, TrainSettings)
-        return settings
 
     def network_settings(self) -> NetworkSettings | None:
         """The network to build; None where a model is trained further as it is."""
@@ -170,11 +178,11 @@ class TrainInputs(QWidget):
         """Bring layers and models up to date, keeping what is chosen."""
         self.films.refresh()
         self.known.films.refresh()
-        self.start_from.reset_choices()
+        super().refresh()
 
-    def remember(self) -> None:
+    def remember(self, **more: Any) -> None:
         """Keep what the form holds for the next session."""
-        remember(FORM, self.form.values())
+        super().remember(**more)
         start = self.start_from.value if self.start_from.value != FILE else NOTHING
         own = TrainFormSettings(
             labels=self.convention.value,
@@ -223,21 +231,14 @@ class TrainInputs(QWidget):
         """Films that have labels."""
         return [row.film for row in self.films.values()] if self.source.value == "layers" else []
 
-    def _lay_out(self) -> None:
+    def _arrange(self) -> None:
         field = self.form.widgets
         self._of_layers = stacked(self.films, rows(self.convention), self.meaning)
         self._of_folder = rows(self.folder)
         self.fold = Fold("Films without labels beside them", self.known)
         self._of_file = rows(self.file)
         self._of_model = stacked(rows(field["keep"]), self.trade)
-        folded = QCollapsible("More settings")
-        folded.setContent(rows(self.network, self.activation, *(field[name] for name in FOLDED)))
-        folded.content().layout().setContentsMargins(0, 0, 0, 0)
-        folded.layout().setContentsMargins(0, 0, 0, 0)
-        folded.collapse(animate=False)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        for part in (
+        self.lay_out(
             rows(self.source),
             self._of_layers,
             self._of_folder,
@@ -246,45 +247,14 @@ class TrainInputs(QWidget):
             self._of_file,
             self._of_model,
             rows(field["preset"], field["epochs"], field["minutes"]),
-            folded,
+            self.more(*FOLDED, before=(self.network, self.activation)),
             rows(self.name, self.run),
             self.watch.native,
-        ):
-            layout.addWidget(part)
+        )
 
 
 def _models(_: Any) -> list[str]:
     return [NOTHING, *(entry.name for entry in listing() if entry.card is not None), FILE]
-
-
-def _choice(label: str, texts: dict[str, str], value: str, tooltip: str) -> ComboBox:
-    return ComboBox(
-        label=label, choices=[(text, key) for key, text in texts.items()], value=value, tooltip=tooltip
-    )
-
-
-def _wrapped() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    return label
-
-
-SOURCES = {"layers": "layers of this viewer", "folder": "a folder", "known": "films without labels"}
-CONVENTIONS = {"dense": "dense: all was looked at", "sparse": "sparse: scribbles"}
-MEANINGS = {
-    "dense": "0 is background, every other number a flaw. What was not looked at is left out by rectangles.",
-    "sparse": "0 is not labelled, 1 is background, every other number a flaw.",
-}
-OF_PRESET = "the preset's"
-NETWORKS = {"preset": OF_PRESET, "fcn": "fcn, the paper's", "autoencoder": "autoencoder"}
-ACTIVATIONS = {"preset": OF_PRESET, "selu": "SELU", "elu": "ELU", "relu": "ReLU"}
-#: Up to which share of `keep` each sentence holds.
-_TRADES = (
-    (0.05, "Learns these {} alone; what the model knew of other films is soon forgotten."),
-    (0.5, "Leans to these {}; other films may lose a little."),
-    (0.95, "Leans to what the model knew; these {} count less."),
-    (1.0, "Stays as it was; these {} hardly count."),
-)
 
 
 def trade(keep: float, learned: str = "labels") -> str:

@@ -8,11 +8,11 @@ from pathlib import Path
 from magicgui.widgets import ComboBox
 from napari import Viewer
 from napari.layers import Image
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_weld_fcn.radiograph.image_paths import SUFFIXES
-from napari_weld_fcn.viewer.form import rows
-from napari_weld_fcn.viewer.train.film_rows import FilmRows, button
+from napari_weld_fcn.viewer.form import button, rows, wrapped
+from napari_weld_fcn.viewer.train.film_rows import FilmRows
 from napari_weld_fcn.viewer.train.labelled import Row
 
 KNOWN = {"clean": "free of flaws", "unlabelled": "not looked at"}
@@ -65,15 +65,13 @@ class KnownFilms(QWidget):
             value=kind,
             tooltip="What is known of these films, or of the rectangles on them",
         )
-        self.meaning = QLabel()
-        self.meaning.setWordWrap(True)
+        self.meaning = wrapped()
         self.films = FilmRows(viewer, changed, labelled=False, least=0, elsewhere=elsewhere)
         self.add = button(
             "Add files...", self.ask, "Image files, each free of flaws or not looked at as a whole"
         )
         self.films.buttons.addWidget(self.add)
-        self._named = QLabel()
-        self._named.setWordWrap(True)
+        self._named = wrapped()
         self._away = button("✕", lambda: self.choose_files(()), "Take the files out of the list")
         self._away.setFixedWidth(26)
         self._of_files = QWidget()

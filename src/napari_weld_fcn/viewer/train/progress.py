@@ -15,12 +15,13 @@ import numpy as np
 from napari import Viewer
 from napari.layers import Image
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_weld_fcn.events import Message, StepDone, TileDone, Validated
 from napari_weld_fcn.training.refit import LEARNING_ALL
 from napari_weld_fcn.training.settings import TrainSettings
 from napari_weld_fcn.viewer.belonging import MARK, earlier_output, mark_of
+from napari_weld_fcn.viewer.form import wrapped
 from napari_weld_fcn.viewer.job_panel import time_left
 from napari_weld_fcn.viewer.layers import HEATMAP_OPACITY, over_film, placement
 from napari_weld_fcn.viewer.pixel_sizes import pixel_edge_mm
@@ -59,8 +60,7 @@ class TrainProgress(QWidget):
         self.place = ""
         self.watched = Flag()
         self._watching = Watching(viewer, [], "")
-        self.notes = QLabel()
-        self.notes.setWordWrap(True)
+        self.notes = wrapped()
         self.curves = Curves()
         self._timer = QTimer(self)
         self._timer.setInterval(DRAW_INTERVAL)

@@ -19,11 +19,12 @@ from napari.layers import Image
 from napari.utils.notifications import show_info
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtWidgets import QDockWidget, QFileDialog, QLabel, QMessageBox, QPushButton, QWidget
+from qtpy.QtWidgets import QDockWidget, QFileDialog, QMessageBox, QPushButton, QWidget
 
 from napari_weld_fcn.events import OnEvent, ShouldStop, StepDone, TileDone
 from napari_weld_fcn.viewer.belonging import films
 from napari_weld_fcn.viewer.films import films_in
+from napari_weld_fcn.viewer.form import wrapped
 from napari_weld_fcn.viewer.job_widget import JobWidget, Task
 from napari_weld_fcn.viewer.predict.widget import PredictWidget
 from napari_weld_fcn.viewer.train.film_rows import FAULT_COLOUR
@@ -69,8 +70,7 @@ class TrainWidget(JobWidget):
             "Survey", SURVEY_DELAY, lambda: survey_of(self.inputs), self._on_surveyed
         )
         self.inputs = TrainInputs(napari_viewer, self.following.soon)
-        self.summary = QLabel()
-        self.summary.setWordWrap(True)
+        self.summary = wrapped()
         self.progress = TrainProgress(napari_viewer)
         self.predict = QPushButton("Predict with it")
         self.predict.setToolTip("Open Predict with the new model, and mark the film")
