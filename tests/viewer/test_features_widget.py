@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 
-from napari_weld_fcn.errors import Stopped
 from napari_weld_fcn.evaluation.feature_maps import feature_maps
 from napari_weld_fcn.evaluation.grad_cam import grad_cam
 from napari_weld_fcn.evaluation.settings import FeatureSettings
@@ -205,11 +204,10 @@ def test_channel_that_is_not_there_is_told(viewer, looking, press, film, message
 
 def slow(*arguments: Any) -> None:
     """Maps that end only when they are stopped."""
-    on_event, should_stop = arguments[-2:]
+    job = arguments[-1]
     for done in range(1000):
-        if should_stop():
-            raise Stopped
-        on_event(TileDone(done + 1, 1000))
+        job.check()
+        job.tell(TileDone(done + 1, 1000))
         time.sleep(0.01)
 
 

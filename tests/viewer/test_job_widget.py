@@ -35,12 +35,12 @@ class Counting(JobWidget):
             self.work, self.show, "Count", "preparing...", "number", "sheep", self.layers, self.imports
         )
 
-    def work(self, on_event: Any, should_stop: Any) -> int:
+    def work(self, job: Any) -> int:
         for number in range(self.upto):
-            on_event(TileDone(number + 1, self.upto))
-        on_event(Message("counted"))
+            job.tell(TileDone(number + 1, self.upto))
+        job.tell(Message("counted"))
         while not self.go.wait(0.01):
-            if should_stop():
+            if job.should_stop():
                 raise Stopped
         return self.upto
 

@@ -45,9 +45,9 @@ class Listener:
 
 
 def test_value_and_all_events_arrive_on_the_main_thread(qtbot) -> None:
-    def work(on_event: Any, _: Any) -> Any:
-        on_event(Message("begun"))
-        on_event(TileDone(1, 1))
+    def work(job: Any) -> Any:
+        job.tell(Message("begun"))
+        job.tell(TileDone(1, 1))
         return threading.current_thread()
 
     listener = Listener(qtbot, work)
@@ -79,8 +79,8 @@ def test_only_what_nobody_expected_leaves_a_traceback_in_the_log(qtbot, caplog, 
 
 
 def test_stop_is_heard_and_is_no_error(qtbot) -> None:
-    def work(_: Any, should_stop: Any) -> None:
-        while not should_stop():
+    def work(job: Any) -> None:
+        while not job.should_stop():
             time.sleep(0.005)
         raise Stopped
 
@@ -93,11 +93,11 @@ def test_stop_is_heard_and_is_no_error(qtbot) -> None:
 
 
 def test_many_events_are_shown_as_the_newest_and_every_message_is_kept(qtbot) -> None:
-    def work(on_event: Any, _: Any) -> None:
+    def work(job: Any) -> None:
         for number in range(5000):
-            on_event(TileDone(number + 1, 5000))
-        on_event(Message("a"))
-        on_event(Message("b"))
+            job.tell(TileDone(number + 1, 5000))
+        job.tell(Message("a"))
+        job.tell(Message("b"))
 
     listener = Listener(qtbot, work)
     listener.run()
@@ -130,8 +130,8 @@ def test_full_pool_leaves_the_job_queued_and_stoppable(qtbot) -> None:
 def test_destroyed_owner_stops_the_job_and_hears_nothing(qtbot) -> None:
     heard = threading.Event()
 
-    def work(_: Any, should_stop: Any) -> None:
-        while not should_stop():
+    def work(job: Any) -> None:
+        while not job.should_stop():
             time.sleep(0.005)
         heard.set()
 
@@ -148,7 +148,7 @@ def test_destroyed_owner_stops_the_job_and_hears_nothing(qtbot) -> None:
 
 def test_activity_dock_is_left_empty(qtbot) -> None:
     before = len(progress._all_instances)
-    Listener(qtbot, lambda on_event, _: on_event(TileDone(1, 2))).run()
+    Listener(qtbot, lambda job: job.tell(TileDone(1, 2))).run()
     assert len(progress._all_instances) == before
 
 

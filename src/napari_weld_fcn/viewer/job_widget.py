@@ -42,7 +42,7 @@ class Task:
     Attributes
     ----------
     work
-        Called as ``work(on_event, should_stop)`` in a thread; it holds all that it needs of form and layers.
+        Called as ``work(job)`` in a thread; it holds all that it needs of form and layers.
     show
         Called with the value on the main thread; what it raises is told as a failure.
     description

@@ -1,6 +1,6 @@
 """The one form in which a long job runs beside napari's event loop.
 
-A job is a plain function of `(on_event, should_stop)`. It runs in a thread of Qt's pool, catches whatever it
+A job is a plain function of a `JobControl`. It runs in a thread of Qt's pool, catches whatever it
 raises and *returns* it in an `Outcome`: the workers' own `errored` signal shows nothing, aborts or raises a
 second time, depending on the binding, and a generator worker turns every `RuntimeError` (a GPU out of memory
 is one) into a mere warning. What the job says goes through a queue that a timer empties on the main thread,
@@ -39,7 +39,7 @@ from qtpy.QtWidgets import QWidget
 from superqt.utils import QSignalDebouncer
 
 from napari_weld_fcn.errors import Stopped, WeldFcnError
-from napari_weld_fcn.events import Event, OnEvent, ShouldStop, StepDone, TileDone
+from napari_weld_fcn.events import Event, JobControl, StepDone, TileDone
 
 if TYPE_CHECKING:
     from napari_weld_fcn.viewer.job_widget import JobWidget
@@ -50,7 +50,7 @@ logger = logging.getLogger(__name__)
 #: Milliseconds between two looks into the queue of events.
 DRAIN_INTERVAL = 50
 
-Work = Callable[[OnEvent, ShouldStop], Any]
+Work = Callable[[JobControl], Any]
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Job:
     Parameters
     ----------
     work
-        Called as ``work(on_event, should_stop)`` in the thread.
+        Called as ``work(job)`` in the thread.
     owner
         The widget whose job it is; when it is destroyed the job stops and nothing is delivered.
     description
@@ -160,7 +160,7 @@ class Job:
                 import_module(self._imports)
             if self.stopping or not self._decided.acquire(blocking=False):
                 return Outcome(stopped=True)
-            return Outcome(value=self._work(self._events.put, lambda: self.stopping))
+            return Outcome(value=self._work(JobControl(self._events.put, lambda: self.stopping)))
         except Stopped:
             return Outcome(stopped=True)
         except WeldFcnError as error:  # what a user can mend needs no traceback in the log

@@ -19,8 +19,8 @@ from scipy.ndimage import binary_erosion
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair, guessed_full_scale
 from napari_weld_fcn.dataset.settings import AugmentationSettings, counts
 from napari_weld_fcn.dataset.store import read_crops, write_dataset
-from napari_weld_fcn.errors import SettingsError, Stopped
-from napari_weld_fcn.events import JobControl, OnEvent, ShouldStop, TileDone
+from napari_weld_fcn.errors import SettingsError
+from napari_weld_fcn.events import JobControl, TileDone
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.polarity import flaws_are
 from napari_weld_fcn.viewer.belonging import MARK
@@ -196,8 +196,7 @@ def augment_all(
     seed: int,
     folder: Path | None,
     keep: bool,
-    on_event: OnEvent,
-    should_stop: ShouldStop,
+    job: JobControl,
 ) -> Augmented:
     """Make all variants, write them and keep them, as asked.
 
@@ -217,7 +216,7 @@ def augment_all(
     WeldFcnError
         If the crops cannot be read, the folder cannot be written, or too much would have to be kept.
     Stopped
-        If `should_stop` said so; the folder is then a dataset of the pairs so far.
+        If the job was stopped; the folder is then a dataset of the pairs so far.
     """
     from napari_weld_fcn.dataset.augmentation import augment  # with PyTorch
 
@@ -230,9 +229,11 @@ def augment_all(
     if keep:
         pairs = _keeping(pairs, kept)
     if folder is not None:
-        write_dataset(pairs, folder, total=expected, job=JobControl(on_event, should_stop))
+        write_dataset(pairs, folder, total=expected, job=job)
     else:
-        _exhaust(pairs, expected, on_event, should_stop)
+        for done, _ in enumerate(islice(pairs, expected), start=1):
+            job.tell(TileDone(done, expected))
+            job.check()
     return Augmented(len(crops), expected, stacked(kept) if keep else None)
 
 
@@ -240,10 +241,3 @@ def _keeping(pairs: Iterable[Pair], kept: list[Pair]) -> Iterator[Pair]:
     for pair in pairs:
         kept.append(pair)
         yield pair
-
-
-def _exhaust(pairs: Iterable[Pair], total: int, on_event: OnEvent, should_stop: ShouldStop) -> None:
-    for done, _ in enumerate(islice(pairs, total), start=1):
-        on_event(TileDone(done, total))
-        if should_stop():
-            raise Stopped

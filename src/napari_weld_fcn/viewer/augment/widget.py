@@ -18,9 +18,9 @@ from qtpy.QtWidgets import QLabel, QScrollArea, QSizePolicy
 
 from napari_weld_fcn.dataset.settings import counts, variants_in_words
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.events import Event, OnEvent, ShouldStop, TileDone
+from napari_weld_fcn.events import Event, JobControl, TileDone
 from napari_weld_fcn.viewer.augment.inputs import AugmentInputs
-from napari_weld_fcn.viewer.augment.job import Augmented, Preview, augment_all, holds_variants, preview
+from napari_weld_fcn.viewer.augment.job import Augmented, augment_all, holds_variants, preview
 from napari_weld_fcn.viewer.crop.stacks import is_crops, show_stacks
 from napari_weld_fcn.viewer.form import wrapped
 from napari_weld_fcn.viewer.job_widget import JobWidget, Task
@@ -100,10 +100,7 @@ class AugmentWidget(JobWidget):
         settings, crops = self.inputs.settings(), self.inputs.crops()
         seed, index = int(self.inputs.seed.value), int(self.inputs.shown.value)
 
-        def work(_: OnEvent, __: ShouldStop) -> Preview:
-            return preview(crops, index, settings, seed)
-
-        return work
+        return lambda _: preview(crops, index, settings, seed)
 
     def _task(self) -> Task:
         """Everything that the job needs, read off the form and the layers now."""
@@ -114,17 +111,8 @@ class AugmentWidget(JobWidget):
         self.inputs.remember()
         numbers, seed = self.inputs.numbers(), int(self.inputs.seed.value)
 
-        def work(on_event: OnEvent, should_stop: ShouldStop) -> Augmented:
-            return augment_all(
-                crops,
-                settings,
-                **numbers,
-                seed=seed,
-                folder=folder,
-                keep=keep,
-                on_event=on_event,
-                should_stop=should_stop,
-            )
+        def work(job: JobControl) -> Augmented:
+            return augment_all(crops, settings, **numbers, seed=seed, folder=folder, keep=keep, job=job)
 
         self._done, self._folder = 0, folder
         return Task(work, self._show_pairs, "Augment", "opening the crops...", "pair")

@@ -15,8 +15,8 @@ from napari_weld_fcn.dataset.pair import Pair
 from napari_weld_fcn.dataset.plan import Plan
 from napari_weld_fcn.dataset.settings import CropSettings
 from napari_weld_fcn.dataset.store import write_dataset
-from napari_weld_fcn.errors import SettingsError, Stopped, WeldFcnError
-from napari_weld_fcn.events import Event, JobControl, Message, OnEvent, ShouldStop, TileDone
+from napari_weld_fcn.errors import SettingsError, WeldFcnError
+from napari_weld_fcn.events import Event, JobControl, Message, TileDone, ignore
 from napari_weld_fcn.viewer.crop.stacks import Stacks, refuse_too_many, stacked
 from napari_weld_fcn.viewer.films import Part, Source
 
@@ -70,28 +70,27 @@ def told(notes: Iterable[Note]) -> tuple[str, ...]:
 
 
 def survey_all(
-    sources: Sequence[Source], settings: CropSettings, seed: int, should_stop: ShouldStop
+    sources: Sequence[Source], settings: CropSettings, seed: int, job: JobControl
 ) -> list[Surveyed]:
     """Say what will be cut from each film.
 
     Raises
     ------
     Stopped
-        If `should_stop` said so, between two films.
+        If the job was stopped, between two films.
     """
-    return [_survey(source, settings, seed, should_stop) for source in sources]
+    return [_survey(source, settings, seed, job) for source in sources]
 
 
 def crop_all(
     sources: Sequence[Source],
     settings: CropSettings,
     seed: int,
+    job: JobControl,
     *,
     folder: str | Path | None = None,
     keep: bool = True,
     total: int = 0,
-    on_event: OnEvent,
-    should_stop: ShouldStop,
 ) -> Cropped:
     """Cut the crops of all films.
 
@@ -115,7 +114,7 @@ def crop_all(
     DatasetError
         If the folder cannot be written.
     Stopped
-        If `should_stop` said so; a dataset then holds what was cut until then.
+        If the job was stopped; a dataset then holds what was cut until then.
     """
     kept: list[Pair] = []
     notes: list[Note] = []
@@ -123,9 +122,9 @@ def crop_all(
 
     def cut() -> Iterator[Pair]:
         nonlocal count
-        for pair in _pairs(sources, settings, seed, notes, should_stop):
+        for pair in _pairs(sources, settings, seed, notes, job):
             count += 1
-            on_event(TileDone(count, max(total, count)))
+            job.tell(TileDone(count, max(total, count)))
             if keep:
                 refuse_too_many(count, pair)
                 kept.append(pair)
@@ -136,7 +135,7 @@ def crop_all(
     if first is None:
         raise SettingsError(" ".join(["There is nothing to crop.", *told(notes)][:2]))
     if folder is not None:
-        write_dataset(_again(first, pairs), folder, total=total, job=JobControl(should_stop=should_stop))
+        write_dataset(_again(first, pairs), folder, total=total, job=job.heard_by(ignore))
     for _ in pairs:
         pass
     return Cropped(count, stacked(kept) if keep else None, told(notes))
@@ -148,26 +147,26 @@ def _again(first: Pair, others: Iterator[Pair]) -> Iterator[Pair]:
 
 
 def _pairs(
-    sources: Sequence[Source], settings: CropSettings, seed: int, notes: list[Note], should_stop: ShouldStop
+    sources: Sequence[Source], settings: CropSettings, seed: int, notes: list[Note], job: JobControl
 ) -> Iterator[Pair]:
     seen: set[str] = set()
     for source in sources:
         for read in source.reads:
             try:
-                yield from _of_part(read(), settings, seed, notes, seen, should_stop)
+                yield from _of_part(read(), settings, seed, notes, seen, job)
             except WeldFcnError as fault:
                 notes.append(_fault(source.name, fault))
 
 
 def _of_part(
-    part: Part, settings: CropSettings, seed: int, notes: list[Note], seen: set[str], should_stop: ShouldStop
+    part: Part, settings: CropSettings, seed: int, notes: list[Note], seen: set[str], job: JobControl
 ) -> Iterator[Pair]:
     name = part.radiograph.name
     if name.casefold() in seen:
         raise SettingsError(f"{name}: two films have this name; rename one of their layers.")
     seen.add(name.casefold())
 
-    def on_event(event: Event) -> None:
+    def listen(event: Event) -> None:
         if isinstance(event, Message):
             notes.append((name, event.text))
 
@@ -177,16 +176,15 @@ def _of_part(
         settings,
         part.rectangles,
         seed,
-        job=JobControl(on_event, should_stop),
+        job=job.heard_by(listen),
     )
 
 
-def _survey(source: Source, settings: CropSettings, seed: int, should_stop: ShouldStop) -> Surveyed:
+def _survey(source: Source, settings: CropSettings, seed: int, job: JobControl) -> Surveyed:
     surveys: list[Survey] = []
     notes: list[Note] = []
     for read in source.reads:
-        if should_stop():
-            raise Stopped
+        job.check()
         try:
             part = read()
             found = survey_crops(part.radiograph, part.truth, settings, part.rectangles, seed)

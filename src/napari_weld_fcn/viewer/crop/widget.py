@@ -16,7 +16,7 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent
 
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.events import Event, OnEvent, ShouldStop, TileDone
+from napari_weld_fcn.events import Event, JobControl, TileDone
 from napari_weld_fcn.viewer.crop.inputs import CropInputs
 from napari_weld_fcn.viewer.crop.job import Cropped, Surveyed, crop_all, survey_all, told
 from napari_weld_fcn.viewer.crop.stacks import show_stacks, show_windows
@@ -93,8 +93,8 @@ class CropWidget(JobWidget):
         settings, sources = self.inputs.settings(), self._sources()
         seed = int(self.inputs.seed.value)
 
-        def work(_: OnEvent, should_stop: ShouldStop) -> list[tuple[Image, Surveyed]]:
-            return list(zip(films, survey_all(sources, settings, seed, should_stop), strict=True))
+        def work(job: JobControl) -> list[tuple[Image, Surveyed]]:
+            return list(zip(films, survey_all(sources, settings, seed, job), strict=True))
 
         return work
 
@@ -108,17 +108,8 @@ class CropWidget(JobWidget):
         seed = int(self.inputs.seed.value)
         expected = sum(each.crops for _, each in self.surveyed)
 
-        def work(on_event: OnEvent, should_stop: ShouldStop) -> Cropped:
-            return crop_all(
-                sources,
-                settings,
-                seed,
-                folder=folder,
-                keep=keep,
-                total=expected,
-                on_event=on_event,
-                should_stop=should_stop,
-            )
+        def work(job: JobControl) -> Cropped:
+            return crop_all(sources, settings, seed, job, folder=folder, keep=keep, total=expected)
 
         self._done, self._folder = 0, folder
         return Task(work, self._show_crops, "Crop ROIs", "cropping...", "crop")

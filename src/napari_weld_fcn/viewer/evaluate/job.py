@@ -20,7 +20,7 @@ from napari_weld_fcn.evaluation.agreement import agreement
 from napari_weld_fcn.evaluation.cases import Case, Marks, Source, numbered
 from napari_weld_fcn.evaluation.flaw_classes import FlawClass, classes_of, read_classes
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
-from napari_weld_fcn.events import JobControl, OnEvent, ShouldStop
+from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.viewer.belonging import SERIES_KEY
 from napari_weld_fcn.viewer.films import Part, plane_of, plane_shape, source_of
 from napari_weld_fcn.viewer.marks import marked_with
@@ -136,9 +136,7 @@ def evaluate_all(
     entries: Sequence[Entry],
     model: str | None,
     settings: EvaluationSettings,
-    *,
-    on_event: OnEvent,
-    should_stop: ShouldStop,
+    job: JobControl,
 ) -> Evaluated:
     """Score all films together.
 
@@ -164,7 +162,7 @@ def evaluate_all(
     pictures = _Pictures(entries)
     sources = [pictures.noted(source) for entry in entries for source in entry.sources]
     run: Callable[..., Any] = compare if model is None else partial(evaluate, model)
-    found = run(sources, settings, job=JobControl(on_event, should_stop), on_marks=pictures.add)
+    found = run(sources, settings, job=job, on_marks=pictures.add)
     return Evaluated(found, pictures.made, pictures.places, pictures.examples)
 
 

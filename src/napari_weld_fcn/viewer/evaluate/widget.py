@@ -15,7 +15,7 @@ from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QFileDialog
 
 from napari_weld_fcn.evaluation.agreement import FALSE, HIT, MISSED
-from napari_weld_fcn.events import OnEvent, ShouldStop
+from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.viewer.evaluate.comparing import show_comparison
 from napari_weld_fcn.viewer.evaluate.inputs import EvaluateInputs
 from napari_weld_fcn.viewer.evaluate.job import Evaluated, entry_of, evaluate_all
@@ -107,7 +107,7 @@ class EvaluateWidget(JobWidget):
             return
         evaluation = self.evaluated.evaluation
 
-        def work(_on_event: OnEvent, _should_stop: ShouldStop) -> dict[str, Path]:
+        def work(_: JobControl) -> dict[str, Path]:
             from napari_weld_fcn.evaluation.report import write_evaluation
 
             return write_evaluation(folder, evaluation)
@@ -124,11 +124,8 @@ class EvaluateWidget(JobWidget):
         self.inputs.remember()
         films = [film for film, *_ in layers]
 
-        def work(on_event: OnEvent, should_stop: ShouldStop) -> Evaluated:
-            return evaluate_all(entries, model, settings, on_event=on_event, should_stop=should_stop)
-
         return Task(
-            work,
+            lambda job: evaluate_all(entries, model, settings, job),
             lambda evaluated: self._show_evaluated(films, evaluated),
             "Evaluate",
             "preparing the network..." if model else "comparing...",

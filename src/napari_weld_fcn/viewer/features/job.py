@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.evaluation.settings import FeatureSettings
-from napari_weld_fcn.events import JobControl, OnEvent, ShouldStop
+from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.prediction.tiles import Box
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.viewer.films import plane_shape, source_of
@@ -101,13 +101,12 @@ def feature_maps_of(
     model: str,
     settings: FeatureSettings,
     region: Box | None,
-    on_event: OnEvent,
-    should_stop: ShouldStop,
+    job: JobControl,
 ) -> Maps:
     """Compute the maps; errors are those of `feature_maps`."""
     from napari_weld_fcn.evaluation.feature_maps import feature_maps  # brings PyTorch
 
-    found = feature_maps(plane.read(), model, settings, region=region, job=JobControl(on_event, should_stop))
+    found = feature_maps(plane.read(), model, settings, region=region, job=job)
     cut = ... if region is None else region.slices
     return Maps(found, {name: _bright(values[cut]) for name, values in found.items()})
 
@@ -117,16 +116,14 @@ def drawn_by(
     indication: NDArray[np.bool_],
     model: str,
     settings: FeatureSettings,
-    should_stop: ShouldStop,
+    job: JobControl,
 ) -> Maps:
     """Compute what drew an indication; errors are those of `grad_cam`."""
     from napari_weld_fcn.evaluation.grad_cam import grad_cam  # brings PyTorch
 
     radiograph = plane.read()
     rows, columns = radiograph.pixels.shape
-    found = grad_cam(
-        radiograph, indication[:rows, :columns], model, settings, job=JobControl(should_stop=should_stop)
-    )
+    found = grad_cam(radiograph, indication[:rows, :columns], model, settings, job=job)
     return Maps(found, dict.fromkeys(found, 1.0))
 
 

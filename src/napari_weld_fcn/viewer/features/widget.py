@@ -14,7 +14,6 @@ from napari.utils.colormaps import ensure_colormap
 from qtpy.QtCore import QEvent
 
 from napari_weld_fcn.errors import ModelError
-from napari_weld_fcn.events import OnEvent, ShouldStop
 from napari_weld_fcn.viewer.features.inputs import FeaturesInputs
 from napari_weld_fcn.viewer.features.job import (
     Maps,
@@ -74,11 +73,8 @@ class FeaturesWidget(JobWidget):
         plane = plane_shown(self.viewer, film)
         self.inputs.remember(stage=self.inputs.stage())
 
-        def work(on_event: OnEvent, should_stop: ShouldStop) -> Maps:
-            return feature_maps_of(plane, model, settings, region, on_event, should_stop)
-
         return Task(
-            work,
+            lambda job: feature_maps_of(plane, model, settings, region, job),
             lambda maps: self._show_maps(plane, maps, "{}"),
             f"Feature maps {film.name}",
             "preparing the network...",
@@ -97,11 +93,8 @@ class FeaturesWidget(JobWidget):
         number = int(labels.selected_label)
         self.inputs.remember(stage=self.inputs.stage())
 
-        def work(_: OnEvent, should_stop: ShouldStop) -> Maps:
-            return drawn_by(plane, indication, model, settings, should_stop)
-
         return Task(
-            work,
+            lambda job: drawn_by(plane, indication, model, settings, job),
             lambda maps: self._show_maps(plane, maps, "{} drew", f"what drew indication {number} in "),
             f"What drew {number}",
             f"looking for what drew indication {number}...",
@@ -134,10 +127,7 @@ class FeaturesWidget(JobWidget):
         """Ask the network for its stages."""
         model = self.inputs.chosen_model()
 
-        def work(_: OnEvent, __: ShouldStop) -> tuple[str, tuple[str, ...]]:
-            return model, stage_names(model)
-
-        return work
+        return lambda _: stage_names(model)
 
     def _on_stages(self, outcome: Outcome) -> None:
         if outcome.error is not None:
@@ -145,8 +135,7 @@ class FeaturesWidget(JobWidget):
             if self.job is None:
                 self.jobs.show_idle(str(outcome.error) if isinstance(outcome.error, ModelError) else "")
             return
-        _, names = outcome.value
-        self.inputs.show_stages(names)
+        self.inputs.show_stages(outcome.value)
 
     def event(self, event: QEvent) -> bool:
         """When the dock is closed, which takes the widget out of its window, hear no more clicks."""

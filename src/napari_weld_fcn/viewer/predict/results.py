@@ -21,7 +21,7 @@ from qtpy.QtWidgets import QDockWidget, QFileDialog, QMainWindow, QVBoxLayout, Q
 from superqt.utils import QSignalDebouncer, QSignalThrottler
 
 from napari_weld_fcn.errors import WeldFcnError
-from napari_weld_fcn.events import OnEvent, ShouldStop
+from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.prediction.numbering import Marking, marked_anew
 from napari_weld_fcn.viewer.belonging import MARKED
 from napari_weld_fcn.viewer.files.saving import save
@@ -234,7 +234,7 @@ class Results(QWidget):
         self.settle()
         radiograph, prediction = session.to_save()
 
-        def work(_on_event: OnEvent, _should_stop: ShouldStop) -> list[Path]:
+        def work(_: JobControl) -> list[Path]:
             return save(folder, radiograph, prediction)
 
         self.panel.save.setEnabled(False)

@@ -13,7 +13,7 @@ from napari import Viewer
 from napari.layers import Image
 
 from napari_weld_fcn.errors import ModelError
-from napari_weld_fcn.events import Event, JobControl, Message, OnEvent, ShouldStop
+from napari_weld_fcn.events import Event, JobControl, Message
 from napari_weld_fcn.viewer.belonging import films, is_output
 from napari_weld_fcn.viewer.films import radiograph_of, region_of
 from napari_weld_fcn.viewer.job_widget import JobWidget, Task
@@ -145,11 +145,9 @@ class PredictWidget(JobWidget):
             raise ModelError(entry.error if entry and entry.error else NO_MODEL)
         name, card = entry.name, entry.card
 
-        def work(on_event: OnEvent, should_stop: ShouldStop) -> Predicted:
+        def work(job: JobControl) -> Predicted:
             radiograph = read()
-            prediction = predict(
-                radiograph, name, settings, region=region, job=JobControl(on_event, should_stop)
-            )
+            prediction = predict(radiograph, name, settings, region=region, job=job)
             return Predicted(radiograph, prediction, settings, card)
 
         return Task(

@@ -25,8 +25,8 @@ from napari_weld_fcn.dataset.films import LabelledFilm
 from napari_weld_fcn.dataset.pair import Convention, mask_of
 from napari_weld_fcn.dataset.plan import of_plane
 from napari_weld_fcn.dataset.settings import SplitSettings
-from napari_weld_fcn.errors import DatasetError, SettingsError, Stopped
-from napari_weld_fcn.events import ShouldStop, never
+from napari_weld_fcn.errors import DatasetError, SettingsError
+from napari_weld_fcn.events import ALONE, JobControl
 from napari_weld_fcn.radiograph.files import read as read_file
 from napari_weld_fcn.radiograph.image_paths import image_paths
 from napari_weld_fcn.training.clean_films import CleanFilms, CleanKind
@@ -161,7 +161,7 @@ def check_place(film: Image, labels: Labels) -> None:
         )
 
 
-def read(layers: Sequence[LabelledLayer], should_stop: ShouldStop = never) -> Taken:
+def read(layers: Sequence[LabelledLayer], job: JobControl = ALONE) -> Taken:
     """Read all films, in any thread.
 
     Raises
@@ -171,9 +171,9 @@ def read(layers: Sequence[LabelledLayer], should_stop: ShouldStop = never) -> Ta
     WeldFcnError
         If one cannot be read.
     Stopped
-        If `should_stop` said so.
+        If the job was stopped.
     """
-    return together([Group(layer, until_stopped(layer.films(), should_stop)) for layer in layers])
+    return together([Group(layer, until_stopped(layer.films(), job)) for layer in layers])
 
 
 def together(groups: Sequence[Group]) -> Taken:
@@ -199,12 +199,11 @@ def check_twins(names: Sequence[str]) -> None:
         raise DatasetError(f"{twins[0]}: is there twice; give a film one row.")
 
 
-def until_stopped(films: Iterator[Placed], should_stop: ShouldStop) -> tuple[Placed, ...]:
-    """Read film by film; Stopped, if `should_stop` said so."""
+def until_stopped(films: Iterator[Placed], job: JobControl) -> tuple[Placed, ...]:
+    """Read film by film; Stopped, if the job was."""
     found = []
     for each in films:
-        if should_stop():
-            raise Stopped
+        job.check()
         found.append(each)
     return tuple(found)
 
@@ -254,7 +253,7 @@ class WithoutLabels:
     layers: Sequence[LabelledLayer] = ()
     files: tuple[Path, ...] = ()
 
-    def read(self, should_stop: ShouldStop = never) -> tuple[CleanFilms, SplitSettings]:
+    def read(self, job: JobControl = ALONE) -> tuple[CleanFilms, SplitSettings]:
         """Read all films, in any thread, and say which of them are to validate if they are alone.
 
         Raises
@@ -264,16 +263,15 @@ class WithoutLabels:
         WeldFcnError
             If one cannot be read.
         Stopped
-            If `should_stop` said so.
+            If the job was stopped.
         """
-        taken = read(self.layers, should_stop)
-        films = (*taken.films, *_of_files(self.files, should_stop))
+        taken = read(self.layers, job)
+        films = (*taken.films, *_of_files(self.files, job))
         check_twins([film.film for film in films])
         return CleanFilms(films, self.kind), taken.split
 
 
-def _of_files(paths: Sequence[Path], should_stop: ShouldStop) -> Iterator[LabelledFilm]:
+def _of_files(paths: Sequence[Path], job: JobControl) -> Iterator[LabelledFilm]:
     for path in image_paths(paths):
-        if should_stop():
-            raise Stopped
+        job.check()
         yield from CleanFilms.of([read_file(path)]).films

@@ -38,13 +38,13 @@ def survey_of(inputs: TrainInputs) -> Work:
         from_model=inputs.start_from.value != NOTHING,
     )
     if inputs.source.value == "known":
-        return lambda _, should_stop: survey_known(known, should_stop)
+        return lambda job: survey_known(known, job)
     if inputs.source.value == "folder":
         folder = inputs.dataset()
-        return lambda _, should_stop: survey_folder(folder, known, should_stop)
+        return lambda job: survey_folder(folder, known, job)
     rows = [_taken_or_why(row, inputs.convention.value) for row in inputs.films.values()]
     settings = inputs.settings()
-    return lambda _, should_stop: survey(rows, known, should_stop, settings)
+    return lambda job: survey(rows, known, job, settings)
 
 
 def plan_of(inputs: TrainInputs) -> tuple[Plan, list[Image]]:

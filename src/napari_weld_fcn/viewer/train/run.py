@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from napari_weld_fcn.dataset.store import read_dataset
 from napari_weld_fcn.errors import ModelError, WeldFcnError
-from napari_weld_fcn.events import FilmPredicted, JobControl, ShouldStop, never
+from napari_weld_fcn.events import FilmPredicted, JobControl, never
 from napari_weld_fcn.network import library
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.training.settings import TrainSettings
@@ -126,10 +126,7 @@ def train(*args: Any, **kwargs: Any) -> TrainResult:
 
 def train_as(
     plan: Plan,
-    on_event: Listener,
-    should_stop: ShouldStop,
-    should_pause: ShouldStop,
-    should_show: ShouldStop,
+    job: JobControl,
 ) -> Trained:
     """Train, and take the best model among the user's own.
 
@@ -138,17 +135,18 @@ def train_as(
     WeldFcnError
         As `training.run.train`.
     Stopped
-        If `should_stop` said so before there was anything to keep.
+        If the job was stopped before there was anything to keep.
     """
-    on_event(Begun(plan.settings))
+    tell: Listener = job.on_event
+    tell(Begun(plan.settings))
     places: list[tuple[int, int]] = []
     more: dict[str, Any] = {}
     data: Any = plan.data
     if plan.data is not None and not isinstance(plan.data, Path):
-        taken = read(plan.data, should_stop)
+        taken = read(plan.data, job)
         data, places, more = taken.films, taken.places, {"split": taken.split}
     if plan.known is not None:
-        clean, split = plan.known.read(should_stop)
+        clean, split = plan.known.read(job)
         if data is None:
             data, more = clean, {"split": split}
         else:
@@ -159,12 +157,7 @@ def train_as(
         plan.settings,
         network=plan.network,
         start_from=plan.start_from,
-        job=JobControl(
-            _glimpsing(on_event, lambda film: places[film.position]),
-            should_stop,
-            should_pause,
-            should_show if places else never,
-        ),
+        job=_watched(job, lambda film: places[film.position], shown=bool(places)),
         **more,
     )
     return adopted(result, plan.name)
@@ -173,10 +166,7 @@ def train_as(
 def resume_as(
     run: Path,
     films: Sequence[Sequence[tuple[str, tuple[int, ...]]]],
-    on_event: Listener,
-    should_stop: ShouldStop,
-    should_pause: ShouldStop,
-    should_show: ShouldStop,
+    job: JobControl,
 ) -> Trained:
     """Go on with the run in a folder; its model keeps the name that it has among the user's own.
 
@@ -197,10 +187,10 @@ def resume_as(
     from napari_weld_fcn.training.run_folder import RunFolder
 
     folder = RunFolder(run)
-    on_event(Begun(folder.read_settings().train, tuple(folder.history())))
-    finding = _glimpsing(on_event, _Finding(folder.data, films, on_event))
-    shows = should_show if folder.data.exists() else never
-    result = resume(run, job=JobControl(finding, should_stop, should_pause, shows))
+    tell: Listener = job.on_event
+    tell(Begun(folder.read_settings().train, tuple(folder.history())))
+    finding = _Finding(folder.data, films, tell)
+    result = resume(run, job=_watched(job, finding, shown=folder.data.exists()))
     name = library.own_of_run(result.model)
     return adopted(result, name or free_name(run.absolute().name))
 
@@ -263,19 +253,21 @@ class _Finding:
         return self._places[known]
 
 
-def _glimpsing(on_event: Listener, place: Callable[[FilmPredicted], tuple[int, int]]) -> Listener:
-    """Make the first prediction after each epoch a `Glimpse`, and leave out the others."""
+def _watched(job: JobControl, place: Callable[[FilmPredicted], tuple[int, int]], *, shown: bool) -> JobControl:
+    """Make the first prediction after each epoch a `Glimpse`, and leave out the others; all unless `shown`."""
     last = -1
+    tell: Listener = job.on_event
 
     def listen(event: Any) -> None:
         nonlocal last
         if not isinstance(event, FilmPredicted):
-            on_event(event)
+            tell(event)
         elif event.step != last:
             last = event.step
-            on_event(Glimpse(*place(event), *reduced(event.probability)))
+            tell(Glimpse(*place(event), *reduced(event.probability)))
 
-    return listen
+    return replace(job, on_event=listen, should_show=job.should_show if shown else never)
+
 
 
 #: Environment variable with the folder that holds the runs.

@@ -16,7 +16,7 @@ from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.dataset.splits import split_places
 from napari_weld_fcn.dataset.store import holds_films, is_dataset, labelled_films, read_dataset
 from napari_weld_fcn.errors import DatasetError, RadiographError, WeldFcnError
-from napari_weld_fcn.events import ShouldStop, never
+from napari_weld_fcn.events import ALONE, JobControl
 from napari_weld_fcn.radiograph.gdxray.series import open_series
 from napari_weld_fcn.training.clean_films import CleanFilms, CleanKind, check_apart, check_size, check_start
 from napari_weld_fcn.training.refit import first_share, refits_on_all
@@ -78,7 +78,7 @@ class Surveyed:
 def survey(
     rows: Sequence[LabelledLayer | str],
     known: Known = Known(),
-    should_stop: ShouldStop = never,
+    job: JobControl = ALONE,
     settings: TrainSettings | None = None,
 ) -> Surveyed:
     """Say what is labelled in each row, and what hinders a start; pixels are not looked at.
@@ -95,9 +95,9 @@ def survey(
     Raises
     ------
     Stopped
-        If `should_stop` said so.
+        If the job was stopped.
     """
-    found, beside = _Looked.at(rows, should_stop), _Looked.at(known.rows, should_stop)
+    found, beside = _Looked.at(rows, job), _Looked.at(known.rows, job)
 
     def told() -> tuple[str, ...]:
         taken = found.taken(NO_FILM)
@@ -111,9 +111,9 @@ def survey(
     return _surveyed(found, beside, known.kind, told)
 
 
-def survey_known(known: Known, should_stop: ShouldStop = never) -> Surveyed:
+def survey_known(known: Known, job: JobControl = ALONE) -> Surveyed:
     """The same where films without labels are all that there is."""
-    beside = _Looked.at(known.rows, should_stop)
+    beside = _Looked.at(known.rows, job)
 
     def told() -> tuple[str, ...]:
         taken = beside.taken("" if known.files else NO_KNOWN)
@@ -166,8 +166,8 @@ class _Looked:
     rows: Sequence[Group | str] = ()
 
     @classmethod
-    def at(cls, rows: Sequence[LabelledLayer | str], should_stop: ShouldStop) -> _Looked:
-        return cls([_looked_at(row, should_stop) for row in rows])
+    def at(cls, rows: Sequence[LabelledLayer | str], job: JobControl) -> _Looked:
+        return cls([_looked_at(row, job) for row in rows])
 
     def said(self, words: Callable[[Group], str]) -> tuple[tuple[str, bool], ...]:
         return tuple((row, True) if isinstance(row, str) else (words(row), False) for row in self.rows)
@@ -180,7 +180,7 @@ class _Looked:
         return together([row for row in self.rows if isinstance(row, Group)])
 
 
-def survey_folder(path: Path, known: Known = Known(), should_stop: ShouldStop = never) -> Surveyed:
+def survey_folder(path: Path, known: Known = Known(), job: JobControl = ALONE) -> Surveyed:
     """Say what a dataset folder, or a GDXray series, would give, as far as it is listed.
 
     Parameters
@@ -193,9 +193,9 @@ def survey_folder(path: Path, known: Known = Known(), should_stop: ShouldStop = 
     Raises
     ------
     Stopped
-        If `should_stop` said so.
+        If the job was stopped.
     """
-    beside = _Looked.at(known.rows, should_stop)
+    beside = _Looked.at(known.rows, job)
 
     def told() -> tuple[str, ...]:
         return (*_folder_in_words(path), *_beside(known, beside, (), None))
@@ -256,12 +256,12 @@ def _words_of(kind: CleanKind) -> Callable[[Group], str]:
     return words
 
 
-def _looked_at(row: LabelledLayer | str, should_stop: ShouldStop) -> Group | str:
+def _looked_at(row: LabelledLayer | str, job: JobControl) -> Group | str:
     """What a row holds, or why it cannot be trained with."""
     if isinstance(row, str):
         return row
     try:
-        return Group(row, until_stopped(row.sketches(), should_stop))
+        return Group(row, until_stopped(row.sketches(), job))
     except WeldFcnError as fault:
         return str(fault)
 

@@ -10,6 +10,7 @@ A dock that was closed while its job runs: asked about, because napari closes it
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
@@ -21,7 +22,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QMessageBox, QPushButton, QWidget
 
-from napari_weld_fcn.events import OnEvent, ShouldStop, StepDone, TileDone
+from napari_weld_fcn.events import StepDone, TileDone
 from napari_weld_fcn.viewer.belonging import films
 from napari_weld_fcn.viewer.films import films_in
 from napari_weld_fcn.viewer.form import wrapped
@@ -101,11 +102,7 @@ class TrainWidget(JobWidget):
         run, present = Path(folder), films(self.viewer)[::-1]
         known = [films_in(film) for film in present]
 
-        def work(on_event: OnEvent, should_stop: ShouldStop) -> Trained:
-            return resume_as(
-                run, known, on_event, should_stop, self._paused.is_set, self.progress.watched.is_set
-            )
-
+        work = self._controlled(lambda job: resume_as(run, known, job))
         if self.begin(lambda: self._begun([], work, run.name, present)):
             self.summary.hide()  # it is about the form
 
@@ -181,10 +178,12 @@ class TrainWidget(JobWidget):
         plan, learned = plan_of(self.inputs)
         self.inputs.remember()
 
-        def work(on_event: OnEvent, should_stop: ShouldStop) -> Trained:
-            return train_as(plan, on_event, should_stop, self._paused.is_set, self.progress.watched.is_set)
+        return self._begun(learned, self._controlled(lambda job: train_as(plan, job)), plan.name)
 
-        return self._begun(learned, work, plan.name)
+    def _controlled(self, work: Work) -> Work:
+        """The same job, paused by the form's button and asked for pictures while somebody looks."""
+        paused, watched = self._paused.is_set, self.progress.watched.is_set
+        return lambda job: work(replace(job, should_pause=paused, should_show=watched))
 
     def _begun(
         self, learned: list[Image], work: Work, name: str, present: Sequence[Image] | None = None
