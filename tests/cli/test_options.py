@@ -144,7 +144,7 @@ def test_other_lengths_are_refused(text):
 def test_defaults_of_size_and_length_are_the_classes_own():
     films, asked = SimulationSettings(), PredictionSettings()
     assert film_size(size_default(SimulationSettings)) == {"columns": films.columns, "rows": films.rows}
-    assert length(length_default(PredictionSettings))["min_size"] == asked.min_size
+    assert PredictionSettings(**length(length_default(PredictionSettings))).min_size == asked.min_size
 
 
 class Slices(Settings):

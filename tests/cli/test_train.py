@@ -124,7 +124,7 @@ def test_ctrl_c_stops_keeps_the_best_and_can_be_resumed(weld_fcn, dataset, tmp_p
     [
         (["--epochs", "0"], "--epochs 0: input should be greater than or equal to 1."),
         (["--validation-share", "2"], "--validation-share 2.0: input should be less than 1."),
-        (["--window", "7"], "--window 7: input should be 0, or 32 or more."),
+        (["--window", "7"], "--window 7: input should be 32 or more."),
         (["--width", "-3"], "--width -3: input should be greater than or equal to 4."),
         (["--validate", "film_9"], "There is no film film_9"),
         (["--from", "nobody"], "nobody: neither a model's name nor a file"),

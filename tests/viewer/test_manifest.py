@@ -70,7 +70,7 @@ def test_preferences_are_read_from_napari(viewer, one_model, tiny) -> None:
         assert form.inputs.settings().pixel_size_mm is None, "of films that have their own"
     finally:
         for name, value in ViewerSettings().model_dump().items():
-            setattr(page, name, value)
+            setattr(page, name, value or 0.0 if name == "pixel_size_um" else value)
 
 
 def entries(menu: Any, path: str = "") -> Iterator[str]:

@@ -12,7 +12,7 @@ import pytest
 from napari._qt.widgets.qt_progress_bar import QtLabeledProgressBar
 from napari.layers import Image, Labels
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QTableView, QTextBrowser
+from qtpy.QtWidgets import QTextBrowser
 
 from napari_weld_fcn.errors import Stopped
 from napari_weld_fcn.events import TileDone
@@ -23,6 +23,7 @@ from napari_weld_fcn.prediction.saved import records_of
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.radiograph import Radiograph, to_luminance
 from napari_weld_fcn.viewer.predict.card import card_html
+from napari_weld_fcn.viewer.predict.panel import IndicationTable
 from napari_weld_fcn.viewer.predict.results import TABLE_DELAY
 from napari_weld_fcn.viewer.predict.session import Predicted
 
@@ -229,6 +230,7 @@ def test_card_is_shown_to_read(viewer, form, tiny) -> None:
     form.show_card()
     text = form.findChild(QTextBrowser).toPlainText()
     assert "tiny" in text and "BSD-3-Clause" in text
+    assert text.index("What it is for") < text.index("How it was made")
 
 
 def test_rows_of_scores_in_a_card_are_a_table() -> None:
@@ -332,11 +334,27 @@ def test_row_picked_in_the_table_is_the_indication_looked_at(viewer, form, finis
     form.run()
     finish(form)
     form.results.open_table()
-    table = next(view for view in viewer.window._qt_window.findChildren(QTableView) if view.model())
-    table.selectRow(2)
+    table = viewer.window._qt_window.findChild(IndicationTable).table
+    table.selectRow(1)
     number = outputs(viewer, "weld")[1].selected_label
     assert number == int(outputs(viewer, "weld")[1].features["index"][2]) == 2
     assert form.results.panel.number.text().startswith("2 of ")
+
+
+def test_table_is_rounded_has_units_in_its_head_no_empty_row_and_a_filter(viewer, form, finish, film) -> None:
+    viewer.add_image(film, name="weld", scale=(0.05, 0.05), units=("mm", "mm"))
+    form.run()
+    finish(form)
+    form.results.open_table()
+    shown = viewer.window._qt_window.findChild(IndicationTable)
+    heads = [shown.table.model().headerData(place, Qt.Orientation.Horizontal) for place in range(3)]
+    assert heads == ["Number", "Row (mm)", "Column (mm)"]
+    rows = shown.table.rows()
+    assert [row[0] for row in rows] == [str(number) for number in form.results.chosen.numbers]
+    first = form.results.chosen.prediction.table["row"][0]
+    assert float(rows[0][1]) == pytest.approx(first * 0.05, abs=1e-3)
+    shown.filter.setText("nothing has this")
+    assert shown.table.rows() == []
 
 
 def test_keys_of_labels_step_to_the_next_and_the_previous(viewer, form, finish, film, qtbot) -> None:

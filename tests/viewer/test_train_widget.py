@@ -408,6 +408,20 @@ def test_how_the_time_is_shared_is_said_before_it_starts(viewer, train, film, qt
     assert "cut in two" in train.summary.text() and "Of 4 minutes" not in train.summary.text()
 
 
+def test_a_mask_that_was_opened_as_an_image_is_taken_as_labels(viewer, train, film) -> None:
+    pixels, mask = with_flaws(film, 0)
+    weld = viewer.add_image(pixels, name="weld", scale=(0.04, 0.04), units=("mm", "mm"))
+    opened = viewer.add_image(mask * 255, name="a mask")
+    row = train.inputs.films.rows[0]
+    row.choose(weld)
+    assert [layer.name for layer in row.labels.choices if layer is not None] == ["a mask"]
+    row.labels.value = opened
+    taken = viewer.layers["weld labels"]
+    assert row.labels.value == taken and not opened.visible
+    np.testing.assert_array_equal(taken.data, mask)
+    np.testing.assert_array_equal(taken.scale, weld.scale)
+
+
 def test_new_labels_lie_on_the_film_ready_to_be_painted(viewer, train, film) -> None:
     colour = np.stack([film] * 3, axis=-1)
     layer = viewer.add_image(colour, rgb=True, name="colour", scale=(0.05, 0.05), units=("mm", "mm"))

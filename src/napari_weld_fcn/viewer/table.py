@@ -36,10 +36,16 @@ class Table(QTableView):
         self.verticalHeader().setDefaultSectionSize(22)
         self.selectionModel().currentRowChanged.connect(self._on_row)
 
-    def show_rows(self, rows: Sequence[Sequence[Any]]) -> None:
-        """Show `rows`: texts, whole numbers, floats (to three digits) and None (empty)."""
-        self._rows.replace(rows)
+    def show_rows(self, rows: Sequence[Sequence[Any]], titles: Sequence[str] | None = None) -> None:
+        """Show `rows`: texts, whole numbers, floats (three digits) and None (empty); under other titles."""
+        self._rows.replace(rows, titles)
         self.resizeColumnsToContents()
+
+    def show_only(self, text: str) -> None:
+        """Show the rows alone of which some cell has `text` in it."""
+        self._sorted.setFilterKeyColumn(-1)
+        self._sorted.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self._sorted.setFilterFixedString(text)
 
     def rows(self) -> list[list[str]]:
         """The texts as they stand on the screen, from the top."""
@@ -59,9 +65,10 @@ class _Rows(QAbstractTableModel):
         super().__init__()
         self._titles, self._values = list(titles), list[Sequence[Any]]()
 
-    def replace(self, rows: Sequence[Sequence[Any]]) -> None:
-        """Show other rows."""
+    def replace(self, rows: Sequence[Sequence[Any]], titles: Sequence[str] | None = None) -> None:
+        """Show other rows, under other titles where some are given."""
         self.beginResetModel()
+        self._titles = self._titles if titles is None else list(titles)
         self._values = list(rows)
         self.endResetModel()
 

@@ -9,6 +9,17 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
 
+#: What of a card says for which films a model is, and how far it goes.
+LIMITS = (
+    "data",
+    "flaw_size_px",
+    "polarity",
+    "pixel_size_mm",
+    "threshold",
+    "threshold_purpose",
+    "min_size_px",
+)
+
 
 def card_html(name: str, origin: str, card: Mapping[str, Any]) -> str:
     """Lay a card out for reading, nested tables and all.
@@ -20,7 +31,14 @@ def card_html(name: str, origin: str, card: Mapping[str, Any]) -> str:
     card
         The card as plain values, as in its JSON.
     """
-    return f"<h3>{html.escape(name)}</h3><p>{html.escape(origin)} model</p>{_table(card)}"
+    rest = {key: value for key, value in card.items() if key not in (*LIMITS, "scores")}
+    parts = {
+        "What it reached": card.get("scores", {}),
+        "What it is for": {key: card[key] for key in LIMITS if key in card},
+        "How it was made": rest,
+    }
+    tables = (f"<h4>{title}</h4>{_table(values)}" for title, values in parts.items() if values)
+    return f"<h3>{html.escape(name)}</h3><p>{html.escape(origin)} model</p>{''.join(tables)}"
 
 
 def show_card(parent: QWidget, name: str, origin: str, card: Mapping[str, Any]) -> QDialog:

@@ -1,4 +1,4 @@
-"""What was found: one line, stepping through it, and the ways out (table, files)."""
+"""What was found: one line, stepping through it, its table, and the way to files."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from napari_weld_fcn.viewer.form import button, wrapped
+from napari_weld_fcn.viewer.table import Table
 
 #: What becomes of hand work, in one sentence.
 BY_HAND = "Changed by hand: {}. What you paint or erase stays when the threshold moves or Run is pressed."
@@ -38,7 +40,11 @@ class ResultPanel(QWidget):
         self.number.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.details = wrapped()
         self.by_hand = wrapped()
-        self.table = button("Table", lambda: open_table(), "Open napari's table of the indications")
+        self.table = button(
+            "Table",
+            lambda: open_table(),
+            "Open the table of the indications; a row that is picked is looked at",
+        )
         self.save = button("Save...", lambda: save(), "Save heatmap, labels, table and overlay to a folder")
         self.warnings = wrapped("color: #e6a23c")
         layout = QVBoxLayout(self)
@@ -80,6 +86,59 @@ class ResultPanel(QWidget):
         """Show what the user ought to know of the result; nothing where the list is empty."""
         self.warnings.setText("\n".join(warnings))
         self.warnings.setVisible(bool(warnings))
+
+
+class IndicationTable(QWidget):
+    """The indications of the chosen film, rounded, in mm where they are known, with a filter.
+
+    Parameters
+    ----------
+    look_at
+        Called with the number of an indication that is picked.
+    """
+
+    def __init__(self, look_at: Callable[[int], object]) -> None:
+        super().__init__()
+        self._numbers: list[int] = []
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("Show only rows with ...")
+        self.table = Table((), lambda row: look_at(self._numbers[row]))
+        self.filter.textChanged.connect(self.table.show_only)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for part in (self.filter, self.table):
+            layout.addWidget(part)
+
+    def show_indications(self, features: pd.DataFrame, pixel_size_mm: float | None) -> None:
+        """Show the rows of indications that there are; row and column in mm, if the pixel size is known."""
+        there = features[features["area_px"].notna()] if "area_px" in features else features[:0]
+        self._numbers = [int(number) for number in there.get("index", ())]
+        columns = {"Number": self._numbers}
+        in_mm = "length_mm" in there
+        for name in (name for name in there.columns if name not in ("index", "label")):
+            if name in ("row", "column"):
+                edge, unit = (pixel_size_mm, "mm") if in_mm and pixel_size_mm else (1, "px")
+                columns[f"{name.capitalize()} ({unit})"] = [float(value) * edge for value in there[name]]
+            elif not (in_mm and name.endswith("_px")):
+                columns[in_words(name)] = [_plain(value) for value in there[name]]
+        self.table.show_rows(list(zip(*columns.values(), strict=True)), list(columns))
+
+
+def in_words(column: str) -> str:
+    """A column's name as the head of a table, such as ``Length (mm)``."""
+    for suffix, unit in (("_px", "px"), ("_mm2", "mm²"), ("_mm", "mm")):
+        if column.endswith(suffix):
+            return f"{column.removesuffix(suffix).replace('_', ' ').capitalize()} ({unit})"
+    return column.replace("_", " ").capitalize()
+
+
+def _plain(value: Any) -> Any:
+    """A cell as `Table` takes it: nothing where a person said nothing, whole numbers without a point."""
+    if isinstance(value, str):
+        return value
+    if value is None or value != value:
+        return None
+    return int(value) if float(value).is_integer() else float(value)
 
 
 def describe(indication: Mapping[str, Any]) -> str:

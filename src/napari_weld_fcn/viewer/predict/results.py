@@ -13,11 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from napari import Viewer
 from napari.layers import Image, Layer
 from napari.utils.notifications import show_error, show_info
+from qtpy.compat import isalive
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDockWidget, QFileDialog, QMainWindow, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QMainWindow, QVBoxLayout, QWidget
 from superqt.utils import QSignalDebouncer, QSignalThrottler
 
 from napari_weld_fcn.errors import WeldFcnError
@@ -28,7 +30,7 @@ from napari_weld_fcn.viewer.files.saving import save
 from napari_weld_fcn.viewer.layers import show_color_bar
 from napari_weld_fcn.viewer.marks import marking_in_layers
 from napari_weld_fcn.viewer.predict.inputs import PEAK_ODDS, PIXEL_SIZE, PredictInputs
-from napari_weld_fcn.viewer.predict.panel import ResultPanel
+from napari_weld_fcn.viewer.predict.panel import IndicationTable, ResultPanel
 from napari_weld_fcn.viewer.predict.session import Predicted, Session
 from napari_weld_fcn.viewer.predict.taking_up import taken_up
 from napari_weld_fcn.viewer.preferences import VIEW, ViewSettings, preferences, remember, remembered
@@ -60,6 +62,7 @@ class Results(QWidget):
         self._pending: Session | None = None
         self._changed: set[str] = set()
         self._fault = ""
+        self._table: IndicationTable | None = None
         self.panel = ResultPanel(self.step, self.open_table, self.ask_and_save)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -151,6 +154,7 @@ class Results(QWidget):
             show_marks_of(self.viewer, film)
         if session is None:
             self.panel.show_nothing()
+            self._show_table(None)
             self.inputs.show_typed()
             self.take_up()
             return
@@ -210,15 +214,31 @@ class Results(QWidget):
         session.indications.selected_label = number
 
     def open_table(self) -> None:
-        """Open napari's table of features below the canvas, on the indications."""
-        if self.chosen is None:
+        """Open the table of the indications below the canvas."""
+        session, window = self.chosen, self.window()
+        if session is None:
             return
-        self.viewer.layers.selection.active = self.chosen.indications
-        dock, _ = self.viewer.window.add_plugin_dock_widget("napari", "Features table widget")
-        window = self.window()
-        if isinstance(window, QMainWindow) and isinstance(dock, QDockWidget):
-            window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
-            window.resizeDocks([dock], [TABLE_HEIGHT], Qt.Orientation.Vertical)
+        self.viewer.layers.selection.active = session.indications
+        if self._table is None or not isalive(self._table) or self._table.parent() is None:
+            self._table = IndicationTable(self._pick)
+            dock = self.viewer.window.add_dock_widget(self._table, name="Indications", area="bottom")
+            if isinstance(window, QMainWindow):
+                window.resizeDocks([dock], [TABLE_HEIGHT], Qt.Orientation.Vertical)
+        self._show_table(session)
+
+    def _pick(self, number: int) -> None:
+        """A row of the table was picked."""
+        if self.chosen is not None:
+            self.chosen.indications.selected_label = number
+
+    def _show_table(self, session: Session | None) -> None:
+        if self._table is None or not isalive(self._table):
+            return
+        if session is None:
+            self._table.show_indications(pd.DataFrame(), None)
+        elif not session.stale:
+            size = session.prediction.record["pixel_size_mm"]
+            self._table.show_indications(session.indications.features, size)
 
     def ask_and_save(self) -> None:
         """Ask for a folder and save the chosen film's outputs there."""
@@ -258,6 +278,7 @@ class Results(QWidget):
 
     def _show_summary(self, session: Session) -> None:
         self.panel.show_summary(session.summary(), session.count, session.changed)
+        self._show_table(session)
         if not session.stale and session.at in session.numbers:
             self.panel.show_indication(session.at, session.numbers, row(session.indications, session.at))
 

@@ -133,8 +133,18 @@ class FilmRows(QWidget):
 CAPTIONS = ("Film", "Labels", "Looked at")
 FAULT_COLOUR = "#e6a23c"
 NO_LABELS, EVERYTHING = "no labels", "all of the film"
+#: A mask that was opened as an image.
+AS_LABELS = "{}, taken as labels"
 #: Name of labels that are made for a film; `sources.TRUTH_NAMES` has it.
 NEW_LABELS = "{} labels"
+
+
+def is_mask(pixels: np.ndarray) -> bool:
+    """Whether integers have two values alone; most images are told by their first thousand pixels."""
+    if pixels.dtype.kind not in "bui":
+        return False
+    parts = (pixels.reshape(-1)[:1000], pixels)
+    return all(len(np.unique(part)) <= 2 for part in parts) and bool(pixels.min() != pixels.max())
 
 
 class FilmRow(QFrame):
@@ -248,7 +258,7 @@ class FilmRow(QFrame):
         film = self.film.value
         if film is None or not self._labelled:
             return
-        present = [layer for layer in self.labels.choices if layer is not None]
+        present = [layer for layer in self.labels.choices if isinstance(layer, Labels)]
         fitting = [layer for layer in labels_for(film, present) if not is_output(layer)]
         found = truth_of(film, present) or (fitting[0] if len(fitting) == 1 else None)
         if found is not None:
@@ -257,6 +267,9 @@ class FilmRow(QFrame):
         self._follow()
 
     def _on_change(self) -> None:
+        if isinstance(self.labels.value, Image):
+            self._take_as_labels(self.labels.value)
+            return
         self._follow()
         self._changed()
 
@@ -277,9 +290,31 @@ class FilmRow(QFrame):
     def _films(self, _: Any) -> list[Image]:
         return films(self._viewer)
 
-    def _labels(self, _: Any) -> list[tuple[str, Labels | None]]:
+    def _labels(self, _: Any) -> list[tuple[str, Labels | Image | None]]:
         present = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Labels)]
-        return [(NO_LABELS, None), *((layer.name, layer) for layer in present)]
+        images = [layer for layer in films(self._viewer) if self._is_mask(layer)]
+        masks = [(AS_LABELS.format(layer.name), layer) for layer in images]
+        return [(NO_LABELS, None), *((layer.name, layer) for layer in present), *masks]
+
+    def _is_mask(self, layer: Image) -> bool:
+        """Whether an image has the size of the film and two values alone, as a mask that was opened has."""
+        film = self.film.value
+        if film is None or layer == film or layer.rgb or plane_shape(layer) != plane_shape(film):
+            return False
+        pixels = layer.data[0] if layer.multiscale else layer.data
+        return isinstance(pixels, np.ndarray) and is_mask(pixels)
+
+    def _take_as_labels(self, mask: Image) -> None:
+        """Make a mask that was opened as an image the labels of the film."""
+        pixels = np.asarray(mask.data[0] if mask.multiscale else mask.data)
+        layer = self._viewer.add_labels(
+            (pixels != pixels.min()).astype(np.uint8),
+            name=NEW_LABELS.format(self.film.value.name),
+            **placement(self.film.value),
+        )
+        mask.visible = False
+        self.refresh()
+        self.labels.value = layer
 
     def _shapes(self, _: Any) -> list[tuple[str, Shapes | None]]:
         present = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Shapes)]
