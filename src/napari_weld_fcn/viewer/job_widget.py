@@ -149,11 +149,7 @@ class JobWidget(QWidget):
         return True
 
     def follow(
-        self,
-        description: str,
-        delay: int,
-        prepare: Callable[[], Work],
-        show: Callable[[Outcome], object],
+        self, description: str, delay: int, prepare: Callable[[], Work], show: Callable[[Outcome], object]
     ) -> Following:
         """Have a quiet job follow the form; the parameters are those of `Following`."""
         self._following = Following(self, description, delay, prepare, show)

@@ -170,14 +170,7 @@ def _of_part(
         if isinstance(event, Message):
             notes.append((name, event.text))
 
-    yield from crop(
-        part.radiograph,
-        part.truth,
-        settings,
-        part.rectangles,
-        seed,
-        job=job.heard_by(listen),
-    )
+    yield from crop(part.radiograph, part.truth, settings, part.rectangles, seed, job=job.heard_by(listen))
 
 
 def _survey(source: Source, settings: CropSettings, seed: int, job: JobControl) -> Surveyed:

@@ -102,10 +102,7 @@ class EvaluateInputs(FormInputs):
 
     def __init__(self, viewer: Viewer, preferences: ViewerSettings) -> None:
         super().__init__(viewer, "evaluate")
-        values = {
-            "device": preferences.device,
-            "pixel_size_mm": None,
-        }
+        values = {"device": preferences.device, "pixel_size_mm": None}
         self.form = self.settings_form(EvaluationSettings, (*FIELDS, *FOLDED), values=values)
         self.films = FilmTable(
             viewer,

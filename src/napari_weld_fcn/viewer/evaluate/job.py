@@ -133,10 +133,7 @@ def entry_of(
 
 
 def evaluate_all(
-    entries: Sequence[Entry],
-    model: str | None,
-    settings: EvaluationSettings,
-    job: JobControl,
+    entries: Sequence[Entry], model: str | None, settings: EvaluationSettings, job: JobControl
 ) -> Evaluated:
     """Score all films together.
 

@@ -97,11 +97,7 @@ def indication_shown(plane: Plane, layer: Labels) -> NDArray[np.bool_]:
 
 
 def feature_maps_of(
-    plane: Plane,
-    model: str,
-    settings: FeatureSettings,
-    region: Box | None,
-    job: JobControl,
+    plane: Plane, model: str, settings: FeatureSettings, region: Box | None, job: JobControl
 ) -> Maps:
     """Compute the maps; errors are those of `feature_maps`."""
     from napari_weld_fcn.evaluation.feature_maps import feature_maps  # brings PyTorch
@@ -112,11 +108,7 @@ def feature_maps_of(
 
 
 def drawn_by(
-    plane: Plane,
-    indication: NDArray[np.bool_],
-    model: str,
-    settings: FeatureSettings,
-    job: JobControl,
+    plane: Plane, indication: NDArray[np.bool_], model: str, settings: FeatureSettings, job: JobControl
 ) -> Maps:
     """Compute what drew an indication; errors are those of `grad_cam`."""
     from napari_weld_fcn.evaluation.grad_cam import grad_cam  # brings PyTorch

@@ -22,13 +22,7 @@ from napari.layers import Image, Labels, Layer
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.prediction import cautions
 from napari_weld_fcn.prediction.indications import label, measure
-from napari_weld_fcn.prediction.numbering import (
-    Marking,
-    in_one_plane_each,
-    marked,
-    marked_anew,
-    taken_over,
-)
+from napari_weld_fcn.prediction.numbering import Marking, in_one_plane_each, marked, marked_anew, taken_over
 from napari_weld_fcn.prediction.resolved import min_size_in_px, pixel_size_in
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.summary import summary

@@ -12,14 +12,7 @@ from napari_weld_fcn.training.clean_films import check_start
 from napari_weld_fcn.viewer.train.inputs import NOTHING, TrainInputs
 from napari_weld_fcn.viewer.train.labelled import LabelledLayer, Row, WithoutLabels, take
 from napari_weld_fcn.viewer.train.run import Plan, check_name
-from napari_weld_fcn.viewer.train.survey import (
-    NO_FILM,
-    NO_KNOWN,
-    Known,
-    survey,
-    survey_folder,
-    survey_known,
-)
+from napari_weld_fcn.viewer.train.survey import NO_FILM, NO_KNOWN, Known, survey, survey_folder, survey_known
 from napari_weld_fcn.viewer.worker import Work
 
 

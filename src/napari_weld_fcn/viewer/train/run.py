@@ -124,10 +124,7 @@ def train(*args: Any, **kwargs: Any) -> TrainResult:
     return begin(*args, **kwargs)
 
 
-def train_as(
-    plan: Plan,
-    job: JobControl,
-) -> Trained:
+def train_as(plan: Plan, job: JobControl) -> Trained:
     """Train, and take the best model among the user's own.
 
     Raises
@@ -163,11 +160,7 @@ def train_as(
     return adopted(result, plan.name)
 
 
-def resume_as(
-    run: Path,
-    films: Sequence[Sequence[tuple[str, tuple[int, ...]]]],
-    job: JobControl,
-) -> Trained:
+def resume_as(run: Path, films: Sequence[Sequence[tuple[str, tuple[int, ...]]]], job: JobControl) -> Trained:
     """Go on with the run in a folder; its model keeps the name that it has among the user's own.
 
     Parameters
