@@ -246,8 +246,10 @@ class _Finding:
         return self._places[known]
 
 
-def _watched(job: JobControl, place: Callable[[FilmPredicted], tuple[int, int]], *, shown: bool) -> JobControl:
-    """Make the first prediction after each epoch a `Glimpse`, and leave out the others; all unless `shown`."""
+def _watched(
+    job: JobControl, place: Callable[[FilmPredicted], tuple[int, int]], *, shown: bool
+) -> JobControl:
+    """Make the first prediction after each epoch a `Glimpse` and leave out the others; none unless `shown`."""
     last = -1
     tell: Listener = job.on_event
 
@@ -260,7 +262,6 @@ def _watched(job: JobControl, place: Callable[[FilmPredicted], tuple[int, int]],
             tell(Glimpse(*place(event), *reduced(event.probability)))
 
     return replace(job, on_event=listen, should_show=job.should_show if shown else never)
-
 
 
 #: Environment variable with the folder that holds the runs.
