@@ -249,7 +249,7 @@ class _Finding:
 def _watched(
     job: JobControl, place: Callable[[FilmPredicted], tuple[int, int]], *, shown: bool
 ) -> JobControl:
-    """Make the first prediction after each epoch a `Glimpse` and leave out the others; none unless `shown`."""
+    """Make the first prediction after each epoch a `Glimpse`, no others; none unless `shown`."""
     last = -1
     tell: Listener = job.on_event
 
