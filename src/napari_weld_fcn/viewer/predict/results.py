@@ -19,7 +19,7 @@ from napari.layers import Image, Layer
 from napari.utils.notifications import show_error, show_info
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QMainWindow, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QFileDialog, QMainWindow, QVBoxLayout, QWidget
 from superqt.utils import QSignalDebouncer, QSignalThrottler
 
 from napari_weld_fcn.errors import WeldFcnError
@@ -221,9 +221,10 @@ class Results(QWidget):
         self.viewer.layers.selection.active = session.indications
         if self._table is None or not isalive(self._table) or self._table.parent() is None:
             self._table = IndicationTable(self._pick)
-            dock = self.viewer.window.add_dock_widget(self._table, name="Indications", area="bottom")
+            self.viewer.window.add_dock_widget(self._table, name="Indications", area="bottom")
             if isinstance(window, QMainWindow):
-                window.resizeDocks([dock], [TABLE_HEIGHT], Qt.Orientation.Vertical)
+                docks = [dock for dock in window.findChildren(QDockWidget) if dock.isAncestorOf(self._table)]
+                window.resizeDocks(docks, [TABLE_HEIGHT] * len(docks), Qt.Orientation.Vertical)
         self._show_table(session)
 
     def _pick(self, number: int) -> None:
