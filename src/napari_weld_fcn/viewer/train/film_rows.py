@@ -307,6 +307,8 @@ class FilmRow(QFrame):
     def _take_as_labels(self, mask: Image) -> None:
         """Make a mask that was opened as an image the labels of the film."""
         pixels = np.asarray(mask.data[0] if mask.multiscale else mask.data)
+        with self.labels.changed.blocked():
+            self.labels.value = None
         layer = self._viewer.add_labels(
             (pixels != pixels.min()).astype(np.uint8),
             name=NEW_LABELS.format(self.film.value.name),
