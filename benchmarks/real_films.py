@@ -29,9 +29,9 @@ from typing import Any
 import numpy as np
 
 from napari_weld_fcn.errors import WeldFcnError
-from napari_weld_fcn.evaluation.alterations import ALTERATIONS, Alteration, chosen
+from napari_weld_fcn.evaluation.benchmark.alterations import ALTERATIONS, Alteration, chosen
+from napari_weld_fcn.evaluation.benchmark.detectors import CLASSICAL, Judged, judge_classical, judge_model
 from napari_weld_fcn.evaluation.cases import Case, Source, sources
-from napari_weld_fcn.evaluation.detectors import CLASSICAL, Judged, judge_classical, judge_model
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.events import Event, JobControl, Message
 from napari_weld_fcn.network.model import Model

@@ -29,10 +29,10 @@ from napari_weld_fcn.cli.options import film_size
 from napari_weld_fcn.dataset.films import LabelledFilm
 from napari_weld_fcn.dataset.pair import mask_of
 from napari_weld_fcn.dataset.settings import SplitSettings
+from napari_weld_fcn.evaluation.benchmark.classical import top_hat
 from napari_weld_fcn.evaluation.evaluate import evaluate
 from napari_weld_fcn.evaluation.scores import ThresholdCounts, threshold_counts
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
-from napari_weld_fcn.evaluation.top_hat import top_hat
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate_series
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_weld_fcn.evaluation.benchmark_films import (
+from napari_weld_fcn.evaluation.benchmark.films import (
     DEPTHS,
     FIRST_SCORED,
     SCORED_FILMS,

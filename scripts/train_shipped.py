@@ -25,7 +25,7 @@ from typing import Any
 import torch
 
 import napari_weld_fcn
-from napari_weld_fcn.evaluation.benchmark_films import benchmark_model, scored_films
+from napari_weld_fcn.evaluation.benchmark.films import benchmark_model, scored_films
 from napari_weld_fcn.events import Event, JobControl, StepDone, Validated
 from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.network.registry import build

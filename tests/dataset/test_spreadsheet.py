@@ -9,7 +9,7 @@ from napari_weld_fcn.dataset.plan import read_rectangles
 from napari_weld_fcn.dataset.spreadsheet import read_sheet
 from napari_weld_fcn.dataset.table import COLUMNS, read_table
 from napari_weld_fcn.errors import DatasetError
-from napari_weld_fcn.evaluation.flaw_classes import read_classes
+from napari_weld_fcn.evaluation.cases import read_classes
 
 TEXT = (
     ",".join((*COLUMNS, "angle")) + "\n"

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
 
 from napari_weld_fcn.errors import RadiographError, SettingsError
-from napari_weld_fcn.evaluation.agreement import FALSE, HIT, MISSED, agreement
 from napari_weld_fcn.evaluation.cases import Case, Marks, Source
 from napari_weld_fcn.evaluation.compare import compare
 from napari_weld_fcn.evaluation.evaluate import evaluate
+from napari_weld_fcn.evaluation.matches import FALSE, HIT, MISSED, agreement
 from napari_weld_fcn.evaluation.report import write_evaluation
 from napari_weld_fcn.evaluation.scores import pixel_scores
 from napari_weld_fcn.evaluation.settings import EvaluationSettings

@@ -15,9 +15,9 @@ from napari_weld_fcn.errors import DatasetError, RadiographError, Stopped
 from napari_weld_fcn.evaluation.cases import Case
 from napari_weld_fcn.evaluation.evaluate import evaluate
 from napari_weld_fcn.evaluation.film_scores import score_film
-from napari_weld_fcn.evaluation.intervals import intervals
 from napari_weld_fcn.evaluation.scores import PixelScores, pixel_scores
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
+from napari_weld_fcn.evaluation.tally import intervals
 from napari_weld_fcn.events import JobControl, Message, TileDone
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.model import Model

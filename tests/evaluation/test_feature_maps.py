@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_weld_fcn.errors import RadiographError, SettingsError, Stopped
-from napari_weld_fcn.evaluation.feature_maps import feature_maps
+from napari_weld_fcn.evaluation.feature_maps import feature_maps, stages_of
 from napari_weld_fcn.evaluation.settings import FeatureSettings
-from napari_weld_fcn.evaluation.stages import stages_of
 from napari_weld_fcn.events import JobControl, TileDone
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.model import Model

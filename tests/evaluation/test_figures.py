@@ -25,7 +25,7 @@ from napari_weld_fcn.evaluation.figures import (
     write_figure,
     written_as_svg,
 )
-from napari_weld_fcn.prediction.overlay import stretched, turbo
+from napari_weld_fcn.prediction.outputs import stretched, turbo
 
 SVG = "{http://www.w3.org/2000/svg}"
 

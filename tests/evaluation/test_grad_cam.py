@@ -6,9 +6,9 @@ import torch
 
 from napari_weld_fcn.errors import RadiographError, SettingsError, Stopped
 from napari_weld_fcn.evaluation import grad_cam as module
+from napari_weld_fcn.evaluation.feature_maps import stages_of, view_of
 from napari_weld_fcn.evaluation.grad_cam import grad_cam
 from napari_weld_fcn.evaluation.settings import FeatureSettings
-from napari_weld_fcn.evaluation.stages import stages_of, view_of
 from napari_weld_fcn.events import ALONE, JobControl
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.model import Model

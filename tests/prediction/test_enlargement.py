@@ -12,9 +12,9 @@ from scipy import ndimage
 
 from napari_weld_fcn import simulate
 from napari_weld_fcn.prediction import cautions
-from napari_weld_fcn.prediction.enlargement import SMALLEST, is_enlarged
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.settings import PredictionSettings
+from napari_weld_fcn.prediction.survey import SMALLEST, is_enlarged
 from napari_weld_fcn.radiograph.area.film_area import FilmArea
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 

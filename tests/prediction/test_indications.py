@@ -11,7 +11,7 @@ from scipy import ndimage
 from scipy.spatial.distance import pdist
 from skimage.measure import regionprops
 
-from napari_weld_fcn.prediction import runs
+from napari_weld_fcn.prediction import run_lengths as runs
 from napari_weld_fcn.prediction.indications import label, lengths, measure, peak_over
 
 EIGHT = np.ones((3, 3))

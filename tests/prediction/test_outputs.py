@@ -8,8 +8,16 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_weld_fcn.prediction.outputs import table_text, write_outputs, write_record
-from napari_weld_fcn.prediction.overlay import OUTLINE, outlines, overlay, stretched, turbo
+from napari_weld_fcn.prediction.outputs import (
+    OUTLINE,
+    outlines,
+    overlay,
+    stretched,
+    table_text,
+    turbo,
+    write_outputs,
+    write_record,
+)
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.saved import records_of
 from napari_weld_fcn.radiograph.radiograph import Radiograph

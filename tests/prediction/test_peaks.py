@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_weld_fcn.prediction import runs
+from napari_weld_fcn.prediction import run_lengths as runs
 from napari_weld_fcn.prediction.indications import label
 
 THRESHOLD = 0.5

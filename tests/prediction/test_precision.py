@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from napari_weld_fcn.errors import SettingsError, Stopped
-from napari_weld_fcn.evaluation.benchmark_films import scored_films
+from napari_weld_fcn.evaluation.benchmark.films import scored_films
 from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.network.fuse import folded
 from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.network.settings import NetworkSettings
-from napari_weld_fcn.prediction import device, engine
+from napari_weld_fcn.prediction import engine
+from napari_weld_fcn.prediction import engine as device
 from napari_weld_fcn.prediction.apply_model import WINDOW_EDGE, least_certain
 from napari_weld_fcn.prediction.engine import BFLOAT16, FLOAT32, Arithmetic, engine_for
 from napari_weld_fcn.prediction.predict import predict, probability

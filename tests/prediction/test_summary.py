@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_weld_fcn.prediction.summary import summary
+from napari_weld_fcn.prediction.saved import summary
 
 
 @pytest.mark.parametrize(

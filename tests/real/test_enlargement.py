@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from napari_weld_fcn.prediction.enlargement import is_enlarged
+from napari_weld_fcn.prediction.survey import is_enlarged
 from napari_weld_fcn.radiograph.area.film_area import film_area
 from napari_weld_fcn.radiograph.files import read
 

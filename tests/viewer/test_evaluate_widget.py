@@ -13,8 +13,8 @@ from napari.layers import Image, Labels
 from typer.testing import CliRunner
 
 from napari_weld_fcn.cli.app import app
-from napari_weld_fcn.evaluation.agreement import FALSE, HIT, MISSED
 from napari_weld_fcn.evaluation.evaluate import Evaluation, evaluate
+from napari_weld_fcn.evaluation.matches import FALSE, HIT, MISSED
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation.film import simulate, write_simulated

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 
-from napari_weld_fcn.evaluation.feature_maps import feature_maps
+from napari_weld_fcn.evaluation.feature_maps import feature_maps, stages_of
 from napari_weld_fcn.evaluation.grad_cam import grad_cam
 from napari_weld_fcn.evaluation.settings import FeatureSettings
-from napari_weld_fcn.evaluation.stages import stages_of
 from napari_weld_fcn.events import TileDone
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.tiles import Box

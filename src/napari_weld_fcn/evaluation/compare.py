@@ -20,7 +20,7 @@ from napari_weld_fcn.evaluation.film_scores import (
 )
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.events import ALONE, JobControl
-from napari_weld_fcn.prediction.resolved import min_size_in_px, pixel_size_in
+from napari_weld_fcn.prediction.record import min_size_in_px, pixel_size_in
 
 
 def compare(

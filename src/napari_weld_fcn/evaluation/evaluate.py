@@ -32,16 +32,15 @@ from napari_weld_fcn.evaluation.film_scores import (
     known_sum,
     score_film,
 )
-from napari_weld_fcn.evaluation.intervals import Interval, intervals
 from napari_weld_fcn.evaluation.operating_point import ObjectCounts, OperatingPoint
 from napari_weld_fcn.evaluation.scores import BestThreshold, PixelScores, ThresholdCounts, pooled
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
-from napari_weld_fcn.evaluation.tally import SIZES_MM, by_class, by_size, shares
+from napari_weld_fcn.evaluation.tally import SIZES_MM, Interval, by_class, by_size, intervals, shares
 from napari_weld_fcn.events import ALONE, Event, JobControl, Message, TileDone
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction import cautions
 from napari_weld_fcn.prediction.apply_model import network_input, probability_of
-from napari_weld_fcn.prediction.resolved import resolve
+from napari_weld_fcn.prediction.record import resolve
 from napari_weld_fcn.prediction.tiles import sensible_tile
 from napari_weld_fcn.radiograph.gdxray.series import GDXraySeries
 
@@ -91,7 +90,7 @@ class Evaluation:
 
     @property
     def intervals(self) -> dict[str, Interval]:
-        """Bootstrap intervals of the pooled scores over films; what they can tell stands in `intervals`."""
+        """Bootstrap intervals of the pooled scores over films; what they can tell stands in `tally`."""
         settings = self.settings
         return intervals(self.films, settings.resamples, settings.confidence, settings.seed)
 

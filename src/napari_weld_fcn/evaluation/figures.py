@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from napari_weld_fcn.prediction.overlay import stretched, turbo
+from napari_weld_fcn.prediction.outputs import stretched, turbo
 from napari_weld_fcn.radiograph.output import write_png, write_text
 
 #: Pixels between panels, and the height of a letter.

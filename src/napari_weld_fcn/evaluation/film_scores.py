@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_weld_fcn.evaluation.cases import Case
-from napari_weld_fcn.evaluation.flaw_classes import UNKNOWN
+from napari_weld_fcn.evaluation.cases import UNKNOWN, Case
 from napari_weld_fcn.evaluation.matches import FlawMatches, match_flaws, renumbered
 from napari_weld_fcn.evaluation.operating_point import ObjectCounts, object_counts
 from napari_weld_fcn.evaluation.scores import (

@@ -27,13 +27,12 @@ import torch
 from numpy.typing import NDArray
 
 from napari_weld_fcn.errors import RadiographError, SettingsError
+from napari_weld_fcn.evaluation.feature_maps import chosen_stages, listening, view_of
 from napari_weld_fcn.evaluation.settings import FeatureSettings
-from napari_weld_fcn.evaluation.stages import chosen_stages, listening, view_of
 from napari_weld_fcn.events import ALONE, JobControl
 from napari_weld_fcn.network.fuse import folded
 from napari_weld_fcn.network.model import Model
-from napari_weld_fcn.prediction.device import choose_device
-from napari_weld_fcn.prediction.engine import exact_float32
+from napari_weld_fcn.prediction.engine import choose_device, exact_float32
 from napari_weld_fcn.prediction.tiled_inference import NetworkInput
 from napari_weld_fcn.prediction.tiles import Box, extended, surround
 from napari_weld_fcn.radiograph.radiograph import Radiograph

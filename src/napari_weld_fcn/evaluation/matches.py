@@ -4,6 +4,8 @@ Counting every flaw that an indication touches as found would let one mark over 
 all. So a flaw and an indication belong together only as a pair, chosen for the largest sum of their
 intersections over unions. What a pair cannot say is counted beside it: indications that swallow several
 flaws, flaws that fall into several indications, and how much of each flaw is marked at all.
+
+`agreement` is a picture of it: each pixel right, marked in vain, or missed.
 """
 
 from __future__ import annotations
@@ -191,3 +193,31 @@ def _assign(label: Integers, flaw: Integers, gain: Floats) -> NDArray[np.intp]:
 def _several(numbers: Integers) -> int:
     """How many numbers occur more than once."""
     return int(np.count_nonzero(np.bincount(numbers) > 1)) if numbers.size else 0
+
+
+#: Values of the picture; 0 is what is neither marked nor flaw.
+HIT, FALSE, MISSED = 1, 2, 3
+
+
+def agreement(labels: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.uint8]:
+    """Compare indications with the truth pixel by pixel.
+
+    Parameters
+    ----------
+    labels
+        ``(rows, columns)``, any value but 0 is marked.
+    truth
+        The same shape, any value but 0 is flaw.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(rows, columns)`` uint8 of `HIT`, `FALSE`, `MISSED` and 0; as many of each as the strict
+        `PixelScores` count.
+    """
+    marked, flaw = labels != 0, truth != 0
+    picture = np.zeros(marked.shape, np.uint8)
+    picture[marked & flaw] = HIT
+    picture[marked & ~flaw] = FALSE
+    picture[flaw & ~marked] = MISSED
+    return picture

@@ -56,7 +56,7 @@ class Card(Settings):
     def reached(self) -> dict[str, Any]:
         """The scores, wherever the card's version keeps them: ``validation``, and ``test`` where it is known.
 
-        Under ``test`` stand the figures of `evaluation.benchmark_films` and ``seconds``, the time for 4000 x
+        Under ``test`` stand the figures of `evaluation.benchmark.films` and ``seconds``, the time for 4000 x
         1500 pixels on two processor cores.
         """
         before = (self.qualities or {}).get(_ONE_PASS) or {}

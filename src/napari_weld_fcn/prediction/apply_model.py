@@ -21,11 +21,9 @@ from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.events import ALONE, Event, JobControl, TileDone
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.engine import BFLOAT16, FLOAT32, engine_for
-from napari_weld_fcn.prediction.enlargement import is_enlarged
-from napari_weld_fcn.prediction.record import PlaneRun
-from napari_weld_fcn.prediction.resolved import ResolvedSettings
+from napari_weld_fcn.prediction.record import PlaneRun, ResolvedSettings
 from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.prediction.survey import broken_share, clipped_share, grey_levels
+from napari_weld_fcn.prediction.survey import broken_share, clipped_share, grey_levels, is_enlarged
 from napari_weld_fcn.prediction.tiled_inference import NetworkInput, compute, default_tile, tiled_inference
 from napari_weld_fcn.prediction.tiles import Box, sensible_tile, split
 from napari_weld_fcn.radiograph.area.film_area import FilmArea, film_area

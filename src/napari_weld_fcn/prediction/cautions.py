@@ -94,7 +94,7 @@ def enlarged(planes: Sequence[bool], name: str) -> list[str]:
     Parameters
     ----------
     planes
-        Of each plane, `enlargement.is_enlarged`.
+        Of each plane, `survey.is_enlarged`.
     name
         The radiograph's.
     """

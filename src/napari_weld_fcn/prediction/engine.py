@@ -7,6 +7,8 @@ layers round is no longer averaged by others. So the first convolution and the l
 only the bulk between them is bfloat16. Autocast cannot be told so; it rounds the pixels first.
 
 Stop is asked before every layer, so a tile may be as large as the memory allows.
+
+Which processor computes, and whether it has run out of memory, is told here too.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
+from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.events import ALONE, JobControl
 from napari_weld_fcn.network.fuse import folded
 from napari_weld_fcn.network.model import Model
@@ -204,3 +207,39 @@ def _plan(network: nn.Module, stride: int) -> Plan:
     for hook in hooks:
         hook.remove()
     return Plan(network, tuple(order), Cost(max(values) / window.numel(), sum(operations) / window.numel()))
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device that a setting names; `auto` takes CUDA, then MPS, then the processor.
+
+    Raises
+    ------
+    SettingsError
+        If the machine has no such device.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, present in there.items() if present))
+    if not there.get(name, False):
+        raise SettingsError(
+            f"Device {name} is not there, or this PyTorch ({torch.__version__}) cannot use it; "
+            "take auto or cpu."
+        )
+    return torch.device(name)
+
+
+def lacks_memory(fault: BaseException) -> bool:
+    """Tell lack of memory from other failures; PyTorch has a class for it on GPUs only.
+
+    What its library for processors, oneDNN, says in that case are the last three sentences.
+    """
+    known: tuple[type[BaseException], ...] = (MemoryError, torch.OutOfMemoryError)
+    sentences = (
+        "out of memory",
+        "can't allocate memory",
+        "not enough memory",
+        "could not create a primitive",
+        "could not execute a primitive",
+        "could not create a memory",
+    )
+    return isinstance(fault, known) or any(sentence in str(fault).lower() for sentence in sentences)

@@ -31,9 +31,17 @@ from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from napari_weld_fcn.prediction.hulls import feret
 from napari_weld_fcn.prediction.peaks import divide
-from napari_weld_fcn.prediction.runs import Labels, Runs, bands, find_runs, groups, row_ends, sums
+from napari_weld_fcn.prediction.run_lengths import (
+    Labels,
+    Runs,
+    bands,
+    feret,
+    find_runs,
+    groups,
+    row_ends,
+    sums,
+)
 
 Table = dict[str, NDArray[Any]]
 

@@ -23,7 +23,7 @@ from skimage.measure import label as connected
 from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
-from napari_weld_fcn.prediction.runs import Labels, Runs, find_runs, groups, sums
+from napari_weld_fcn.prediction.run_lengths import Labels, Runs, find_runs, groups, sums
 
 #: Standard deviation of the smoothing: pixels at least, and a share of the edge of a square as large.
 SMOOTHING = (1.0, 0.05)

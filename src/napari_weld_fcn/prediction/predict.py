@@ -26,9 +26,9 @@ from napari_weld_fcn.prediction.record import (
     make_record,
     model_file,
     no_longer_made,
+    resolve,
     with_recorded_size,
 )
-from napari_weld_fcn.prediction.resolved import resolve
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.tiles import Box, sensible_tile
 from napari_weld_fcn.radiograph.files import read

@@ -1,4 +1,8 @@
-"""What a call of `predict` leaves in a folder, told without PyTorch: its files and their record."""
+"""What a call of `predict` leaves in a folder, and its summary in words, told without PyTorch.
+
+What is marked is an indication; a film without marks has none above the threshold, which is not to say that
+it has no flaw.
+"""
 
 from __future__ import annotations
 
@@ -64,3 +68,19 @@ def entries_of(text: str) -> list[dict[str, Any]]:
 def without_result(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return the record in an entry of `entries_of`."""
     return {key: entry[key] for key in entry if key not in _OF_THE_RESULT}
+
+
+def summary(count: int, threshold: float) -> str:
+    """Say how many indications lie above which threshold.
+
+    Parameters
+    ----------
+    count
+        Of indications.
+    threshold
+        0..1, of the probability.
+    """
+    if count == 0:
+        return "no indication above the threshold"
+    above = f"{threshold:.2f}" if threshold >= 0.005 else f"{threshold:.2g}"
+    return f"{count} indication{'s' if count > 1 else ''} above {above}"

@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 
 from napari_weld_fcn.errors import ModelError
 from napari_weld_fcn.events import JobControl, Message, TileDone
-from napari_weld_fcn.prediction.device import lacks_memory
-from napari_weld_fcn.prediction.engine import Engine
+from napari_weld_fcn.prediction.engine import Engine, lacks_memory
 from napari_weld_fcn.prediction.tiles import Box, split, surround, tile_shape
 from napari_weld_fcn.radiograph.area.film_area import FilmArea
 from napari_weld_fcn.radiograph.normalisation import Normalisation

@@ -15,10 +15,10 @@ from typing import Any
 
 from napari_weld_fcn.dataset.pair import FLAW, IGNORED
 from napari_weld_fcn.errors import Stopped
+from napari_weld_fcn.evaluation.benchmark.classical import HALF_DEPTH, RADIUS, top_hat
 from napari_weld_fcn.evaluation.evaluate import evaluate
 from napari_weld_fcn.evaluation.scores import ThresholdCounts, threshold_counts
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
-from napari_weld_fcn.evaluation.top_hat import HALF_DEPTH, RADIUS, top_hat
 from napari_weld_fcn.events import JobControl, OnEvent, ShouldStop, TileDone
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.reproduction.plan import AT_RANDOM, BY_FILM, Plan, Training

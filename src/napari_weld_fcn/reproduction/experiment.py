@@ -19,7 +19,7 @@ from napari_weld_fcn import __version__
 from napari_weld_fcn.dataset.store import read_dataset
 from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop, StepDone, TileDone, ignore, never
 from napari_weld_fcn.network.registry import build
-from napari_weld_fcn.prediction.device import choose_device
+from napari_weld_fcn.prediction.engine import choose_device
 from napari_weld_fcn.reproduction import comparison
 from napari_weld_fcn.reproduction.castings import gdxray_castings, simulated_castings
 from napari_weld_fcn.reproduction.findings import Findings

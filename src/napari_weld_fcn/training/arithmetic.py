@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
-from napari_weld_fcn.prediction.device import choose_device
+from napari_weld_fcn.prediction.engine import choose_device
 
 Precision = Literal["float32", "bfloat16"]
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.prediction.device import choose_device
+from napari_weld_fcn.prediction.engine import choose_device
 from napari_weld_fcn.training.arithmetic import Precision
 
 if TYPE_CHECKING:

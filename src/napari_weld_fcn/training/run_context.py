@@ -13,7 +13,7 @@ import torch
 from napari_weld_fcn.dataset.films import FilmSplit
 from napari_weld_fcn.events import ALONE, JobControl, Validated
 from napari_weld_fcn.network.model import Card, Model
-from napari_weld_fcn.prediction.device import choose_device
+from napari_weld_fcn.prediction.engine import choose_device
 from napari_weld_fcn.training.data import clean_films
 from napari_weld_fcn.training.distillation import Distillation
 from napari_weld_fcn.training.film_material import Films

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_weld_fcn.errors import ModelError, SettingsError
 from napari_weld_fcn.events import ALONE, JobControl, Message
-from napari_weld_fcn.prediction.device import lacks_memory
+from napari_weld_fcn.prediction.engine import lacks_memory
 from napari_weld_fcn.training.arithmetic import PadChannels
 from napari_weld_fcn.training.distillation import Distillation
 from napari_weld_fcn.training.memory import give_back

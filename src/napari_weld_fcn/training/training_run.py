@@ -17,7 +17,7 @@ import torch
 from napari_weld_fcn.errors import ModelError, Stopped
 from napari_weld_fcn.events import Event, Message, StepDone, Validated, never
 from napari_weld_fcn.network.model import Card, Model
-from napari_weld_fcn.prediction.device import choose_device
+from napari_weld_fcn.prediction.engine import choose_device
 from napari_weld_fcn.training.checkpoint_selection import Checked
 from napari_weld_fcn.training.film_validation import FilmValidation
 from napari_weld_fcn.training.process_group import fabric_for

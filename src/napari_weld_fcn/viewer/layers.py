@@ -20,7 +20,7 @@ from napari.utils.colormaps import CyclicLabelColormap, ensure_colormap
 from napari.utils.colormaps.standardize_color import transform_color
 from numpy.typing import NDArray
 
-from napari_weld_fcn.evaluation.agreement import FALSE, HIT, MISSED
+from napari_weld_fcn.evaluation.matches import FALSE, HIT, MISSED
 from napari_weld_fcn.viewer.belonging import MARK, earlier_output, mark_of
 from napari_weld_fcn.viewer.preferences import DEFAULT_VIEW, ViewSettings
 
@@ -142,7 +142,7 @@ def show_agreement(viewer: Viewer, film: Image, picture: NDArray[np.uint8]) -> L
     film
         The layer that was scored.
     picture
-        What `evaluation.agreement` gives, for each of its pixels.
+        What `evaluation.examples` gives, for each of its pixels.
     """
     present = earlier_output(viewer, film, "agreement", picture.shape)
     if isinstance(present, Labels):

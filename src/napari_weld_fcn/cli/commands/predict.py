@@ -118,7 +118,7 @@ class Done:
     @property
     def summary(self) -> str:
         """The same in words."""
-        from napari_weld_fcn.prediction.summary import summary
+        from napari_weld_fcn.prediction.saved import summary
 
         return summary(self.count, self.prediction.record["threshold"])
 

@@ -16,9 +16,16 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.evaluation.agreement import agreement
-from napari_weld_fcn.evaluation.cases import Case, Marks, Source, numbered
-from napari_weld_fcn.evaluation.flaw_classes import FlawClass, classes_of, read_classes
+from napari_weld_fcn.evaluation.cases import (
+    Case,
+    FlawClass,
+    Marks,
+    Source,
+    classes_of,
+    numbered,
+    read_classes,
+)
+from napari_weld_fcn.evaluation.matches import agreement
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.viewer.belonging import SERIES_KEY

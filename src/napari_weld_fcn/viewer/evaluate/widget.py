@@ -14,7 +14,7 @@ from napari.layers import Image
 from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QFileDialog
 
-from napari_weld_fcn.evaluation.agreement import FALSE, HIT, MISSED
+from napari_weld_fcn.evaluation.matches import FALSE, HIT, MISSED
 from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.viewer.evaluate.comparing import show_comparison
 from napari_weld_fcn.viewer.evaluate.inputs import EvaluateInputs

@@ -121,7 +121,7 @@ def drawn_by(
 
 def stage_names(model: str) -> tuple[str, ...]:
     """Names of a model's stages, from its network."""
-    from napari_weld_fcn.evaluation.stages import stages_of  # both bring PyTorch
+    from napari_weld_fcn.evaluation.feature_maps import stages_of  # both bring PyTorch
     from napari_weld_fcn.network.model import Model
 
     return stages_of(Model.load(model).network)

@@ -23,9 +23,9 @@ from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.prediction import cautions
 from napari_weld_fcn.prediction.indications import label, measure
 from napari_weld_fcn.prediction.numbering import Marking, in_one_plane_each, marked, marked_anew, taken_over
-from napari_weld_fcn.prediction.resolved import min_size_in_px, pixel_size_in
+from napari_weld_fcn.prediction.record import min_size_in_px, pixel_size_in
+from napari_weld_fcn.prediction.saved import summary
 from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.prediction.summary import summary
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.viewer.layers import show_area, show_heatmap
 from napari_weld_fcn.viewer.marks import (

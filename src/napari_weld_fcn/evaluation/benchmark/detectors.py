@@ -16,16 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_weld_fcn.evaluation.alterations import Alteration
+from napari_weld_fcn.evaluation.benchmark.alterations import Alteration
+from napari_weld_fcn.evaluation.benchmark.classical import laplacian, top_hat
 from napari_weld_fcn.evaluation.cases import Case, Source
 from napari_weld_fcn.evaluation.evaluate import Evaluation
 from napari_weld_fcn.evaluation.film_scores import FilmScores, FlawRow, score_labels
-from napari_weld_fcn.evaluation.laplacian import laplacian
 from napari_weld_fcn.evaluation.operating_point import object_counts
 from napari_weld_fcn.evaluation.scores import threshold_counts
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.evaluation.tally import shares
-from napari_weld_fcn.evaluation.top_hat import top_hat
 from napari_weld_fcn.events import ALONE, JobControl, Message
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.indications import ALL_PEAKS, label

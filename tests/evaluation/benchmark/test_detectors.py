@@ -8,9 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_weld_fcn.evaluation.alterations import ALTERATIONS, Alteration, chosen
-from napari_weld_fcn.evaluation.cases import Source, sources
-from napari_weld_fcn.evaluation.detectors import (
+from napari_weld_fcn.evaluation.benchmark.alterations import ALTERATIONS, Alteration, chosen
+from napari_weld_fcn.evaluation.benchmark.detectors import (
     CLASSICAL,
     LARGE_MM,
     Judged,
@@ -18,6 +17,7 @@ from napari_weld_fcn.evaluation.detectors import (
     judge_model,
     large,
 )
+from napari_weld_fcn.evaluation.cases import Source, sources
 from napari_weld_fcn.evaluation.evaluate import Evaluation, evaluate
 from napari_weld_fcn.evaluation.scores import best_threshold
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
@@ -96,7 +96,7 @@ def test_a_copy_on_which_nothing_is_left_costs_all(model, films):
 
 def test_a_coarser_copy_has_larger_pixels_in_mm(model, films, monkeypatch):
     seen = []
-    module = "napari_weld_fcn.evaluation.detectors"
+    module = "napari_weld_fcn.evaluation.benchmark.detectors"
     real = __import__(module, fromlist=["predict"]).predict
     monkeypatch.setattr(f"{module}.predict", lambda film, model: seen.append(film) or real(film, model))
     judge_model(model, films[:1], FEW, chosen(["0.5 x"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_weld_fcn.evaluation.laplacian import laplacian
+from napari_weld_fcn.evaluation.benchmark.classical import laplacian
 
 
 def film(depth: float, radius: int = 5) -> np.ndarray:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.evaluation.alterations import ALTERATIONS, HOT_PIXELS, Alteration, chosen
+from napari_weld_fcn.evaluation.benchmark.alterations import ALTERATIONS, HOT_PIXELS, Alteration, chosen
+from napari_weld_fcn.evaluation.benchmark.classical import grey_levels
 from napari_weld_fcn.evaluation.scores import pixel_scores
-from napari_weld_fcn.evaluation.top_hat import grey_levels
 from napari_weld_fcn.prediction.indications import label
 
 KNOWN = {each.name: each for each in ALTERATIONS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_weld_fcn.evaluation.top_hat import top_hat
+from napari_weld_fcn.evaluation.benchmark.classical import top_hat
 
 
 def film(depth: float, half: int = 4) -> np.ndarray:

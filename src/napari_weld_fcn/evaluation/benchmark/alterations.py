@@ -19,7 +19,7 @@ from PIL import Image
 from scipy import ndimage
 
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.evaluation.top_hat import grey_levels, white_level
+from napari_weld_fcn.evaluation.benchmark.classical import grey_levels, white_level
 
 Pixels = NDArray[Any]
 Labels = NDArray[Any]

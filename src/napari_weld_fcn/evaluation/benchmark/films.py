@@ -16,8 +16,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from napari_weld_fcn.evaluation.benchmark.classical import HALF_DEPTH, RADIUS, top_hat
 from napari_weld_fcn.evaluation.tally import Tally
-from napari_weld_fcn.evaluation.top_hat import HALF_DEPTH, RADIUS, top_hat
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.indications import ALL_PEAKS
 from napari_weld_fcn.prediction.predict import probability

@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_weld_fcn.evaluation.benchmark_films import (
+from napari_weld_fcn.evaluation.benchmark.classical import RADIUS, top_hat
+from napari_weld_fcn.evaluation.benchmark.films import (
     FIRST_SCORED,
     SCORED_FILMS,
     benchmark_films,
     benchmark_model,
     scored_films,
 )
-from napari_weld_fcn.evaluation.top_hat import RADIUS, top_hat
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.settings import NetworkSettings
@@ -132,7 +132,7 @@ def model() -> Model:
 def test_a_model_is_scored_as_predict_applies_it_beside_one_top_hat(films, model, monkeypatch):
     calls = []
     monkeypatch.setattr(
-        "napari_weld_fcn.evaluation.benchmark_films.top_hat",
+        "napari_weld_fcn.evaluation.benchmark.films.top_hat",
         lambda pixels, radius: calls.append(radius) or top_hat(pixels, radius),
     )
     figures = benchmark_model(model, iter(films[:2]), top_hat_depths=(5.0,))
