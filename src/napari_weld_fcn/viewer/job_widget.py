@@ -183,7 +183,7 @@ class JobWidget(QWidget):
         for part in parts:
             layout.addWidget(part)
         layout.addStretch(1)
-        area = QScrollArea()
+        self.area = area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setWidget(content)

@@ -120,25 +120,23 @@ class IndicationTable(QWidget):
                 edge, unit = (pixel_size_mm, "mm") if in_mm and pixel_size_mm else (1, "px")
                 columns[f"{name.capitalize()} ({unit})"] = [float(value) * edge for value in there[name]]
             elif not (in_mm and name.endswith("_px")):
-                columns[in_words(name)] = [_plain(value) for value in there[name]]
+                columns[in_words(name)] = _cells(there[name])
         self.table.show_rows(list(zip(*columns.values(), strict=True)), list(columns))
 
 
 def in_words(column: str) -> str:
     """A column's name as the head of a table, such as ``Length (mm)``."""
-    for suffix, unit in (("_px", "px"), ("_mm2", "mm²"), ("_mm", "mm")):
+    for suffix, unit in (("_px", "px"), ("_mm2", "mm²"), ("_mm", "mm"), ("_deg", "°")):
         if column.endswith(suffix):
             return f"{column.removesuffix(suffix).replace('_', ' ').capitalize()} ({unit})"
     return column.replace("_", " ").capitalize()
 
 
-def _plain(value: Any) -> Any:
-    """A cell as `Table` takes it: nothing where a person said nothing, whole numbers without a point."""
-    if isinstance(value, str):
-        return value
-    if value is None or value != value:
-        return None
-    return int(value) if float(value).is_integer() else float(value)
+def _cells(column: pd.Series) -> list[Any]:
+    """Cells as `Table` takes them: None where nothing was said, and numbers without a point if all are whole."""
+    numbers = pd.api.types.is_numeric_dtype(column)
+    kind = str if not numbers else int if (column.dropna() % 1 == 0).all() else float
+    return [None if pd.isna(value) else kind(value) for value in column]
 
 
 def describe(indication: Mapping[str, Any]) -> str:

@@ -192,6 +192,7 @@ class TrainWidget(JobWidget):
         self.progress.begin(learned, learned if present is None else present, bool(self.inputs.watch.value))
         self._paused.clear()
         self.predict.hide()
+        self.area.ensureWidgetVisible(self.progress)  # the curves, while it learns
         return Task(work, self._show_trained, f"Train {name}", "preparing the run...", "step", imports=CORE)
 
     def _show_trained(self, trained: Trained) -> None:
