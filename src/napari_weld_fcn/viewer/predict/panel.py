@@ -133,8 +133,8 @@ def in_words(column: str) -> str:
 
 
 def _cells(column: pd.Series) -> list[Any]:
-    """Cells as `Table` takes them: None where nothing was said, and numbers without a point if all are whole."""
-    numbers = pd.api.types.is_numeric_dtype(column)
+    """Cells as `Table` takes them: None where nothing was said, whole numbers if all are whole."""
+    numbers = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
     kind = str if not numbers else int if (column.dropna() % 1 == 0).all() else float
     return [None if pd.isna(value) else kind(value) for value in column]
 
