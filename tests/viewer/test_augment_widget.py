@@ -18,7 +18,7 @@ from napari_weld_fcn.viewer.augment import widget as form_module
 from napari_weld_fcn.viewer.augment.inputs import EACH, IN_ALL, NO_CROPS
 from napari_weld_fcn.viewer.augment.job import preview, thumbnail, tiled
 from napari_weld_fcn.viewer.augment.widget import Gallery
-from napari_weld_fcn.viewer.crop.stacks import pairs_of, show_pairs
+from napari_weld_fcn.viewer.crop.stacks import pairs_in_layers, show_pairs
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_layers_get_the_same_and_give_the_pairs_back(viewer, augmenting, crops, 
     augmenting.inputs.as_layers.value = True
     augmenting.run()
     settled(augmenting)
-    found = pairs_of(viewer.layers["variants"], viewer.layers["variants masks"])
+    found = pairs_in_layers(viewer.layers["variants"], viewer.layers["variants masks"])
     assert_same(found, list(augment(crops, variants=4)))
 
 

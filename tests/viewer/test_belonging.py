@@ -70,16 +70,16 @@ WAYS = {
 def test_fingerprint_is_the_same_for_the_same_pixels_alone(way) -> None:
     other = PLANE.copy()
     other[::2, ::2] += 1
-    one, same, another = (pixels.fingerprint(WAYS[way](plane)) for plane in (PLANE, PLANE.copy(), other))
+    one, same, another = (pixels.film_fingerprint(WAYS[way](plane)) for plane in (PLANE, PLANE.copy(), other))
     assert one == same != another
 
 
 def test_fingerprint_of_a_large_film_is_of_a_sample_and_follows_new_pixels(monkeypatch) -> None:
     film = Image(np.zeros((90, 90), np.uint8))
     monkeypatch.setattr(pixels, "SAMPLE", 100)
-    first = pixels.fingerprint(film)
+    first = pixels.film_fingerprint(film)
     film.data = np.ones((90, 90), np.uint8)
-    assert pixels.fingerprint(film) != first
+    assert pixels.film_fingerprint(film) != first
     assert pixels._sampled(film.data, False).size <= 100
 
 

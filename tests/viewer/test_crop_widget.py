@@ -22,7 +22,7 @@ from napari_weld_fcn.radiograph.radiograph import Radiograph, to_luminance
 from napari_weld_fcn.radiograph.simulation.film import simulate, write_simulated
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.viewer.belonging import films
-from napari_weld_fcn.viewer.crop.stacks import is_crops, pairs_of
+from napari_weld_fcn.viewer.crop.stacks import is_crops, pairs_in_layers
 from napari_weld_fcn.viewer.crop.widget import CropWidget
 from napari_weld_fcn.viewer.files.series import SEPARATE_FILMS, SEPARATE_SIZES
 
@@ -110,7 +110,7 @@ def test_the_form_cuts_what_the_python_call_cuts(viewer, form, cut, welds) -> No
     crops, masks = viewer.layers["crops"], viewer.layers["crops masks"]
     np.testing.assert_array_equal(crops.data, [pair.pixels for pair in expected])
     np.testing.assert_array_equal(masks.data, [pair.mask for pair in expected])
-    assert [(p.name, p.row, p.normalisation) for p in pairs_of(crops, masks)] == [
+    assert [(p.name, p.row, p.normalisation) for p in pairs_in_layers(crops, masks)] == [
         (p.name, p.row, p.normalisation) for p in expected
     ]
 
@@ -161,7 +161,7 @@ def test_another_truth_can_be_chosen_and_a_film_left_out(viewer, form, done, cut
     done(form)
     assert form.notes.text() == ""
     cut()
-    assert {pair.film for pair in pairs_of(viewer.layers["crops"], None)} == {"a"}
+    assert {pair.film for pair in pairs_in_layers(viewer.layers["crops"], None)} == {"a"}
     assert (viewer.layers["crops masks"].data == FLAW).any()
 
 
@@ -211,7 +211,7 @@ def test_drawn_rectangles_are_cropped_where_they_lie_on_the_film(viewer, form, c
     ask(form, rois="rectangles", size=16)
     form.inputs.shapes.value = shapes
     cut()
-    pairs = pairs_of(viewer.layers["crops"], None)
+    pairs = pairs_in_layers(viewer.layers["crops"], None)
     assert {(pair.row, pair.column) for pair in pairs} == {(8, 20), (8, 25)}
 
 
@@ -235,7 +235,7 @@ def test_planes_of_a_stack_are_films(viewer, form, cut, welds) -> None:
     viewer.add_image(da.from_array(stack, chunks=(1, -1, -1)), name="series")
     viewer.add_labels(np.stack([weld.instances for weld in welds]), name="series truth")
     cut()
-    pairs = pairs_of(viewer.layers["crops"], viewer.layers["crops masks"])
+    pairs = pairs_in_layers(viewer.layers["crops"], viewer.layers["crops masks"])
     assert {pair.film for pair in pairs} == {"series_p000", "series_p001"}
     assert len(viewer.layers["series windows"].data) == len(pairs)
     first = pairs[len(pairs) // 2]
@@ -262,7 +262,7 @@ def test_a_long_series_gives_each_film_in_its_own_size_and_by_its_name(viewer, f
     viewer.open(str(tmp_path / "Welds" / "W0001"), plugin="napari-weld-fcn")
     ask(form, size=40)
     cut()
-    pairs = pairs_of(viewer.layers["crops"], viewer.layers["crops masks"])
+    pairs = pairs_in_layers(viewer.layers["crops"], viewer.layers["crops masks"])
     expected = [
         pair
         for film in open_series(tmp_path)
@@ -382,7 +382,7 @@ def test_a_film_that_does_not_fit_is_told_and_the_others_are_cut(viewer, form, c
     add(viewer, welds[0], "good")
     viewer.add_image(np.full((120, 300), np.nan, np.float32), name="bad", contrast_limits=(0, 1))
     cut()
-    assert {pair.film for pair in pairs_of(viewer.layers["crops"], None)} == {"good"}
+    assert {pair.film for pair in pairs_in_layers(viewer.layers["crops"], None)} == {"good"}
     assert "bad: The radiograph has no pixel that is a finite number" in form.notes.text()
 
 
@@ -433,7 +433,7 @@ def test_painting_on_the_crops_reaches_their_pairs(viewer, form, cut, welds) -> 
     masks = viewer.layers["crops masks"]
     masks.data[1] = 0
     masks.data[1, 5, 6] = 7
-    mask = pairs_of(viewer.layers["crops"], masks)[1].mask
+    mask = pairs_in_layers(viewer.layers["crops"], masks)[1].mask
     assert mask[5, 6] == FLAW and np.count_nonzero(mask) == 1
 
 

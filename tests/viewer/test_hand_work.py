@@ -14,7 +14,7 @@ from napari_weld_fcn.prediction.indications import label, measure
 from napari_weld_fcn.prediction.outputs import table_text
 from napari_weld_fcn.prediction.saved import records_of
 from napari_weld_fcn.radiograph.files import read
-from napari_weld_fcn.viewer.belonging import films, is_output
+from napari_weld_fcn.viewer.belonging import films, is_output_layer
 from napari_weld_fcn.viewer.marks import CURRENT_COLOR, MARK_COLOR
 from napari_weld_fcn.viewer.predict.widget import PredictWidget
 
@@ -260,7 +260,7 @@ def test_number_painted_in_two_planes_is_two_indications(viewer, form, finish, f
 def visible(viewer: Any) -> set[str]:
     """The film that is seen, for it covers those below, and the outputs that are."""
     shown = [layer for layer in viewer.layers if layer.visible]
-    return {shown_films(viewer)[-1]} | {layer.name for layer in shown if is_output(layer)}
+    return {shown_films(viewer)[-1]} | {layer.name for layer in shown if is_output_layer(layer)}
 
 
 def shown_films(viewer: Any) -> list[str]:

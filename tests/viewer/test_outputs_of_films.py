@@ -12,8 +12,8 @@ from napari import layers
 
 from napari_weld_fcn.radiograph.gdxray.series import open_series
 from napari_weld_fcn.radiograph.output import write_png
-from napari_weld_fcn.viewer.belonging import is_output
-from napari_weld_fcn.viewer.crop.stacks import show_stacks, show_windows, stacked
+from napari_weld_fcn.viewer.belonging import is_output_layer
+from napari_weld_fcn.viewer.crop.stacks import as_stacks, show_stacks, show_windows
 from napari_weld_fcn.viewer.crop.widget import NO_FILM
 from napari_weld_fcn.viewer.preferences import PLUGIN
 
@@ -79,7 +79,7 @@ PIXEL, MM, UM = ("pixel", "pixel"), ("mm", "mm"), ("um", "um")
 )
 def test_crops_have_the_pixels_of_their_film(viewer, pairs, scale, units) -> None:
     film = viewer.add_image(np.zeros((100, 300), np.uint8), scale=scale, units=units)
-    for layer in show_stacks(viewer, stacked(pairs)):
+    for layer in show_stacks(viewer, as_stacks(pairs)):
         np.testing.assert_allclose(layer.scale, (1, *scale))
         assert tuple(layer.units[1:]) == tuple(film.units)
         assert layer.extent.world[0][1] > film.extent.world[1][0]
@@ -106,7 +106,7 @@ def test_windows_stay_those_of_a_film_that_is_renamed(viewer) -> None:
     first = show_windows(viewer, film, [[Window(0, 0, 64)]])
     film.name = "joint"
     assert show_windows(viewer, film, [[Window(10, 0, 64)]]) is first
-    assert first.name == "joint windows" and len([x for x in viewer.layers if is_output(x)]) == 1
+    assert first.name == "joint windows" and len([x for x in viewer.layers if is_output_layer(x)]) == 1
 
 
 def test_there_is_no_film_is_not_said_below_one(viewer, qtbot, film, messages) -> None:

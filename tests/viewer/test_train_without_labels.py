@@ -17,7 +17,7 @@ from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.training.run import resume
 from napari_weld_fcn.training.run_folder import RunFolder
-from napari_weld_fcn.viewer.train.known_films import in_words
+from napari_weld_fcn.viewer.train.known_films import files_in_words
 from napari_weld_fcn.viewer.train.widget import TrainWidget
 
 #: Before the fixtures hide it.
@@ -180,7 +180,7 @@ def test_files_are_asked_for_named_and_taken_out(train, tmp_path, monkeypatch) -
     known.add.click()
     known.add.click()
     assert [path.name for path in known.files] == ["a.png", "b.png", "c.png", "d.png", "e.png"]
-    assert in_words(known.files) == "a.png, b.png, c.png and 2 more"
+    assert files_in_words(known.files) == "a.png, b.png, c.png and 2 more"
     known._away.click()
     assert not known.files
 

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_weld_fcn.errors import ModelError, Stopped
 from napari_weld_fcn.events import Message, TileDone
-from napari_weld_fcn.viewer.worker import Job, Outcome, Started, sentence
+from napari_weld_fcn.viewer.worker import Job, Outcome, Started, failure_sentence
 
 
 class Listener:
@@ -162,5 +162,5 @@ def test_activity_dock_is_left_empty(qtbot) -> None:
     ],
 )
 def test_sentences(error, expected) -> None:
-    assert expected in sentence(error)
-    assert "\n" not in sentence(error)
+    assert expected in failure_sentence(error)
+    assert "\n" not in failure_sentence(error)

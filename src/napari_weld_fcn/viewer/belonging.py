@@ -41,7 +41,7 @@ SERIES_KEY = "napari-weld-fcn GDXray"
 MARKED = "napari-weld-fcn marked"
 
 
-def is_output(layer: Layer) -> bool:
+def is_output_layer(layer: Layer) -> bool:
     """Whether this plugin made `layer`, so that it is no film to predict."""
     return MARK in layer.metadata
 
@@ -53,7 +53,9 @@ def is_copy(layer: Layer) -> bool:
 
 def films(viewer: Viewer) -> list[Image]:
     """The image layers of `viewer` that may be radiographs, from top to bottom."""
-    return [layer for layer in reversed(viewer.layers) if isinstance(layer, Image) and not is_output(layer)]
+    return [
+        layer for layer in reversed(viewer.layers) if isinstance(layer, Image) and not is_output_layer(layer)
+    ]
 
 
 def rows_and_columns(film: Image) -> tuple[int, int]:
@@ -73,7 +75,7 @@ def file_of(film: Image) -> str | None:
 
 def mark_of(film: Image, output: str) -> dict[str, Any]:
     """Of which film an output is: the layer, and what knows the film again when that layer is gone."""
-    return {"film": film.name, "layer": film.unique_id, "pixels": fingerprint(film), "output": output}
+    return {"film": film.name, "layer": film.unique_id, "pixels": film_fingerprint(film), "output": output}
 
 
 def mark_from_file(record: Mapping[str, Any], output: str) -> dict[str, Any]:
@@ -139,7 +141,7 @@ def _is_film(film: Image, mark: Mapping[str, Any]) -> bool:
         return False
     if "sha256" in mark:
         return bool(mark["sha256"] == sha256_of(film, file_of(film)))
-    return bool(mark.get("pixels") == fingerprint(film))
+    return bool(mark.get("pixels") == film_fingerprint(film))
 
 
 #: A fingerprint is of about so many pixels at most; a usual film has fewer.
@@ -149,7 +151,7 @@ SAMPLE = 1 << 23
 _FINGERPRINT, _SHA256 = "napari-weld-fcn fingerprint", "napari-weld-fcn SHA-256"
 
 
-def seen(data: Any, rgb: bool, path: str | None) -> Any:
+def pixels_seen(data: Any, rgb: bool, path: str | None) -> Any:
     """Return what the command would see of a layer's data.
 
     Parameters
@@ -172,7 +174,7 @@ def seen(data: Any, rgb: bool, path: str | None) -> Any:
     return to_luminance(np.asarray(data)) if rgb and as_in_command is data else as_in_command
 
 
-def fingerprint(film: Image) -> str:
+def film_fingerprint(film: Image) -> str:
     """Return what tells the pixels of a layer from another film's, found once for the layer."""
     return _kept(film, _FINGERPRINT, _fingerprint)
 
@@ -180,12 +182,12 @@ def fingerprint(film: Image) -> str:
 def sha256_of(film: Image, path: str | None) -> str:
     """Return the SHA-256 that a record has of a layer's pixels, found once for the layer.
 
-    Empty where they are no radiograph; `path` is that of `seen`.
+    Empty where they are no radiograph; `path` is that of `pixels_seen`.
     """
 
     def find(film: Image) -> str:
         try:
-            pixels = seen(film.data[0] if film.multiscale else film.data, film.rgb, path)
+            pixels = pixels_seen(film.data[0] if film.multiscale else film.data, film.rgb, path)
             return pixels_sha256(Radiograph(pixels).pixels)
         except RadiographError:
             return ""

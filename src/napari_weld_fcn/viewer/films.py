@@ -31,7 +31,7 @@ from napari_weld_fcn.radiograph.files import notes_of
 from napari_weld_fcn.radiograph.gdxray.folders import parse_name
 from napari_weld_fcn.radiograph.lazy import FilmStack, LazyFilm
 from napari_weld_fcn.radiograph.radiograph import Radiograph
-from napari_weld_fcn.viewer.belonging import SERIES_KEY, file_of, rows_and_columns, seen
+from napari_weld_fcn.viewer.belonging import SERIES_KEY, file_of, pixels_seen, rows_and_columns
 from napari_weld_fcn.viewer.files.saving import file_name
 from napari_weld_fcn.viewer.pixel_sizes import PixelSize, other_size, size_finder
 
@@ -276,7 +276,7 @@ def region_of(shapes: Shapes, film: Image) -> Box:
 def _radiograph(
     data: Any, rgb: bool, name: str, path: str | None, find_size: Callable[[], PixelSize]
 ) -> Radiograph:
-    pixels = seen(data, rgb, path)
+    pixels = pixels_seen(data, rgb, path)
     size = find_size()
     return Radiograph(
         pixels,

@@ -30,7 +30,7 @@ from napari_weld_fcn.errors import ModelError, SettingsError
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.library import ModelEntry, listing
 from napari_weld_fcn.settings import Settings, may_be_open, sentence_of
-from napari_weld_fcn.viewer.belonging import films, is_output
+from napari_weld_fcn.viewer.belonging import films, is_output_layer
 from napari_weld_fcn.viewer.preferences import remember, remembered
 
 S = TypeVar("S", bound=Settings)
@@ -217,7 +217,7 @@ class FormInputs(QWidget):
 
 
 def _is_drawn(layer: Any) -> bool:
-    return isinstance(layer, Shapes) and not is_output(layer)
+    return isinstance(layer, Shapes) and not is_output_layer(layer)
 
 
 def choice(label: str, texts: Mapping[str, str], value: str, tooltip: str) -> ComboBox:

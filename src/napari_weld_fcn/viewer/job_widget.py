@@ -30,7 +30,7 @@ from napari_weld_fcn.events import Event, StepDone, TileDone
 from napari_weld_fcn.viewer.belonging import rename_outputs
 from napari_weld_fcn.viewer.job_panel import JobPanel
 from napari_weld_fcn.viewer.showing import leave_nothing_behind
-from napari_weld_fcn.viewer.worker import Following, Job, Outcome, Started, Work, sentence
+from napari_weld_fcn.viewer.worker import Following, Job, Outcome, Started, Work, failure_sentence
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Task:
 
     def tells(self, error: Exception) -> str:
         """The sentence of an error, after the subject unless it begins with that itself."""
-        told = sentence(error)
+        told = failure_sentence(error)
         named = not self.subject or told.startswith(f"{self.subject}: ")
         return told if named else f"{self.subject}: {told}"
 

@@ -67,7 +67,7 @@ class Outcome:
     stopped: bool = False
 
 
-def sentence(error: Exception) -> str:
+def failure_sentence(error: Exception) -> str:
     """Say what went wrong to the person at the screen, in one sentence.
 
     Parameters

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QDoubleSpinBox
 from napari_weld_fcn.dataset.settings import VARIANTS, AugmentationSettings
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.viewer.augment.job import Open, from_folder, from_layers
-from napari_weld_fcn.viewer.belonging import is_output
+from napari_weld_fcn.viewer.belonging import is_output_layer
 from napari_weld_fcn.viewer.crop.stacks import is_crops
 from napari_weld_fcn.viewer.form import FormInputs, chosen_path, folder_edit, rows, seed_box
 
@@ -120,7 +120,9 @@ class AugmentInputs(FormInputs):
 
     def _stacks(self, _: Any) -> list[tuple[str, Image | None]]:
         images = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Image)]
-        stacks = [layer for layer in images if is_crops(layer) or (_is_stack(layer) and not is_output(layer))]
+        stacks = [
+            layer for layer in images if is_crops(layer) or (_is_stack(layer) and not is_output_layer(layer))
+        ]
         return [*((layer.name, layer) for layer in stacks), (FOLDER, None)]
 
     def _masks(self, _: Any) -> list[tuple[str, Labels | None]]:

@@ -26,11 +26,11 @@ from napari_weld_fcn.radiograph.polarity import flaws_are
 from napari_weld_fcn.viewer.belonging import MARK
 from napari_weld_fcn.viewer.crop.stacks import (
     Stacks,
+    as_stacks,
     is_crops,
     painted_mask,
     pair_of,
     refuse_too_many,
-    stacked,
 )
 
 #: Variants of the gallery, the crop itself the first of them.
@@ -234,7 +234,7 @@ def augment_all(
         for done, _ in enumerate(islice(pairs, expected), start=1):
             job.tell(TileDone(done, expected))
             job.check()
-    return Augmented(len(crops), expected, stacked(kept) if keep else None)
+    return Augmented(len(crops), expected, as_stacks(kept) if keep else None)
 
 
 def _keeping(pairs: Iterable[Pair], kept: list[Pair]) -> Iterator[Pair]:

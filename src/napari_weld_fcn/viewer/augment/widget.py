@@ -24,7 +24,7 @@ from napari_weld_fcn.viewer.augment.job import Augmented, augment_all, holds_var
 from napari_weld_fcn.viewer.crop.stacks import is_crops, show_stacks
 from napari_weld_fcn.viewer.form import wrapped
 from napari_weld_fcn.viewer.job_widget import JobWidget, Task
-from napari_weld_fcn.viewer.worker import Outcome, Work, sentence
+from napari_weld_fcn.viewer.worker import Outcome, Work, failure_sentence
 
 NO_OUTPUT = "The pairs would go nowhere: choose a dataset folder, or add them as layers."
 #: What the layers of pairs are called.
@@ -125,7 +125,7 @@ class AugmentWidget(JobWidget):
 
     def _on_preview(self, outcome: Outcome) -> None:
         if outcome.error is not None:
-            self._show_fault(sentence(outcome.error))
+            self._show_fault(failure_sentence(outcome.error))
             return
         self.crops = outcome.value.crops
         self.gallery.show_picture(outcome.value.picture)

@@ -17,7 +17,7 @@ from napari_weld_fcn.dataset.settings import CropSettings
 from napari_weld_fcn.dataset.store import write_dataset
 from napari_weld_fcn.errors import SettingsError, WeldFcnError
 from napari_weld_fcn.events import Event, JobControl, Message, TileDone, ignore
-from napari_weld_fcn.viewer.crop.stacks import Stacks, refuse_too_many, stacked
+from napari_weld_fcn.viewer.crop.stacks import Stacks, as_stacks, refuse_too_many
 from napari_weld_fcn.viewer.films import Part, Source
 
 #: What will be cut from a film that cannot be read; as the survey of one plane it keeps the places of others.
@@ -61,7 +61,7 @@ class Cropped:
     notes: tuple[str, ...]
 
 
-def told(notes: Iterable[Note]) -> tuple[str, ...]:
+def notes_by_film(notes: Iterable[Note]) -> tuple[str, ...]:
     """Return each sentence once, its films before it, such as ``a, b and 66 more: There is no truth``."""
     films: dict[str, list[str]] = {}
     for film, note in notes:
@@ -133,12 +133,12 @@ def crop_all(
     pairs = cut()
     first = next(pairs, None)
     if first is None:
-        raise SettingsError(" ".join(["There is nothing to crop.", *told(notes)][:2]))
+        raise SettingsError(" ".join(["There is nothing to crop.", *notes_by_film(notes)][:2]))
     if folder is not None:
         write_dataset(_again(first, pairs), folder, total=total, job=job.heard_by(ignore))
     for _ in pairs:
         pass
-    return Cropped(count, stacked(kept) if keep else None, told(notes))
+    return Cropped(count, as_stacks(kept) if keep else None, notes_by_film(notes))
 
 
 def _again(first: Pair, others: Iterator[Pair]) -> Iterator[Pair]:

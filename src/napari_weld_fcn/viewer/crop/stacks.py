@@ -69,7 +69,7 @@ def refuse_too_many(count: int, pair: Pair) -> None:
         )
 
 
-def stacked(pairs: Sequence[Pair]) -> Stacks:
+def as_stacks(pairs: Sequence[Pair]) -> Stacks:
     """Put pairs of one size into two stacks; their dtypes become the one that holds all.
 
     Raises
@@ -91,7 +91,7 @@ def show_stacks(viewer: Viewer, stacks: Stacks, name: str = NAME) -> tuple[Image
     viewer
         Where to look for them and to add them; one that the user renamed is left alone.
     stacks
-        What `stacked` gives.
+        What `as_stacks` gives.
     """
     metadata = {MARK: {"output": name, "pairs": stacks.rows}}
     placed = _placed(viewer, stacks)
@@ -121,16 +121,16 @@ def show_stacks(viewer: Viewer, stacks: Stacks, name: str = NAME) -> tuple[Image
 
 
 def show_pairs(viewer: Viewer, pairs: Sequence[Pair], name: str = NAME) -> tuple[Image, Labels]:
-    """Show pairs of one size as layers; see `stacked` and `show_stacks`."""
-    return show_stacks(viewer, stacked(pairs), name)
+    """Show pairs of one size as layers; see `as_stacks` and `show_stacks`."""
+    return show_stacks(viewer, as_stacks(pairs), name)
 
 
 def is_crops(layer: Layer) -> bool:
-    """Whether `layer` is a stack of crops that `pairs_of` can read."""
+    """Whether `layer` is a stack of crops that `pairs_in_layers` can read."""
     return isinstance(layer, Image) and "pairs" in layer.metadata.get(MARK, {})
 
 
-def pairs_of(crops: Image, masks: Labels | None) -> list[Pair]:
+def pairs_in_layers(crops: Image, masks: Labels | None) -> list[Pair]:
     """Return the pairs that the layers show.
 
     Parameters

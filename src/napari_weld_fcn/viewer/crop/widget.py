@@ -18,12 +18,12 @@ from qtpy.QtCore import QEvent
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.events import Event, JobControl, TileDone
 from napari_weld_fcn.viewer.crop.inputs import CropInputs
-from napari_weld_fcn.viewer.crop.job import Cropped, Surveyed, crop_all, survey_all, told
+from napari_weld_fcn.viewer.crop.job import Cropped, Surveyed, crop_all, notes_by_film, survey_all
 from napari_weld_fcn.viewer.crop.stacks import show_stacks, show_windows
 from napari_weld_fcn.viewer.films import Source, source_of
 from napari_weld_fcn.viewer.form import wrapped
 from napari_weld_fcn.viewer.job_widget import JobWidget, Task
-from napari_weld_fcn.viewer.worker import Outcome, Work, sentence
+from napari_weld_fcn.viewer.worker import Outcome, Work, failure_sentence
 
 NO_FILM = "There is no film to crop: open an image, and tick it in the table."
 NO_OUTPUT = "The crops would go nowhere: add them as layers, or choose a dataset folder."
@@ -128,15 +128,15 @@ class CropWidget(JobWidget):
 
     def _on_surveyed(self, outcome: Outcome) -> None:
         if outcome.error is not None:
-            self._show_survey([], sentence(outcome.error))
+            self._show_survey([], failure_sentence(outcome.error))
         else:
             self._show_survey(outcome.value)
 
     def _show_survey(self, found: list[tuple[Image, Surveyed]], fault: str = "") -> None:
         self.surveyed = [(film, each) for film, each in found if film in self.viewer.layers]
         self._show_figures()
-        self.summary.setText(fault or in_words([each for _, each in self.surveyed]))
-        notes = told(note for _, each in self.surveyed for note in each.notes)
+        self.summary.setText(fault or crops_in_words([each for _, each in self.surveyed]))
+        notes = notes_by_film(note for _, each in self.surveyed for note in each.notes)
         self._show_notes([*self._draw_windows(), *notes])
 
     def _show_figures(self) -> None:
@@ -181,7 +181,7 @@ class CropWidget(JobWidget):
         self.jobs.show_idle(text)
 
 
-def in_words(found: list[Surveyed]) -> str:
+def crops_in_words(found: list[Surveyed]) -> str:
     """Say in one sentence how many crops there will be, and how much flaw."""
     crops, flawed = sum(each.crops for each in found), sum(each.with_flaw for each in found)
     films = sum(len([survey for survey in each.surveys if survey.crops]) for each in found)

@@ -14,7 +14,7 @@ from napari.layers import Image, Labels, Layer
 
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
-from napari_weld_fcn.viewer.belonging import MARK, belongs, is_copy, is_output
+from napari_weld_fcn.viewer.belonging import MARK, belongs, is_copy, is_output_layer
 from napari_weld_fcn.viewer.film_table import TRUTH, FilmTable, Partner
 from napari_weld_fcn.viewer.films import labels_for, plane_shape
 from napari_weld_fcn.viewer.form import FormInputs, rows
@@ -62,7 +62,7 @@ def _likely(film: Image, layers: Sequence[Layer], output: str) -> Layer | None:
     for layer in sorted(_marks_fitting(film, layers), key=is_copy):
         if _output(layer) == output and belongs(layer, film):
             return layer
-        if not is_output(layer) and layer.name == f"{film.name} {output}":
+        if not is_output_layer(layer) and layer.name == f"{film.name} {output}":
             return layer
     return None
 

@@ -76,7 +76,7 @@ class EvaluationPanel(QWidget):
 
     def show_evaluation(self, evaluation: Any, legend: str) -> None:
         """Show all figures; `legend` says what the colours of the layer mean."""
-        self.summary.setText(score_rows.in_words(evaluation))
+        self.summary.setText(score_rows.evaluation_in_words(evaluation))
         self.legend.setText(legend)
         self.scores.show_rows(score_rows.score_rows(evaluation))
         self.shares.show_rows(score_rows.share_rows(evaluation))

@@ -86,7 +86,7 @@ def flaw_rows(flaws: Iterable[Any]) -> list[Row]:
     ]
 
 
-def in_words(evaluation: Any) -> str:
+def evaluation_in_words(evaluation: Any) -> str:
     """Say the outcome in one sentence."""
     flaws = evaluation.flaws
     found, films = sum(flaw.found for flaw in flaws), len(evaluation.films)

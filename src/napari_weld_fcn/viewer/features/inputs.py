@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QListWidget, QListWidgetItem
 
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.evaluation.settings import FeatureSettings
-from napari_weld_fcn.viewer.belonging import MARK, film_of, is_output
+from napari_weld_fcn.viewer.belonging import MARK, film_of, is_output_layer
 from napari_weld_fcn.viewer.form import FormInputs, rows
 from napari_weld_fcn.viewer.preferences import ViewerSettings, remembered
 
@@ -104,7 +104,7 @@ class FeaturesInputs(FormInputs):
             raise SettingsError(NO_INDICATIONS)
         assert isinstance(layer, Labels)
         owner, film = film_of(self._viewer, layer), self.film()
-        if is_output(layer) and owner != film:
+        if is_output_layer(layer) and owner != film:
             other = "a film that is not open" if owner is None else owner.name
             raise SettingsError(OTHER_FILM.format(layer.name, other, film.name))
         return layer
@@ -148,11 +148,11 @@ class FeaturesInputs(FormInputs):
         """Indications first, then other labels; the numbers of other outputs are none of an indication."""
         labels = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Labels)]
         marks = [layer for layer in labels if layer.metadata.get(MARK, {}).get("output") == "indications"]
-        return marks + [layer for layer in labels if not is_output(layer)]
+        return marks + [layer for layer in labels if not is_output_layer(layer)]
 
     def _choose_own(self, film: Image | None) -> None:
         """Choose the indications of the film that was chosen, where it has some."""
         for layer in self.indications.choices:
-            if film is not None and is_output(layer) and film_of(self._viewer, layer) == film:
+            if film is not None and is_output_layer(layer) and film_of(self._viewer, layer) == film:
                 self.indications.value = layer
                 return

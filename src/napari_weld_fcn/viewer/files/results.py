@@ -25,7 +25,14 @@ from napari_weld_fcn.prediction.saved import OutputFiles, entries_of, output_fil
 from napari_weld_fcn.prediction.survey import file_sha256, pixels_sha256
 from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.radiograph.image_paths import RECORD_NAME
-from napari_weld_fcn.viewer.belonging import MARK, MARKED, SERIES_KEY, is_output, mark_from_file, mark_of
+from napari_weld_fcn.viewer.belonging import (
+    MARK,
+    MARKED,
+    SERIES_KEY,
+    is_output_layer,
+    mark_from_file,
+    mark_of,
+)
 from napari_weld_fcn.viewer.files.saving import file_name
 from napari_weld_fcn.viewer.files.series import read_layers
 from napari_weld_fcn.viewer.layers import HEATMAP_OPACITY, over_film
@@ -200,14 +207,14 @@ def _settle() -> None:
     came = {layer.metadata[_TOGETHER]: layer for layer in layers if _is_film_with_outputs(layer)}
     for layer in layers:
         film = came.get(layer.metadata.pop(_TOGETHER, ""))
-        if film is not None and is_output(layer):
+        if film is not None and is_output_layer(layer):
             layer.metadata[MARK] = mark_of(film, layer.metadata[MARK]["output"])
         if _OUTLINE in layer.metadata:
             layer.contour = layer.metadata.pop(_OUTLINE)
 
 
 def _is_film_with_outputs(layer: Layer) -> bool:
-    return _TOGETHER in layer.metadata and not is_output(layer)
+    return _TOGETHER in layer.metadata and not is_output_layer(layer)
 
 
 def _marked(result: Result, output: str) -> dict[str, Any]:

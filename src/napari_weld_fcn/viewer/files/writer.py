@@ -97,7 +97,7 @@ def write_series(path: str, layer_data: list[LayerData]) -> list[str]:
         If a file cannot be written.
     """
     _refuse_series_in(Path(path))
-    films = list(films_of(layer_data))
+    films = list(films_in_layers(layer_data))
     for film in films:
         if film.pixel_size_mm is None:
             show_warning(
@@ -186,7 +186,7 @@ class FilmLayers:
         return f"plane {plane} of {self.name}" if self.stacked else self.name
 
 
-def films_of(layer_data: list[LayerData]) -> Iterator[FilmLayers]:
+def films_in_layers(layer_data: list[LayerData]) -> Iterator[FilmLayers]:
     """Tell which layers belong to which image.
 
     Raises

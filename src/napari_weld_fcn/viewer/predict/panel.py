@@ -120,11 +120,11 @@ class IndicationTable(QWidget):
                 edge, unit = (pixel_size_mm, "mm") if in_mm and pixel_size_mm else (1, "px")
                 columns[f"{name.capitalize()} ({unit})"] = [float(value) * edge for value in there[name]]
             elif not (in_mm and name.endswith("_px")):
-                columns[in_words(name)] = _cells(there[name])
+                columns[column_head(name)] = _cells(there[name])
         self.table.show_rows(list(zip(*columns.values(), strict=True)), list(columns))
 
 
-def in_words(column: str) -> str:
+def column_head(column: str) -> str:
     """A column's name as the head of a table, such as ``Length (mm)``."""
     for suffix, unit in (("_px", "px"), ("_mm2", "mm²"), ("_mm", "mm"), ("_deg", "°")):
         if column.endswith(suffix):

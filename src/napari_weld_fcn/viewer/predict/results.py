@@ -35,7 +35,7 @@ from napari_weld_fcn.viewer.predict.session import Predicted, Session
 from napari_weld_fcn.viewer.predict.taking_up import taken_up
 from napari_weld_fcn.viewer.preferences import VIEW, ViewSettings, preferences, remember, remembered
 from napari_weld_fcn.viewer.showing import centre, neighbour, row, show_marks_of
-from napari_weld_fcn.viewer.worker import Job, Outcome, sentence
+from napari_weld_fcn.viewer.worker import Job, Outcome, failure_sentence
 
 #: Milliseconds between two relabellings of a moving slider, of rest before the table follows, and of rest
 #: before it follows what is painted.
@@ -266,7 +266,7 @@ class Results(QWidget):
         self.saving = None
         self.panel.save.setEnabled(self.chosen is not None)
         if outcome.error is not None:
-            show_error(f"Nothing more was saved. {sentence(outcome.error)}")
+            show_error(f"Nothing more was saved. {failure_sentence(outcome.error)}")
         elif not outcome.stopped:
             first = outcome.value[0]
             show_info(f"Saved {len(outcome.value)} files to {first.parent}, beginning with {first.name}.")

@@ -14,7 +14,7 @@ from napari.layers import Image
 
 from napari_weld_fcn.errors import ModelError
 from napari_weld_fcn.events import Event, JobControl, Message
-from napari_weld_fcn.viewer.belonging import films, is_output
+from napari_weld_fcn.viewer.belonging import films, is_output_layer
 from napari_weld_fcn.viewer.films import radiograph_of, region_of
 from napari_weld_fcn.viewer.job_widget import JobWidget, Task
 from napari_weld_fcn.viewer.predict.card import show_card
@@ -172,7 +172,7 @@ class PredictWidget(JobWidget):
     def _on_inserted(self, event: Any) -> None:
         """A film that was just opened is the one that is meant."""
         layer = event.value
-        if isinstance(layer, Image) and not is_output(layer):
+        if isinstance(layer, Image) and not is_output_layer(layer):
             self.inputs.refresh()
             if self.job is None and HIDDEN not in layer.metadata:  # but for further films of a results folder
                 self.inputs.image.value = layer

@@ -25,7 +25,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_weld_fcn.viewer.belonging import films, is_output
+from napari_weld_fcn.viewer.belonging import films, is_output_layer
 from napari_weld_fcn.viewer.films import labels_for, plane_shape, truth_of
 from napari_weld_fcn.viewer.form import button, wrapped
 from napari_weld_fcn.viewer.layers import placement
@@ -139,7 +139,7 @@ AS_LABELS = "{}, taken as labels"
 NEW_LABELS = "{} labels"
 
 
-def is_mask(pixels: np.ndarray) -> bool:
+def has_two_values(pixels: np.ndarray) -> bool:
     """Whether integers have two values alone; most images are told by their first thousand pixels."""
     if pixels.dtype.kind not in "bui":
         return False
@@ -259,7 +259,7 @@ class FilmRow(QFrame):
         if film is None or not self._labelled:
             return
         present = [layer for layer in self.labels.choices if isinstance(layer, Labels)]
-        fitting = [layer for layer in labels_for(film, present) if not is_output(layer)]
+        fitting = [layer for layer in labels_for(film, present) if not is_output_layer(layer)]
         found = truth_of(film, present) or (fitting[0] if len(fitting) == 1 else None)
         if found is not None:
             with self.labels.changed.blocked():
@@ -302,7 +302,7 @@ class FilmRow(QFrame):
         if film is None or layer == film or layer.rgb or plane_shape(layer) != plane_shape(film):
             return False
         pixels = layer.data[0] if layer.multiscale else layer.data
-        return isinstance(pixels, np.ndarray) and is_mask(pixels)
+        return isinstance(pixels, np.ndarray) and has_two_values(pixels)
 
     def _take_as_labels(self, mask: Image) -> None:
         """Make a mask that was opened as an image the labels of the film."""
@@ -320,7 +320,7 @@ class FilmRow(QFrame):
 
     def _shapes(self, _: Any) -> list[tuple[str, Shapes | None]]:
         present = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Shapes)]
-        return [(EVERYTHING, None), *((layer.name, layer) for layer in present if not is_output(layer))]
+        return [(EVERYTHING, None), *((layer.name, layer) for layer in present if not is_output_layer(layer))]
 
     def _lay_out(self) -> None:
         self.setFrameShape(QFrame.Shape.StyledPanel)

@@ -100,7 +100,7 @@ class KnownFilms(QWidget):
     def choose_files(self, paths: Sequence[Path]) -> None:
         """Take these files, each once, in place of those before."""
         self.files = tuple(dict.fromkeys(paths))
-        self._named.setText(in_words(self.files))
+        self._named.setText(files_in_words(self.files))
         self._named.setToolTip("\n".join(map(str, self.files)))
         self._of_files.setVisible(bool(self.files))
         self._changed()
@@ -110,7 +110,7 @@ class KnownFilms(QWidget):
         self._changed()
 
 
-def in_words(files: Sequence[Path]) -> str:
+def files_in_words(files: Sequence[Path]) -> str:
     """Name some files, or say how many there are."""
     names = ", ".join(path.name for path in files[:MOST_NAMED])
     more = len(files) - MOST_NAMED

@@ -161,7 +161,7 @@ def check_place(film: Image, labels: Labels) -> None:
         )
 
 
-def read(layers: Sequence[LabelledLayer], job: JobControl = ALONE) -> Taken:
+def read_labelled(layers: Sequence[LabelledLayer], job: JobControl = ALONE) -> Taken:
     """Read all films, in any thread.
 
     Raises
@@ -265,7 +265,7 @@ class WithoutLabels:
         Stopped
             If the job was stopped.
         """
-        taken = read(self.layers, job)
+        taken = read_labelled(self.layers, job)
         films = (*taken.films, *_of_files(self.files, job))
         check_twins([film.film for film in films])
         return CleanFilms(films, self.kind), taken.split

@@ -27,7 +27,7 @@ from napari_weld_fcn.events import FilmPredicted, JobControl, never
 from napari_weld_fcn.network import library
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.training.settings import TrainSettings
-from napari_weld_fcn.viewer.train.labelled import LabelledLayer, WithoutLabels, read
+from napari_weld_fcn.viewer.train.labelled import LabelledLayer, WithoutLabels, read_labelled
 
 if TYPE_CHECKING:
     from napari_weld_fcn.training.run_folder import Row
@@ -140,7 +140,7 @@ def train_as(plan: Plan, job: JobControl) -> Trained:
     more: dict[str, Any] = {}
     data: Any = plan.data
     if plan.data is not None and not isinstance(plan.data, Path):
-        taken = read(plan.data, job)
+        taken = read_labelled(plan.data, job)
         data, places, more = taken.films, taken.places, {"split": taken.split}
     if plan.known is not None:
         clean, split = plan.known.read(job)

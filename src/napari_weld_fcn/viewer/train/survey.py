@@ -134,7 +134,9 @@ def _surveyed(
         notes = told()
     except WeldFcnError as error:
         fault = str(error)
-    return Surveyed(found.said(in_words), fault, tuple(filter(None, notes)), beside.said(_words_of(kind)))
+    return Surveyed(
+        found.said(labels_in_words), fault, tuple(filter(None, notes)), beside.said(_words_of(kind))
+    )
 
 
 def _beside(
@@ -232,7 +234,7 @@ def _series_in_words(path: Path) -> str:
     return f"{with_mask} films with masks; the program chooses which of them validate."
 
 
-def in_words(group: Group) -> str:
+def labels_in_words(group: Group) -> str:
     """Say in a sentence what is labelled in the films of one layer."""
     counts = [count(film.mask) for _, film in group.films]
     flaw, background = (sum(getattr(each, kind) for each in counts) for kind in ("flaw", "background"))

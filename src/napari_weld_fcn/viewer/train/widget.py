@@ -34,7 +34,7 @@ from napari_weld_fcn.viewer.train.plan import plan_of, survey_of
 from napari_weld_fcn.viewer.train.progress import TrainProgress
 from napari_weld_fcn.viewer.train.run import Trained, resume_as, runs_folder, train_as
 from napari_weld_fcn.viewer.train.survey import Surveyed
-from napari_weld_fcn.viewer.worker import Outcome, Work, sentence
+from napari_weld_fcn.viewer.worker import Outcome, Work, failure_sentence
 
 #: Milliseconds of rest before the form says what is labelled.
 SURVEY_DELAY = 300
@@ -159,7 +159,9 @@ class TrainWidget(JobWidget):
         super().refuse(sentence)
 
     def _on_surveyed(self, outcome: Outcome) -> None:
-        found = Surveyed(fault=sentence(outcome.error)) if outcome.error is not None else outcome.value
+        found = (
+            Surveyed(fault=failure_sentence(outcome.error)) if outcome.error is not None else outcome.value
+        )
         self.inputs.films.show_said(found.rows)
         self.inputs.known.films.show_said(found.known)
         hindered = bool(found.fault) or any(hinders for _, hinders in (*found.rows, *found.known))
