@@ -29,9 +29,9 @@ from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
-from napari_weld_fcn.training.clean_films import CleanFilms
 from napari_weld_fcn.training.run import train
 from napari_weld_fcn.training.settings import TrainSettings
+from napari_weld_fcn.training.simulated.clean_films import CleanFilms
 
 FILMS = SimulationSettings(
     rows=512, columns=1536, flaw_density=6.0, harsh_share=0.0, jpeg_share=0.0, flawless_share=0.0

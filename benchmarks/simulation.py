@@ -7,7 +7,7 @@ import time
 
 from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
-from napari_weld_fcn.training.patches import WINDOWS
+from napari_weld_fcn.training.simulated.patches import WINDOWS
 
 
 def megapixels_per_second(settings: SimulationSettings, count: int) -> float:

@@ -43,9 +43,9 @@ from napari_weld_fcn.events import Event, JobControl, StepDone, Validated
 from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
-from napari_weld_fcn.training.arithmetic import resolve_precision
-from napari_weld_fcn.training.data import material_of
-from napari_weld_fcn.training.problem import Problem
+from napari_weld_fcn.training.data.opening import open_data
+from napari_weld_fcn.training.hardware import resolve_precision
+from napari_weld_fcn.training.objective import Problem
 from napari_weld_fcn.training.settings import PRESETS, FitSettings, RunSettings, TrainSettings
 from napari_weld_fcn.training.trainer import fit
 
@@ -81,8 +81,8 @@ class Ours(Loop):
     ) -> None:
         super().__init__(clock)
         self.network, self.run = network, run
-        material = material_of(data)
-        self.batches = material.lesson(about, material.split(about.split), None).batches
+        material = open_data(data)
+        self.batches = material.task(about, material.split(about.split), None).sampler.batches
         shared = about.train.model_dump(include=set(FitSettings.model_fields) - {"warm_up", "precision"})
         precision = resolve_precision(about.train.precision, "cpu")
         warm_up = round(about.train.warm_up * steps)
@@ -207,7 +207,7 @@ def compare(
 ) -> dict[str, Any]:
     """Train the preset's network in both ways, in turns of `steps` steps."""
     preset = train.preset
-    material = material_of(data)
+    material = open_data(data)
     about = RunSettings(
         train=train,
         network=PRESETS[preset].network,

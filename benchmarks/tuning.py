@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--preset", default=TrainSettings().preset, help="where nothing is known")
     parser.add_argument("--start-from", default="default", help=f"a model, or {NOTHING}")
     parser.add_argument(
-        "--balance", type=float, default=TrainSettings().balance, help="where nothing is known"
+        "--flaw-weight", type=float, default=TrainSettings().flaw_weight, help="where nothing is known"
     )
     parser.add_argument(
         "--peer", action="store_true", help="a U-Net of segmentation_models_pytorch beside it"
@@ -143,7 +143,7 @@ def main() -> None:
         settings = TrainSettings(
             minutes=options.minutes,
             keep=options.keep,
-            balance=options.balance,
+            flaw_weight=options.flaw_weight,
             preset=options.preset,
             patience=0,
             seed=seed,

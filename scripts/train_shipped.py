@@ -6,7 +6,7 @@ films of other seeds, and the files are written with their cards.
 
 A model learns in phases, for no patch is ever shown twice: with `--go-on` the next phase begins from the
 averaged weights that are shipped, and with the patches after those that their card says were shown. With
-`--pairs` the next phase teaches nothing but that marks change nothing else (`training.pairs`).
+`--pairs` the next phase teaches nothing but that marks change nothing else (`training.simulated.pairs`).
 With `--average` no phase is fitted: the mean of the weights after several of them is shipped.
 """
 
@@ -34,18 +34,19 @@ from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.radiograph.gdxray.folders import WELD_PIXEL_SIZE_MM
 from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
-from napari_weld_fcn.training.pairs import objective_of, pairs_of, taught
-from napari_weld_fcn.training.patches import WINDOWS, Batch, batch_of, batches
-from napari_weld_fcn.training.problem import Problem
+from napari_weld_fcn.training.data.sampling import Batch
+from napari_weld_fcn.training.objective import Problem
 from napari_weld_fcn.training.settings import FitSettings, PatchSettings
-from napari_weld_fcn.training.trainer import fit
-from napari_weld_fcn.training.validation import (
+from napari_weld_fcn.training.simulated.pairs import marked_pairs, taught, taught_objective
+from napari_weld_fcn.training.simulated.patches import WINDOWS, batch_of, batches
+from napari_weld_fcn.training.simulated.validation import (
     Counted,
     choose_counted,
     choose_thresholds,
     validate,
     validation_films,
 )
+from napari_weld_fcn.training.trainer import fit
 
 SHIPPED = Path(napari_weld_fcn.__file__).parent / "network" / "shipped"
 VALIDATION_FILMS = 48
@@ -213,13 +214,13 @@ def make(
             seed=seed,
             simulation=recipe.patches,
             settings=recipe.seen,
-            make=pairs_of if pairs else batch_of,
+            make=marked_pairs if pairs else batch_of,
         )
 
     problem = Problem(
         taught(source, network) if pairs else source,
         lambda averaged, step: validate(averaged, films, step, recipe.seen),
-        objective=objective_of(settings) if pairs else None,
+        objective=taught_objective(settings) if pairs else None,
         freeze_statistics=pairs,
         keep=keep,
     )

@@ -87,3 +87,11 @@ def test_zero_stays_zero_where_it_is_a_value() -> None:
 def test_help_says_who_chooses() -> None:
     helps = {name: field.description for name, field in Open.model_fields.items()}
     assert helps == {"tile": "Edge of a tile; if not given, what suits the memory", "shift": "How far"}
+
+
+def test_a_setting_is_read_by_its_former_name() -> None:
+    class Named(Settings):
+        former_names: ClassVar[Mapping[str, str]] = {"old": "new"}
+        new: int = setting(0, "A number")
+
+    assert Named(old=3) == Named(new=3)  # type: ignore[call-arg]

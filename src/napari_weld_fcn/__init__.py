@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from napari_weld_fcn.radiograph.radiograph import Radiograph
     from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
     from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
-    from napari_weld_fcn.training.clean_films import CleanFilms
     from napari_weld_fcn.training.run import resume, train
     from napari_weld_fcn.training.run_record import TrainResult
     from napari_weld_fcn.training.settings import TrainSettings
+    from napari_weld_fcn.training.simulated.clean_films import CleanFilms, MixedData
 
 __version__ = "0.1.0"
 
@@ -43,6 +43,7 @@ __all__ = [
     "Evaluation",
     "EvaluationSettings",
     "FeatureSettings",
+    "MixedData",
     "Model",
     "ModelError",
     "NetworkSettings",
@@ -73,7 +74,8 @@ __all__ = [
 #: Where each public name lives: room.module, or room.module:name where it is called otherwise there.
 _HOMES = {
     "AugmentationSettings": "dataset.settings",
-    "CleanFilms": "training.clean_films",
+    "CleanFilms": "training.simulated.clean_films",
+    "MixedData": "training.simulated.clean_films",
     "CropSettings": "dataset.settings",
     "DatasetError": "errors",
     "Evaluation": "evaluation.evaluate",

@@ -32,16 +32,29 @@ class Settings(BaseModel):
         Names that earlier versions had, each with what holds instead, as a clause.
     former_defaults
         Defaults that were others in the versions that had the names of `retired`.
+    former_names
+        What settings were called in earlier versions, which are read, and their names now.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
     retired: ClassVar[Mapping[str, str]] = {}
     former_defaults: ClassVar[Mapping[str, Any]] = {}
+    former_names: ClassVar[Mapping[str, str]] = {}
 
     @cached_property
     def ignored(self) -> tuple[str, ...]:
         """A sentence on the settings of earlier versions that were given and have no effect; none, mostly."""
         return ()
+
+    @classmethod
+    def renamed(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values by the names that settings have now."""
+        return {cls.former_names.get(name, name): value for name, value in given.items()}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_their_names(cls, given: Any) -> Any:
+        return cls.renamed(given) if cls.former_names and isinstance(given, Mapping) else given
 
     @model_validator(mode="wrap")
     @classmethod

@@ -14,7 +14,7 @@ from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.evaluation.cases import numbered, sources
 from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
-from napari_weld_fcn.training.data import material_of
+from napari_weld_fcn.training.data.opening import open_data
 
 FILM = simulate(SimulationSettings(rows=200, columns=600, flaw_density=10), seed=11)
 PIXELS, MASK = np.asarray(FILM.radiograph.pixels), np.asarray(FILM.mask)
@@ -81,7 +81,7 @@ def test_a_flat_folder_is_told_which_orders_are_understood(tmp_path, names):
     for name in names:
         Image.fromarray(PIXELS).save(tmp_path / name)
     what = "holds 2 images" if names else "holds no images"
-    for opened in (open_truth, material_of):
+    for opened in (open_truth, open_data):
         with pytest.raises(DatasetError, match=f"{what}.*images/NAME.png with masks/NAME.png.*W0002_0001"):
             opened(tmp_path)
 
@@ -89,7 +89,7 @@ def test_a_flat_folder_is_told_which_orders_are_understood(tmp_path, names):
 def test_one_film_and_its_mask_are_cut_in_two_as_layers_and_series_are(tmp_path):
     labels = np.zeros_like(MASK)
     labels[90:100, 50:60] = labels[90:100, 500:510] = True
-    material = material_of(folder(tmp_path, labels=labels))
+    material = open_data(folder(tmp_path, labels=labels))
     assert (material.kind, material.folder) == ("films", str(tmp_path))
     found = material.split(SplitSettings())
     assert found.cuts_a_film
@@ -102,7 +102,7 @@ def test_what_is_no_larger_than_a_window_is_a_crop(tmp_path):
         path = tmp_path / "small" / part / "film.png"
         Image.open(path).crop((0, 0, WINDOW, 200)).save(path)
     assert not holds_films(small)
-    assert material_of(tmp_path / "small").kind == "crops"
+    assert open_data(tmp_path / "small").kind == "crops"
     assert holds_films(read_dataset(folder(tmp_path / "large")))
 
 
@@ -151,7 +151,7 @@ def test_numbers_of_single_flaws_stay_theirs():
 def test_what_is_hard_to_believe_of_the_masks_is_told(tmp_path):
     folder(tmp_path, mask="film.jpg", labels=MASK.astype(np.uint8) * 255)
     told = []
-    material_of(tmp_path, lambda event: told.append(event.text))
+    open_data(tmp_path, lambda event: told.append(event.text))
     assert len(told) == 1 and "film.jpg: has " in told[0] and "grey levels" in told[0]
     (pair,) = read_dataset(tmp_path)
     np.testing.assert_array_equal(pair.mask, MASK * np.uint8(255))

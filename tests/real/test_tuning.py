@@ -54,7 +54,7 @@ def test_eight_epochs_learn_something_of_the_strip_and_forget_little(
     tuning: ModuleType, real_data: Path, tmp_path: Path
 ) -> None:
     before = tuning.found(real_data, Model.load("default"))
-    settings = TrainSettings(epochs=8, patience=0, again=False)
+    settings = TrainSettings(epochs=8, patience=0, refit_on_all=False)
     after = tuning.found(real_data, tuning.tuned(real_data, tmp_path / "run", settings))
     assert after.half >= before.half + 0.02
     assert after.others >= before.others - 0.06
@@ -69,7 +69,7 @@ def test_learning_the_whole_strip_makes_the_papers_network_better_and_ruins_it_n
     settings = TrainSettings(preset="paper", epochs=8, patience=0)
     halves = []
     for again in (False, True):
-        asked = settings.model_copy(update={"again": again})
+        asked = settings.model_copy(update={"refit_on_all": again})
         model = tuning.tuned(real_data, tmp_path / str(again) / "run", asked, "nothing")
         halves.append(tuning.found(real_data, model).half)
     assert halves[1] >= halves[0] >= 0.6, halves

@@ -13,7 +13,7 @@ from napari_weld_fcn.dataset.store import write_dataset
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation.film import simulate
-from napari_weld_fcn.training.patches import WINDOWS
+from napari_weld_fcn.training.simulated.patches import WINDOWS
 
 EDGE = 32
 

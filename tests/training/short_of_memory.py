@@ -15,9 +15,9 @@ from napari_weld_fcn.errors import Stopped
 from napari_weld_fcn.events import Event, JobControl, Message, StepDone, Validated
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
-from napari_weld_fcn.training.patches import Batch
-from napari_weld_fcn.training.problem import Problem
-from napari_weld_fcn.training.process_group import fabric_for
+from napari_weld_fcn.training.data.sampling import Batch
+from napari_weld_fcn.training.objective import Problem
+from napari_weld_fcn.training.processes.group import fabric_for
 from napari_weld_fcn.training.settings import FitSettings
 from napari_weld_fcn.training.trainer import fit
 

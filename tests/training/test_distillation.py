@@ -12,9 +12,9 @@ import torch
 from napari_weld_fcn.events import Validated
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
+from napari_weld_fcn.training.data.sampling import Batch
 from napari_weld_fcn.training.distillation import EVEN_WEIGHT, PATCH_EDGE, PATCHES, Distillation
-from napari_weld_fcn.training.patches import Batch
-from napari_weld_fcn.training.problem import Problem
+from napari_weld_fcn.training.objective import Problem
 from napari_weld_fcn.training.settings import FitSettings
 from napari_weld_fcn.training.trainer import fit
 

@@ -11,7 +11,7 @@ import torch
 
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
-from napari_weld_fcn.training.memory import PROGRAM_BYTES, estimate, malloc_tuning, memory_of_computer
+from napari_weld_fcn.training.hardware import PROGRAM_BYTES, estimate, malloc_tuning, memory_of_computer
 from napari_weld_fcn.training.settings import PRESETS
 
 SCRIPT = """
@@ -21,7 +21,7 @@ import numpy as np, torch
 from napari_weld_fcn.events import Validated
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.training.trainer import fit
-from napari_weld_fcn.training.patches import Batch
+from napari_weld_fcn.training.data.sampling import Batch
 from napari_weld_fcn.training.settings import PRESETS, FitSettings
 torch.set_num_threads(1)
 preset, patches, edge = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])

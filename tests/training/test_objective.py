@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_weld_fcn.training.objective import flaw_entropy, focal_tversky, loss_of
+from napari_weld_fcn.training.objective import Shown, flaw_entropy, focal_tversky, objective_of
 from napari_weld_fcn.training.objective import objective as full_objective
 from napari_weld_fcn.training.settings import FitSettings
 
@@ -108,7 +108,7 @@ def test_the_settings_choose_the_objective() -> None:
         ("dice", objective(logits, truth)),
         ("focal-tversky", tversky(logits, truth, smoothing=50.0)),
     ):
-        assert loss_of(FitSettings(loss=name))(logits, truth, None) == wanted
+        assert objective_of(FitSettings(loss=name))(logits, Shown(logits, truth, None)) == wanted
 
 
 def test_the_entropy_of_flaws_is_their_mean_whatever_the_background_says() -> None:

@@ -19,7 +19,7 @@ from napari_weld_fcn.dataset.settings import AugmentationSettings
 from napari_weld_fcn.errors import ModelError, SettingsError
 from napari_weld_fcn.events import Event, JobControl, StepDone, Validated
 from napari_weld_fcn.network.settings import NetworkSettings
-from napari_weld_fcn.training.process_group import check_devices
+from napari_weld_fcn.training.processes.group import check_devices
 from napari_weld_fcn.training.run import resume, train
 from napari_weld_fcn.training.run_record import TrainResult
 from napari_weld_fcn.training.settings import TrainSettings
@@ -27,7 +27,7 @@ from napari_weld_fcn.training.settings import TrainSettings
 SETTINGS = TrainSettings(epochs=2, batch=4, device="cpu", learning_rate=5e-3, window=32, averaging=0.5)
 #: Nothing is taken over the batch, so that the sum over processes is that over its patches.
 EACH = NetworkSettings(width=4, depth=1, normalisation="none")
-EACH_PIXEL = {"dice_weight": 0.0, "balance": 0.0, "precision": "float32"}
+EACH_PIXEL = {"dice_weight": 0.0, "flaw_weight": 0.0, "precision": "float32"}
 STILL = AugmentationSettings(rotation=0, translation=0, negation_probability=0, noise_probability=0)
 
 
@@ -110,10 +110,12 @@ def test_a_script_without_a_guard_starts_processes_that_end_when_it_is_killed(
     script.write_text(
         "import sys\n"
         "from napari_weld_fcn import NetworkSettings, TrainSettings, train\n"
+        "from napari_weld_fcn.events import JobControl\n"
         "settings = TrainSettings(epochs=5000, patience=0, batch=4, device='cpu', devices=2)\n"
         "network = NetworkSettings(width=4, depth=1)\n"
         f"data, run = {str(dataset)!r}, {str(tmp_path / 'run')!r}\n"
-        "train(data, run, settings, network=network, on_event=lambda event: print(event, flush=True))\n"
+        "job = JobControl(lambda event: print(event, flush=True))\n"
+        "train(data, run, settings, network=network, job=job)\n"
     )
     with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -132,7 +134,9 @@ def followers(folder: Path) -> list[int]:
     listed = subprocess.run(
         ["ps", "-eww", "-o", "pid,args"], capture_output=True, text=True, check=True
     ).stdout
-    lines = [line for line in listed.splitlines() if "training.follower" in line and str(folder) in line]
+    lines = [
+        line for line in listed.splitlines() if "training.processes.worker" in line and str(folder) in line
+    ]
     return [int(line.split()[0]) for line in lines]
 
 

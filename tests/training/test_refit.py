@@ -29,5 +29,5 @@ def test_only_a_film_that_is_cut_is_learned_twice(films: list[LabelledFilm]) -> 
     alone, several = split_films(films[:1]), split_films(films)
     assert refits_on_all(TrainSettings(), alone)
     assert not refits_on_all(TrainSettings(), several)
-    assert not refits_on_all(TrainSettings(again=False), alone)
+    assert not refits_on_all(TrainSettings(refit_on_all=False), alone)
     assert not refits_on_all(TrainSettings(devices=2), alone)

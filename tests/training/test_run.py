@@ -42,14 +42,12 @@ from napari_weld_fcn.radiograph.simulation.film import simulate_series, write_si
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.training import training_run
 from napari_weld_fcn.training.checkpoint_selection import CheckpointSelection, best_of
-from napari_weld_fcn.training.crop_material import CropLesson
-from napari_weld_fcn.training.crop_validation import validate_crops
-from napari_weld_fcn.training.data import saved_material
+from napari_weld_fcn.training.data import crops
+from napari_weld_fcn.training.data.crops import validate_crops
+from napari_weld_fcn.training.data.films import Films, FilmValidation
+from napari_weld_fcn.training.data.opening import saved_data
+from napari_weld_fcn.training.data.sampling import Batch, Task
 from napari_weld_fcn.training.distillation import Distillation
-from napari_weld_fcn.training.film_material import Films
-from napari_weld_fcn.training.film_validation import FilmValidation
-from napari_weld_fcn.training.material import Lesson
-from napari_weld_fcn.training.patches import Batch
 from napari_weld_fcn.training.refit import first_share
 from napari_weld_fcn.training.run import resume, train
 from napari_weld_fcn.training.run_context import RunContext
@@ -401,13 +399,13 @@ def test_no_better_validation_for_as_long_as_patience_ends_the_run(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Event] = []
-    scored = CropLesson.validate
+    scored = crops.validate_crops
 
-    def best_after_the_second_epoch(self: CropLesson, model: Model, *more: Any) -> Validated:
-        found = scored(self, model, *more)
+    def best_after_the_second_epoch(*given: Any) -> Validated:
+        found = scored(*given)
         return replace(found, f1=0.5 if found.step == 2 * STEPS_PER_EPOCH else 0.4)
 
-    monkeypatch.setattr(CropLesson, "validate", best_after_the_second_epoch)
+    monkeypatch.setattr(crops, "validate_crops", best_after_the_second_epoch)
     settings = SETTINGS.model_copy(update={"epochs": 30, "patience": 2})
     result = short(dataset, tmp_path / "run", settings=settings, job=JobControl(seen.append))
     validations = [event for event in seen if isinstance(event, Validated)]
@@ -492,7 +490,7 @@ def test_rare_flaws_alone_have_a_weight_and_only_from_nothing(
 
     def weight(run: str) -> float:
         with safe_open(tmp_path / run / "state" / "last.safetensors", "pt") as file:
-            return float(json.loads(file.metadata()["settings"])["balance"])
+            return float(json.loads(file.metadata()["settings"])["flaw_weight"])
 
     for name, data, more in (
         ("rare", few, {}),
@@ -500,7 +498,7 @@ def test_rare_flaws_alone_have_a_weight_and_only_from_nothing(
         ("tuned", few, {"start_from": "default"}),
     ):
         short(data, tmp_path / name, **more, **stop_after(1, []))
-    assert [weight(name) for name in ("rare", "many", "tuned")] == [SETTINGS.balance, 0.0, 0.0]
+    assert [weight(name) for name in ("rare", "many", "tuned")] == [SETTINGS.flaw_weight, 0.0, 0.0]
 
 
 def test_what_is_left_open_is_chosen_by_what_a_run_starts_from() -> None:
@@ -538,7 +536,7 @@ def test_a_run_has_its_own_copy_of_films_and_labels_from_memory(
     deep = Radiograph(films[1].radiograph.pixels.astype(np.float32), name="deep", film="film_1")
     given = [LabelledFilm(films[0].radiograph, sparse), LabelledFilm(deep, films[1].mask)]
     short(given, tmp_path / "run", **stop_after(1, []))
-    kept = saved_material(tmp_path / "run" / "data", "films")
+    kept = saved_data(tmp_path / "run" / "data", "films")
     assert isinstance(kept, Films)
     for film, copied in zip(given, kept.films, strict=True):
         assert copied.film == film.film and copied.radiograph.pixels.dtype == film.radiograph.pixels.dtype
@@ -557,24 +555,41 @@ def test_what_a_run_copied_is_what_it_began_with(dtype: str, tmp_path: Path) -> 
     mask[4:9, 5:12] = FLAW
     material = Films((LabelledFilm(Radiograph(pixels, name="film", film="film"), mask),))
     material.save(tmp_path / "data")
-    assert saved_material(tmp_path / "data", "films").sha256 == material.sha256
+    assert saved_data(tmp_path / "data", "films").sha256 == material.sha256
 
 
 def test_a_run_begun_before_flaws_had_a_weight_goes_on_without(dataset: Path, tmp_path: Path) -> None:
     seen: list[Event] = []
-    settings = SETTINGS.model_copy(update={"balance": 0.0})
+    settings = SETTINGS.model_copy(update={"flaw_weight": 0.0})
     whole = short(dataset, tmp_path / "whole", settings=settings)
     short(dataset, tmp_path / "run", settings=settings, **stop_after(4, seen))
     about = json.loads((tmp_path / "run" / "settings.json").read_text())
-    del about["train"]["balance"]
+    del about["train"]["flaw_weight"]
     (tmp_path / "run" / "settings.json").write_text(json.dumps(about))
     state = tmp_path / "run" / "state" / "last.safetensors"
     with safe_open(state, "pt") as file:
         metadata = file.metadata()
     fitted = json.loads(metadata["settings"])
-    del fitted["balance"]
+    del fitted["flaw_weight"]
     save_file(load_file(state), state, metadata | {"settings": json.dumps(fitted)})
     assert_equal_weights(resume(tmp_path / "run").model, whole.model)
+
+
+def test_a_run_whose_settings_and_state_have_former_names_ends_as_if_it_had_not(
+    unbroken: Path, dataset: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    short(dataset, run, **stop_after(4, []))
+    former = {"flaw_weight": "balance", "refit_on_all": "again", "micro_batches": "parts"}
+    about = json.loads((run / "settings.json").read_text())
+    about["train"] = {former.get(name, name): value for name, value in about["train"].items()}
+    (run / "settings.json").write_text(json.dumps(about))
+    state = run / "state" / "last.safetensors"
+    with safe_open(state, "pt") as file:
+        metadata = {former.get(name, name): value for name, value in file.metadata().items()}
+    fitted = {former.get(name, name): value for name, value in json.loads(metadata["settings"]).items()}
+    save_file(load_file(state), state, metadata | {"settings": json.dumps(fitted)})
+    assert_equal_weights(resume(run).model, unbroken / "best.safetensors")
 
 
 def test_a_series_is_trained_on_where_it_lies(tmp_path: Path) -> None:
@@ -613,7 +628,7 @@ def alone(
     film: LabelledFilm, run: Path, *, again: bool = True, margin: float = SETTINGS.margin, **more: object
 ) -> TrainResult:
     """Train on one film; at a margin of 1 what learned all labels is taken, however it scores."""
-    gentle = {"patience": 0, "learning_rate": 1e-4, "again": again, "margin": margin}
+    gentle = {"patience": 0, "learning_rate": 1e-4, "refit_on_all": again, "margin": margin}
     return short([film], run, settings=SETTINGS.model_copy(update=gentle), start_from="default", **more)
 
 
@@ -695,7 +710,7 @@ def test_from_nothing_the_second_learning_goes_on_from_the_network_that_validate
 ) -> None:
     monkeypatch.setattr(training_run, "RATE_GOING_ON", 1e-9)
     settings = SETTINGS.model_copy(update={"weight_decay": 0.0})
-    short([lone], tmp_path / "once" / "run", settings=settings.model_copy(update={"again": False}))
+    short([lone], tmp_path / "once" / "run", settings=settings.model_copy(update={"refit_on_all": False}))
     result = short([lone], tmp_path / "run", settings=settings)
     validated = Model.load(tmp_path / "once" / "run" / "best.safetensors").network.parameters()
     for one, other in zip(validated, Model.load(result.model).network.parameters(), strict=True):
@@ -712,17 +727,19 @@ def test_a_step_of_the_second_learning_shows_no_more_than_one_of_the_first(
     settings = SETTINGS.model_copy(update={"window": 256})
     short([broad], tmp_path / "run", settings=settings, **stop_after(1, []))
     folder = RunFolder(tmp_path / "run")
-    run = RunContext(folder, saved_material(folder.data, "films"))
-    assert run.refits and run.whole_lesson().size == run.lesson.size
+    run = RunContext(folder, saved_data(folder.data, "films"))
+    assert run.refits and run.whole_task().sampler.size == run.task.sampler.size
 
 
 def test_a_network_ruined_by_the_second_learning_is_left_out_and_it_is_said(
     lone: LabelledFilm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = SETTINGS.model_copy(update={"epochs": 12, "patience": 0})
-    kept = short([lone], tmp_path / "once" / "run", settings=settings.model_copy(update={"again": False}))
+    kept = short(
+        [lone], tmp_path / "once" / "run", settings=settings.model_copy(update={"refit_on_all": False})
+    )
     monkeypatch.setattr(training_run, "RATE_GOING_ON", 3.0)
-    monkeypatch.setattr(RunContext, "whole_lesson", _of_the_opposite(RunContext.whole_lesson))
+    monkeypatch.setattr(RunContext, "whole_task", _of_the_opposite(RunContext.whole_task))
     seen: list[Event] = []
     result = short([lone], tmp_path / "run", settings=settings, job=JobControl(seen.append))
     assert result.all_labels is not None and not result.all_labels.holds and not result.learned_all
@@ -736,20 +753,20 @@ def test_a_network_ruined_by_the_second_learning_is_left_out_and_it_is_said(
     assert not any(isinstance(event, StepDone) for event in again)
 
 
-def _of_the_opposite(whole_lesson: Callable[[RunContext], Lesson]) -> Callable[[RunContext], Lesson]:
-    """The lesson, with flaws called background and background flaw."""
+def _of_the_opposite(whole_task: Callable[[RunContext], Task]) -> Callable[[RunContext], Task]:
+    """The task, with flaws called background and background flaw."""
 
-    def lesson(run: RunContext) -> Lesson:
-        found = whole_lesson(run)
-        right = found.batches
+    def task(run: RunContext) -> Task:
+        found = whole_task(run)
+        right = found.sampler.batches
 
         def batches(*steps: int) -> Iterator[Batch]:
             return (replace(batch, truth=1 - batch.truth) for batch in right(*steps))
 
-        setattr(found, "batches", batches)  # noqa: B010  (a Protocol's method)
+        setattr(found.sampler, "batches", batches)  # noqa: B010  (a Protocol's method)
         return found
 
-    return lesson
+    return task
 
 
 def test_a_second_learning_that_diverges_leaves_the_model_that_validated(

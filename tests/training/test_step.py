@@ -15,10 +15,9 @@ from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.events import Event, JobControl, Message, Validated
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
-from napari_weld_fcn.training.objective import flaw_entropy
-from napari_weld_fcn.training.patches import Batch
-from napari_weld_fcn.training.problem import Problem
-from napari_weld_fcn.training.process_group import ProcessGroup, fabric_for
+from napari_weld_fcn.training.data.sampling import Batch
+from napari_weld_fcn.training.objective import Problem, flaw_entropy
+from napari_weld_fcn.training.processes.group import ProcessGroup, fabric_for
 from napari_weld_fcn.training.settings import FitSettings
 from napari_weld_fcn.training.state import FitState
 from napari_weld_fcn.training.step import Stepper
@@ -61,7 +60,7 @@ def test_a_batch_in_parts_moves_the_weights_as_the_whole_does(parts: int) -> Non
 
 
 def test_the_weight_of_flaws_falls_with_the_rate() -> None:
-    balanced = SETTINGS.model_copy(update={"balance": 0.1})
+    balanced = SETTINGS.model_copy(update={"flaw_weight": 0.1})
     highest = SETTINGS.learning_rate
     shown = batch()
     plain = stepper()[0].take(shown, highest)

@@ -13,12 +13,13 @@ from napari_weld_fcn.events import Event, JobControl, StepDone, Validated
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.radiograph.normalisation import measure
-from napari_weld_fcn.training.patches import WINDOWS, Batch, batch_of
-from napari_weld_fcn.training.problem import Problem
+from napari_weld_fcn.training.data.sampling import Batch
+from napari_weld_fcn.training.objective import Problem
 from napari_weld_fcn.training.settings import FitSettings, PatchSettings
+from napari_weld_fcn.training.simulated.patches import WINDOWS, batch_of
+from napari_weld_fcn.training.simulated.validation import probabilities, validate, validation_films
 from napari_weld_fcn.training.state import STATE_FILE
 from napari_weld_fcn.training.trainer import FitResult, fit, learning_rate
-from napari_weld_fcn.training.validation import probabilities, validate, validation_films
 
 SETTINGS = FitSettings(steps=6, batch=2, validate_every=2, warm_up=2)
 SMALL = WINDOWS.model_copy(update={"rows": 64, "columns": 64, "flawless_share": 0.0})

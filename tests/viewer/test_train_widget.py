@@ -403,7 +403,7 @@ def test_how_the_time_is_shared_is_said_before_it_starts(viewer, train, film, qt
     train.inputs.start_from.value = "nothing"
     settled(train, qtbot)
     assert "Of 4 minutes the first 2.67 are for a part of the film" in train.summary.text()
-    train.inputs.form.widgets["again"].value = False
+    train.inputs.form.widgets["refit_on_all"].value = False
     settled(train, qtbot)
     assert "cut in two" in train.summary.text() and "Of 4 minutes" not in train.summary.text()
 

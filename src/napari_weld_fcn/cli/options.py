@@ -36,7 +36,9 @@ _TAKEN_TOGETHER = {"rows": "--size", "columns": "--size", "min_size_unit": "--mi
 def options_of(settings: type[Settings], leave_out: tuple[str, ...] = ()) -> list[inspect.Parameter]:
     """Return the fields of `settings` as options, without those of `leave_out`; former ones are hidden."""
     fields = {name: field for name, field in settings.model_fields.items() if name not in leave_out}
-    return [_option(*item) for item in fields.items()] + [_retired(name) for name in settings.retired]
+    former = {now: before for before, now in settings.former_names.items()}
+    options = [_option(name, field, former.get(name)) for name, field in fields.items()]
+    return options + [_retired(name) for name in settings.retired]
 
 
 def fields_given(
@@ -112,15 +114,15 @@ def length(text: str) -> dict[str, Any]:
     return {"min_size": float(match[1]), "min_size_unit": "mm" if match[2] == "mm" else "px"}
 
 
-def _option(name: str, field: FieldInfo) -> inspect.Parameter:
+def _option(name: str, field: FieldInfo, former: str | None = None) -> inspect.Parameter:
     extra = field.json_schema_extra
     unit = str(extra.get("unit", "")) if isinstance(extra, dict) else ""
     kind: Any = field.annotation
     default = field.default
-    given = option_name(name, unit)
+    names = [option_name(each, unit) for each in (name, former) if each]
     if kind is bool:
-        given = f"{given}/--no-{given.removeprefix('--')}"
-    option = typer.Option(given, help=field.description, metavar=unit.upper().replace(" ", "-") or None)
+        names = [f"{each}/--no-{each.removeprefix('--')}" for each in names]
+    option = typer.Option(*names, help=field.description, metavar=unit.upper().replace(" ", "-") or None)
     if get_origin(kind) is tuple:
         kind, default = list[get_args(kind)[0]], list(default)  # type: ignore[misc]
     elif get_origin(kind) is Literal and not isinstance(default, str):

@@ -33,7 +33,7 @@ from napari_weld_fcn.reproduction.settings import ReproductionSettings
 from napari_weld_fcn.reproduction.side_by_side import Job, work_off
 from napari_weld_fcn.reproduction.trainings import Material, do_training
 from napari_weld_fcn.reproduction.worker import described
-from napari_weld_fcn.training.memory import estimate, memory_of_computer
+from napari_weld_fcn.training.hardware import estimate, memory_of_computer
 from napari_weld_fcn.training.run_folder import environment
 
 #: Where things lie in the folder.

@@ -24,9 +24,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
+from napari_weld_fcn.training.data.sampling import SEEDS, Batch, Source, made_ahead
 from napari_weld_fcn.training.objective import soft_overlap
-from napari_weld_fcn.training.patches import WINDOWS, Batch, Source, patch
 from napari_weld_fcn.training.settings import PatchSettings
+from napari_weld_fcn.training.simulated.patches import WINDOWS, patch
 
 #: Edge of a patch, pixels.
 PATCH_EDGE = 160
@@ -64,7 +65,7 @@ class Distillation:
 
     def patches(self, step: int) -> NDArray[np.float32]:
         """Normalised pixels ``(PATCHES, 1, PATCH_EDGE, PATCH_EDGE)`` of a step."""
-        first = self.seed * 100_000_000 + step * PATCHES
+        first = self.seed * SEEDS + step * PATCHES
         made = [patch(first + number, _WINDOWS, PatchSettings())[0] for number in range(PATCHES)]
         return np.stack(made)[:, None]
 
@@ -73,10 +74,8 @@ class Distillation:
 
         def batches(start: int, stop: int) -> Iterator[Batch]:
             with ThreadPoolExecutor(1, "simulation") as pool:
-                waiting = pool.submit(self.patches, start)
-                for step, batch in enumerate(source(start, stop), start):
-                    made = waiting.result()
-                    waiting = pool.submit(self.patches, step + 1)
+                ahead = made_ahead(pool, self.patches, start, stop, ahead=1)
+                for batch, made in zip(source(start, stop), ahead, strict=False):
                     yield replace(batch, known=made)
 
         return batches

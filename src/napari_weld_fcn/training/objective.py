@@ -1,4 +1,4 @@
-"""What a fit makes small: cross-entropy for each pixel and overlap over the batch, or overlap alone.
+"""What a fit is given, and what it makes small: cross-entropy and overlap over the batch, or overlap alone.
 
 Flaws cover some percent of a film. Cross-entropy alone is content with faint probabilities there; a Dice
 ratio for each image is undefined on clean ones and jumps from image to image. So every ratio is taken over
@@ -16,35 +16,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from napari_weld_fcn.events import Validated
+from napari_weld_fcn.training.checkpoint_selection import CheckpointSelection
+from napari_weld_fcn.training.data.sampling import Batch, Source
 from napari_weld_fcn.training.settings import Optimisation
 
-#: From logits and truth, ``(N, 1, rows, columns)`` float32, and what is ignored of them, to one number.
-Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
-
-
-def loss_of(settings: Optimisation) -> Loss:
-    """Return the objective that the settings name."""
-    if settings.loss == "focal-tversky":
-        return lambda logits, truth, ignored: focal_tversky(
-            logits,
-            truth,
-            alpha=settings.tversky_alpha,
-            beta=settings.tversky_beta,
-            gamma=settings.tversky_gamma,
-            smoothing=settings.dice_smoothing,
-            ignored=ignored,
-        )
-    return lambda logits, truth, ignored: objective(
-        logits,
-        truth,
-        dice_weight=settings.dice_weight,
-        smoothing=settings.dice_smoothing,
-        ignored=ignored,
-    )
+if TYPE_CHECKING:
+    from napari_weld_fcn.training.distillation import Distillation
 
 
 def objective(
@@ -157,3 +141,76 @@ def focal_tversky(
 def _takes_part(logits: torch.Tensor, ignored: torch.Tensor | None) -> torch.Tensor:
     """1 where a pixel counts, else 0. Factors cost a twentieth of picking the pixels out."""
     return torch.ones_like(logits) if ignored is None else (~ignored).to(logits.dtype)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A batch, or a part of one, on the device where the network is: see `Batch`."""
+
+    pixels: torch.Tensor
+    truth: torch.Tensor
+    ignored: torch.Tensor | None
+
+    @classmethod
+    def of(cls, batch: Batch, device: torch.device) -> Shown:
+        """Bring a batch to a device."""
+        ignored = None if batch.ignored is None else torch.from_numpy(batch.ignored).to(device)
+        pixels, truth = (torch.from_numpy(part).to(device) for part in (batch.pixels, batch.truth))
+        return cls(pixels, truth, ignored)
+
+
+#: From logits float32 and what was shown to the one number that is made small, a mean over what was shown.
+Objective = Callable[[torch.Tensor, Shown], torch.Tensor]
+
+
+def objective_of(settings: Optimisation) -> Objective:
+    """Return the objective that the settings name."""
+    if settings.loss == "focal-tversky":
+        return lambda logits, shown: focal_tversky(
+            logits,
+            shown.truth,
+            alpha=settings.tversky_alpha,
+            beta=settings.tversky_beta,
+            gamma=settings.tversky_gamma,
+            smoothing=settings.dice_smoothing,
+            ignored=shown.ignored,
+        )
+    return lambda logits, shown: objective(
+        logits,
+        shown.truth,
+        dice_weight=settings.dice_weight,
+        smoothing=settings.dice_smoothing,
+        ignored=shown.ignored,
+    )
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is shown, what is made small, and how it is scored.
+
+    Attributes
+    ----------
+    source
+        ``source(start, stop)`` gives the batches of these steps.
+    validate
+        Scores the averaged network after a number of steps; may be `Stopped`.
+    objective
+        What is made small; None takes what the settings name.
+    freeze_statistics
+        Whether the statistics of batch normalisation stay as they are.
+    distillation
+        Holds the network to what it said before on the patches that batches have `known`.
+    selection
+        Which network is taken, and when it is enough; None has the margin of the settings.
+    keep
+        Called with the averaged network after each validation and whether it is the best, before the state is
+        saved: after a kill in between it is called once more, with the same.
+    """
+
+    source: Source
+    validate: Callable[[torch.nn.Module, int], Validated]
+    objective: Objective | None = None
+    freeze_statistics: bool = False
+    distillation: Distillation | None = None
+    selection: CheckpointSelection | None = None
+    keep: Callable[[torch.nn.Module, Validated, bool], None] | None = None

@@ -23,7 +23,7 @@ LEARNING_ALL = "Learning all labels"
 
 def refits_on_all(train: TrainSettings, split: Split | FilmSplit) -> bool:
     """Whether what is held back of a film with labels is learned in the end."""
-    return train.again and train.devices == 1 and isinstance(split, FilmSplit) and split.cuts_a_film
+    return train.refit_on_all and train.devices == 1 and isinstance(split, FilmSplit) and split.cuts_a_film
 
 
 def first_share(*, from_model: bool) -> float:

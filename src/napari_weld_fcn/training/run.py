@@ -15,17 +15,16 @@ from napari_weld_fcn.errors import DatasetError, SettingsError, Stopped
 from napari_weld_fcn.events import ALONE, JobControl, Message
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.settings import NetworkSettings
-from napari_weld_fcn.training.arithmetic import resolve_precision
-from napari_weld_fcn.training.clean_films import CleanFilms
-from napari_weld_fcn.training.data import Data, material_of, saved_material
-from napari_weld_fcn.training.material import Material
-from napari_weld_fcn.training.mixed_in import check_clean
-from napari_weld_fcn.training.process_group import Place, check_devices, fabric_for
+from napari_weld_fcn.training.data.opening import Data, check_clean, open_data, saved_data
+from napari_weld_fcn.training.data.sampling import TrainingData
+from napari_weld_fcn.training.hardware import resolve_precision
+from napari_weld_fcn.training.processes.group import Place, check_devices, fabric_for
 from napari_weld_fcn.training.refit import first_share
 from napari_weld_fcn.training.run_context import RunContext
 from napari_weld_fcn.training.run_folder import RunFolder
 from napari_weld_fcn.training.run_record import TrainResult
 from napari_weld_fcn.training.settings import PRESETS, VARIED, RunSettings, TrainSettings
+from napari_weld_fcn.training.simulated.clean_films import CleanFilms, MixedData
 from napari_weld_fcn.training.trainer import follow
 from napari_weld_fcn.training.training_run import TrainingRun
 
@@ -34,7 +33,7 @@ NOTHING = "nothing"
 
 
 def train(
-    data: Data,
+    data: Data | MixedData,
     run: str | Path,
     settings: TrainSettings = TrainSettings(),
     *,
@@ -42,7 +41,6 @@ def train(
     augmentation: AugmentationSettings | None = None,
     split: SplitSettings = SplitSettings(),
     start_from: str | Path | Model = NOTHING,
-    clean: CleanFilms | None = None,
     job: JobControl = ALONE,
 ) -> TrainResult:
     """Train a network on labelled films, or on the crops of a dataset.
@@ -54,8 +52,8 @@ def train(
         drawn from the films, and whole films validate. Or a dataset folder, or pairs: crops are varied anew
         in each epoch, and crops validate; a dataset that holds variants already is shown as it is. Ignored
         pixels take no part. What comes from memory is copied into the run's folder. Or films without labels
-        (`training.clean_films.CleanFilms`), on which a model is tuned by flaws that are put in; it stays as
-        it was where no step is better.
+        (`CleanFilms`), on which a model is tuned by flaws that are put in; it stays as it was where no step
+        is better. `MixedData` has windows of such films mixed into each step beside others.
     run
         Folder for settings, split, history, models and state; must not hold a run.
     settings
@@ -69,8 +67,6 @@ def train(
     start_from
         A model, its name or its file, or ``"nothing"``. Its statistics of batch normalisation stay, and it is
         held to what it says of other films as far as `settings.keep` asks for.
-    clean
-        Films without labels whose windows, with flaws put in, are mixed into each step.
     job
         Is told of each step and each validation, and asked after each step, and while films without labels
         are made ready, whether to stop: the best model so far is kept and the run can be resumed. While it
@@ -95,15 +91,16 @@ def train(
     Stopped
         If `job` said so before there was a model; the run can be resumed.
     """
-    material = material_of(data, job)
-    divided = material.split(split)
+    clean = data.clean if isinstance(data, MixedData) else None
+    opened = open_data(data.labelled if isinstance(data, MixedData) else data, job)
+    divided = opened.split(split)
     start = _start(start_from)
     given = PRESETS[settings.preset]
     if start is not None and network is not None and network != start.card.network:
         raise SettingsError(
             f"Model {start.card.name} is trained on as it is; another network can start from nothing only."
         )
-    check_clean(material, divided, clean, from_model=start is not None)
+    check_clean(opened, divided, clean, from_model=start is not None)
     precision = resolve_precision(settings.precision, settings.device)
     chosen = settings.chosen(from_model=start is not None, labels=not isinstance(data, CleanFilms))
     check_devices(settings.device, settings.devices)
@@ -112,10 +109,10 @@ def train(
         network=start.card.network if start else network or given.network,
         augmentation=augmentation or (VARIED if start else given.augmentation),
         split=split,
-        kind=material.kind,
-        dataset=material.folder,
-        pairs=len(material),
-        pairs_sha256=material.sha256,
+        kind=opened.kind,
+        dataset=opened.folder,
+        pairs=len(opened),
+        pairs_sha256=opened.sha256,
         mixed_in=clean.kind if clean is not None else "",
         start_from=(start.source or start.card.name) if start else NOTHING,
         start_sha256=start.sha256 if start else "",
@@ -123,20 +120,15 @@ def train(
         first_share=first_share(from_model=start is not None),
     )
     folder = RunFolder(Path(run))
-    copied = None if material.folder else material
-    mixed_in = None if clean is None else material_of(clean)
+    copied = None if opened.folder else opened
+    mixed_in = None if clean is None else open_data(clean)
     folder.begin(about, divided.to_json(), start, copied, mixed_in)
     if divided.note:
         job.tell(Message(divided.note))
-    return TrainingRun(_context(folder, material, job)).go_on()
+    return TrainingRun(_context(folder, opened, job)).go_on()
 
 
-def resume(
-    run: str | Path,
-    data: Data | None = None,
-    *,
-    job: JobControl = ALONE,
-) -> TrainResult:
+def resume(run: str | Path, data: Data | None = None, *, job: JobControl = ALONE) -> TrainResult:
     """Go on with a run that was stopped or killed; it ends with the weights that it would have had (CPU).
 
     Parameters
@@ -159,21 +151,21 @@ def resume(
     folder = RunFolder(Path(run))
     about = folder.read_settings()
     if data is None and not about.dataset:
-        material = saved_material(folder.data, about.kind)
+        opened = saved_data(folder.data, about.kind)
     else:
-        material = material_of(about.dataset if data is None else data, job)
-    if material.kind != about.kind or material.sha256 != about.pairs_sha256:
-        what = f"{material.folder}:" if material.folder else "What was given"
+        opened = open_data(about.dataset if data is None else data, job)
+    if opened.kind != about.kind or opened.sha256 != about.pairs_sha256:
+        what = f"{opened.folder}:" if opened.folder else "What was given"
         raise DatasetError(f"{what} is not the dataset that {run} began with; train anew.")
-    going = TrainingRun(_context(folder, material, job))
+    going = TrainingRun(_context(folder, opened, job))
     if going.run.split.note and not going.record.ended():
         job.tell(Message(going.run.split.note))
     return going.go_on()
 
 
-def _context(folder: RunFolder, material: Material, job: JobControl) -> RunContext:
+def _context(folder: RunFolder, data: TrainingData, job: JobControl) -> RunContext:
     try:
-        return RunContext(folder, material, job)
+        return RunContext(folder, data, job)
     except Stopped:
         job.tell(Message(f"Stopped before the first step; the run in {folder.path} can be resumed."))
         raise
@@ -193,7 +185,7 @@ def follow_run(run: Path, data: str, place: Place, say_ready: Callable[[], None]
     """
     folder = RunFolder(run)
     about = folder.read_settings()
-    shared = RunContext(folder, material_of(data) if data else saved_material(folder.data, about.kind))
+    shared = RunContext(folder, open_data(data) if data else saved_data(folder.data, about.kind))
     say_ready()
     fabric = fabric_for(about.train.device, shared.fit_settings.precision, place)
     problem = shared.problem(shared.source(fabric))

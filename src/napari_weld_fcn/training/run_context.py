@@ -14,20 +14,17 @@ from napari_weld_fcn.dataset.films import FilmSplit
 from napari_weld_fcn.events import ALONE, JobControl, Validated
 from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.prediction.engine import choose_device
-from napari_weld_fcn.training.data import clean_films
+from napari_weld_fcn.training.data.films import Films, FilmValidation
+from napari_weld_fcn.training.data.opening import saved_clean_films
+from napari_weld_fcn.training.data.sampling import Batch, Share, Source, Task, TrainingData
 from napari_weld_fcn.training.distillation import Distillation
-from napari_weld_fcn.training.film_material import Films
-from napari_weld_fcn.training.film_validation import FilmValidation
-from napari_weld_fcn.training.material import Lesson, Material
-from napari_weld_fcn.training.memory import estimate, memory_of_computer
-from napari_weld_fcn.training.mixed_in import WithClean
-from napari_weld_fcn.training.patches import Batch, Source
-from napari_weld_fcn.training.problem import Problem
-from napari_weld_fcn.training.process_group import ProcessGroup, fabric_for
-from napari_weld_fcn.training.processes import joined
+from napari_weld_fcn.training.hardware import estimate, memory_of_computer
+from napari_weld_fcn.training.objective import Problem
+from napari_weld_fcn.training.processes.group import ProcessGroup, fabric_for, joined
 from napari_weld_fcn.training.refit import refits_on_all
 from napari_weld_fcn.training.run_folder import RunFolder
 from napari_weld_fcn.training.settings import FitSettings
+from napari_weld_fcn.training.simulated.without_labels import mixed_task
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -40,7 +37,7 @@ class RunContext:
     ----------
     folder
         That `train` began.
-    material
+    data
         What it learns from.
     job
         Told of each film without labels that is made ready; may stop it.
@@ -56,7 +53,7 @@ class RunContext:
         What the run was asked for, and what trains and validates.
     start
         The model that is trained further; None where none is.
-    lesson
+    task
         What it shows, and how it is scored.
     distillation
         Holds the network to what the first one said; None where nothing does.
@@ -64,39 +61,39 @@ class RunContext:
         Of the loop of steps.
     """
 
-    def __init__(self, folder: RunFolder, material: Material, job: JobControl = ALONE) -> None:
-        self.folder, self.material, self.job = folder, material, job
+    def __init__(self, folder: RunFolder, data: TrainingData, job: JobControl = ALONE) -> None:
+        self.folder, self.data, self.job = folder, data, job
         self.about = folder.read_settings()
-        self.split = material.read_split(folder.split_text(), str(folder.splits_file))
+        self.split = data.read_split(folder.split_text(), str(folder.splits_file))
         self.start = Model.load(folder.start) if self.about.start_sha256 else None
-        self.lesson = self._lesson()
+        self.task = self._task()
         self.distillation = self._distillation()
         self.fit_settings = self._fit_settings()
 
     @property
     def refits(self) -> bool:
         """Whether what was held back of a film that is alone is learned in the end."""
-        return self.lesson.before is None and refits_on_all(self.about.train, self.split)
+        return self.task.before is None and refits_on_all(self.about.train, self.split)
 
-    def whole_lesson(self) -> Lesson:
+    def whole_task(self) -> Task:
         """What the run shows, with all of the film that is cut.
 
         A window may be as large as the labelled part is broad; here it stays as it was, or a step would take
         several times as long, and in the same time there would be hardly any.
         """
-        return self._lesson(whole=True)
+        return self._task(whole=True)
 
     def judges(self) -> tuple[FilmValidation, FilmValidation]:
         """What scores a network on what was held back of a film, and on the other part of that film.
 
         Other films are left out: they have no flaw, and to predict them takes as long as it may.
         """
-        split, material = self.split, self.material
-        assert isinstance(split, FilmSplit) and isinstance(material, Films)
+        split, data = self.split, self.data
+        assert isinstance(split, FilmSplit) and isinstance(data, Films)
         cut = {part.position for part in split.validation}
         learned = tuple(part for part in split.training if part.position in cut)
         held_back, other = (
-            FilmValidation(material.films, replace(split, training=(), validation=parts))
+            FilmValidation(data.films, replace(split, training=(), validation=parts))
             for parts in (split.validation, learned)
         )
         return held_back, other
@@ -108,7 +105,7 @@ class RunContext:
         if train.devices == 1:
             yield fabric_for(train.device, precision)
             return
-        data = self.material.folder
+        data = self.data.folder
         with joined(self.folder.path, data, train.device, precision, train.devices) as fabric:
             yield fabric
 
@@ -117,7 +114,7 @@ class RunContext:
         group = ProcessGroup(fabric)
 
         def share(start: int, stop: int) -> Iterator[Batch]:
-            return self.lesson.batches(start, stop, group.rank, group.count)
+            return self.task.sampler.batches(start, stop, Share(group.rank, group.count))
 
         return share
 
@@ -133,7 +130,7 @@ class RunContext:
     def validate(self, averaged: torch.nn.Module, step: int, job: JobControl | None = None) -> Validated:
         """Score a network on what is held out; `job` is that of the run where none is given."""
         model = Model.create(Card(name="validated", network=self.about.network), averaged)
-        return self.lesson.validate(model, step, job or self.job)
+        return self.task.validate(model, step, job or self.job)
 
     def network(self) -> torch.nn.Module:
         """Return the network before the first step; a new one at each call."""
@@ -146,8 +143,8 @@ class RunContext:
         train = self.about.train
         kind = choose_device(train.device).type
         patches = -(-train.batch // train.devices)
-        each = estimate(self.network(), patches, self.lesson.size, kind)
-        return train.devices * (each + self.lesson.held_bytes)
+        each = estimate(self.network(), patches, self.task.sampler.size, kind)
+        return train.devices * (each + self.task.held_bytes)
 
     def told_memory(self) -> str:
         """Say what the run needs, and what there is if that is less."""
@@ -157,19 +154,19 @@ class RunContext:
             text += f", and this computer has {there / 1e9:.1f} GB; take a smaller batch or window"
         return f"{text}."
 
-    def _lesson(self, *, whole: bool = False) -> Lesson:
+    def _task(self, *, whole: bool = False) -> Task:
         """What the run shows; of the films that are cut, the whole."""
         split, about = self.split, self.about
         if whole:
-            assert isinstance(split, FilmSplit) and isinstance(self.material, Films)
-            split = split.whole(self.material.films)
-            window = about.train.model_copy(update={"window": max(self.lesson.size)})
+            assert isinstance(split, FilmSplit) and isinstance(self.data, Films)
+            split = split.whole(self.data.films)
+            window = about.train.model_copy(update={"window": max(self.task.sampler.size)})
             about = about.model_copy(update={"train": window})
-        lesson = self.material.lesson(about, split, self.start, self.job)
+        task = self.data.task(about, split, self.start, self.job)
         if not about.mixed_in:
-            return lesson
-        mixed_in = clean_films(self.folder.clean, about.mixed_in)
-        return WithClean(lesson, mixed_in, about, self.start, self.job)
+            return task
+        mixed_in = saved_clean_films(self.folder.clean, about.mixed_in)
+        return mixed_task(task, mixed_in, about, self.start, self.job)
 
     def _distillation(self) -> Distillation | None:
         train = self.about.train
@@ -184,14 +181,14 @@ class RunContext:
         )
 
     def _fit_settings(self) -> FitSettings:
-        train, each = self.about.train, self.lesson.steps_per_epoch
+        train, each = self.about.train, self.task.sampler.steps_per_epoch
         steps = train.epochs * each
-        shared = train.model_dump(include=set(FitSettings.model_fields) - {"warm_up", "balance"})
+        shared = train.model_dump(include=set(FitSettings.model_fields) - {"warm_up", "flaw_weight"})
         return FitSettings(
             **shared,
             steps=steps,
             validate_every=each,
             warm_up=round(train.warm_up * steps),
             seconds=60 * (train.minutes or 0) * (self.about.first_share if self.refits else 1.0),
-            balance=train.balance if self.start is None and self.lesson.flaws_are_rare else 0.0,
+            flaw_weight=train.flaw_weight if self.start is None and self.task.flaws_are_rare else 0.0,
         )

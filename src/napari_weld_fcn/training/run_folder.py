@@ -30,7 +30,7 @@ from napari_weld_fcn.radiograph.output import make_folder, write_text
 from napari_weld_fcn.training.settings import RunSettings
 
 if TYPE_CHECKING:
-    from napari_weld_fcn.training.material import Material
+    from napari_weld_fcn.training.data.sampling import TrainingData
 
 _COLUMNS = ("epoch", "step", "loss", "f1", "precision", "recall", "threshold")
 
@@ -111,8 +111,8 @@ class RunFolder:
         settings: RunSettings,
         split: str,
         start: Model | None,
-        copied: Material | None,
-        clean: Material | None = None,
+        copied: TrainingData | None,
+        clean: TrainingData | None = None,
     ) -> None:
         """Write what a resumed run reads.
 

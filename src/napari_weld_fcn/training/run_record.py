@@ -102,7 +102,7 @@ class RunRecord:
 
     def __init__(self, run: RunContext) -> None:
         self.run, self.folder = run, run.folder
-        before = run.lesson.before
+        before = run.task.before
         self.before = None if before is None else self.row(before)
         train, to_beat = run.about.train, None if before is None else before.f1
         self.selection = CheckpointSelection(train.margin, train.patience, to_beat)
@@ -124,8 +124,8 @@ class RunRecord:
         """Tell how good the model is that must be beaten, and keep it as the best so far."""
         if self.before is None or self.run.start is None:
             return
-        assert self.run.lesson.before is not None
-        job.tell(self.run.lesson.before)
+        assert self.run.task.before is not None
+        job.tell(self.run.task.before)
         if self.folder.history():
             return
         Model.create(self.card(self.before), self.run.start.network).save(self.folder.best)
@@ -169,7 +169,7 @@ class RunRecord:
 
     def row(self, scores: Validated) -> Row:
         """Name the epoch of a validation."""
-        return Row.of(scores, scores.step // self.run.lesson.steps_per_epoch)
+        return Row.of(scores, scores.step // self.run.task.sampler.steps_per_epoch)
 
     def card(self, row: Row, checked: Checked | None = None) -> Card:
         """Describe the network of a validation, or the one that was checked after all labels were learned.
@@ -189,7 +189,7 @@ class RunRecord:
         if taken is not None:
             validation["of"] = BEFORE_ALL
         values: dict[str, Any] = {} if start is None else {name: getattr(start, name) for name in _OF_START}
-        if sizes := self.run.material.pixel_sizes_mm:
+        if sizes := self.run.data.pixel_sizes_mm:
             values["pixel_size_mm"] = median(sizes)
         return Card(
             name=run or "run",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import SerializeAsAny, field_validator, model_validator
 
@@ -21,7 +22,7 @@ BATCH_CLEAN, WINDOW_CLEAN = 12, 192
 RATE_FROM_NOTHING, RATE, RATE_CLEAN = 5e-3, 2e-3, 3e-4
 #: Weight of the flaws for fresh weights: where flaws are a thousandth of the pixels, the fastest way down is
 #: to call nothing, and from there neither cross-entropy nor Dice leads back within some hundred steps.
-BALANCE_FROM_NOTHING = 0.1
+FLAW_WEIGHT_FROM_NOTHING = 0.1
 #: Flaws that are a larger share of what trains need no weight, and their outlines come out better without.
 RARE = 0.01
 
@@ -79,6 +80,8 @@ LEAST_WINDOW = 32
 class FitSettings(Optimisation):
     """The seeded loop: its length, its rate, its objective, and what it keeps."""
 
+    former_names: ClassVar[Mapping[str, str]] = {"balance": "flaw_weight"}
+
     learning_rate: float = setting(
         RATE, "Highest learning rate, reached after the warm-up", step=1e-4, gt=0, le=1
     )
@@ -90,7 +93,7 @@ class FitSettings(Optimisation):
     warm_up: int = setting(200, "Steps over which the rate rises", step=10, ge=0)
     validate_every: int = setting(300, "Steps between two validations and two saves", step=50, ge=1)
     precision: Literal["float32", "bfloat16"] = setting("bfloat16", "Arithmetic of the forward pass")
-    balance: float = setting(
+    flaw_weight: float = setting(
         0.0,
         "Weight of the mean cross-entropy over flaw pixels alone at the highest rate; it falls with the rate",
         step=0.05,
@@ -113,6 +116,8 @@ CHOSEN = "chosen by the program"
 
 class TrainSettings(Optimisation):
     """A run by epochs, or by minutes, over films or over the crops of a dataset."""
+
+    former_names: ClassVar[Mapping[str, str]] = {"balance": "flaw_weight", "again": "refit_on_all"}
 
     preset: Literal["recommended", "paper"] = setting(
         "recommended", "Network and augmentation where nothing else is said: the paper's, or what does better"
@@ -164,8 +169,8 @@ class TrainSettings(Optimisation):
     warm_up: float = setting(
         0.05, "Share of the steps over which the rate rises", step=0.01, ge=0, le=1, advanced=True
     )
-    balance: float = setting(
-        BALANCE_FROM_NOTHING,
+    flaw_weight: float = setting(
+        FLAW_WEIGHT_FROM_NOTHING,
         "Weight of the mean cross-entropy over flaw pixels alone at the highest rate, from nothing and where "
         f"less than {RARE:.0%} of the pixels that train are flaw; it falls with the rate",
         step=0.05,
@@ -187,7 +192,7 @@ class TrainSettings(Optimisation):
         ge=0,
         lt=1,
     )
-    again: bool = setting(
+    refit_on_all: bool = setting(
         True,
         "One film alone is learned whole in the end, what was held back to choose a network too: in a third "
         "of the time from nothing, half of it from a model; not with several devices",
@@ -295,7 +300,11 @@ class RunSettings(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _begun_before_balance(cls, given: Any) -> Any:
+    def _begun_before_flaw_weight(cls, given: Any) -> Any:
         """A run that was begun before flaws had a weight of their own goes on without."""
         train = given.get("train") if isinstance(given, dict) else None
-        return given | {"train": {"balance": 0.0} | train} if isinstance(train, dict) else given
+        return (
+            given | {"train": {"flaw_weight": 0.0} | TrainSettings.renamed(train)}
+            if isinstance(train, dict)
+            else given
+        )

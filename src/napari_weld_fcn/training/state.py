@@ -107,7 +107,9 @@ class FitState:
 
     def _check_settings(self, path: Path, saved: dict[str, Any]) -> None:
         asked = self.settings.model_dump(mode="json")
-        before = FitSettings().model_dump(mode="json") | saved  # a state may be older than a setting
+        before = FitSettings().model_dump(mode="json") | FitSettings.renamed(
+            saved
+        )  # a state may be older than a setting
         other = [name for name in asked if asked[name] != before[name]]
         if other:
             changes = ", ".join(f"{name} was {before[name]} and is {asked[name]}" for name in other)

@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 from napari_weld_fcn.errors import ModelError, SettingsError
 from napari_weld_fcn.events import ALONE, JobControl, Message
 from napari_weld_fcn.prediction.engine import lacks_memory
-from napari_weld_fcn.training.arithmetic import PadChannels
+from napari_weld_fcn.training.data.sampling import Batch
 from napari_weld_fcn.training.distillation import Distillation
-from napari_weld_fcn.training.memory import give_back
-from napari_weld_fcn.training.objective import flaw_entropy
-from napari_weld_fcn.training.patches import Batch
-from napari_weld_fcn.training.problem import Problem, Shown, objective_of
-from napari_weld_fcn.training.process_group import ProcessGroup
+from napari_weld_fcn.training.hardware import PadChannels, give_back
+from napari_weld_fcn.training.objective import Problem, Shown, flaw_entropy, objective_of
+from napari_weld_fcn.training.processes.group import ProcessGroup
 from napari_weld_fcn.training.settings import FitSettings
 from napari_weld_fcn.training.state import FitState
 
@@ -77,20 +75,20 @@ class Stepper:
         self.state.network.train()
         if self.freeze_statistics:
             _freeze_statistics(self.state.network)
-        balance = self.settings.balance * rate / self.settings.learning_rate
-        loss = self._over_ranks(self._gradients(batch, balance), len(batch.pixels))
+        flaw_weight = self.settings.flaw_weight * rate / self.settings.learning_rate
+        loss = self._over_ranks(self._gradients(batch, flaw_weight), len(batch.pixels))
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, self.settings.gradient_limit)
         self._check_finite(loss, float(norm))
         self.state.optimiser.step()
         _average(self.state, self.settings)
         return loss
 
-    def _gradients(self, batch: Batch, balance: float) -> torch.Tensor:
+    def _gradients(self, batch: Batch, flaw_weight: float) -> torch.Tensor:
         """Sum gradients and loss over the patches of this rank; in more parts where memory lacks."""
         while True:
             before = _Before(self.state.network)
             try:
-                return self._over_parts(batch, balance)
+                return self._over_parts(batch, flaw_weight)
             except (RuntimeError, MemoryError) as fault:
                 if not lacks_memory(fault):
                     raise
@@ -98,7 +96,7 @@ class Stepper:
                 self._halve(len(batch.pixels), fault)
             give_back()  # only now has the failed attempt let go of its arrays
 
-    def _over_parts(self, batch: Batch, balance: float) -> torch.Tensor:
+    def _over_parts(self, batch: Batch, flaw_weight: float) -> torch.Tensor:
         self.state.optimiser.zero_grad(set_to_none=False)
         for parameter in self._parameters:
             if parameter.grad is None:
@@ -109,12 +107,12 @@ class Stepper:
             with self.group.fabric.autocast(), PadChannels():
                 logits = self.state.network(shown.pixels)
             loss = self.objective(logits.float(), shown)
-            if balance:
+            if flaw_weight:
                 smoothing = self.settings.dice_smoothing
                 entropy = flaw_entropy(
                     logits.float(), shown.truth, smoothing=smoothing, ignored=shown.ignored
                 )
-                loss = loss + balance * entropy
+                loss = loss + flaw_weight * entropy
             if self.distillation is not None and part.known is not None:
                 loss = loss + self._forgotten(self.distillation, part.known)
             loss = loss * len(part.pixels)

@@ -25,9 +25,9 @@ from napari_weld_fcn.errors import ModelError, Stopped
 from napari_weld_fcn.events import ALONE, JobControl, StepDone, Validated
 from napari_weld_fcn.radiograph.output import make_folder
 from napari_weld_fcn.training.checkpoint_selection import CheckpointSelection
-from napari_weld_fcn.training.memory import malloc_tuning
-from napari_weld_fcn.training.problem import Problem
-from napari_weld_fcn.training.process_group import Order, ProcessGroup, fabric_for
+from napari_weld_fcn.training.hardware import malloc_tuning
+from napari_weld_fcn.training.objective import Problem
+from napari_weld_fcn.training.processes.group import Order, ProcessGroup, fabric_for
 from napari_weld_fcn.training.settings import FitSettings
 from napari_weld_fcn.training.state import STATE_FILE, FitState
 from napari_weld_fcn.training.step import Stepper

@@ -19,8 +19,8 @@ from napari_weld_fcn.events import Event, Message, StepDone, Validated, never
 from napari_weld_fcn.network.model import Card, Model
 from napari_weld_fcn.prediction.engine import choose_device
 from napari_weld_fcn.training.checkpoint_selection import Checked
-from napari_weld_fcn.training.film_validation import FilmValidation
-from napari_weld_fcn.training.process_group import fabric_for
+from napari_weld_fcn.training.data.films import FilmValidation
+from napari_weld_fcn.training.processes.group import fabric_for
 from napari_weld_fcn.training.refit import LEARNING_ALL, RATE_GOING_ON, told
 from napari_weld_fcn.training.run_context import RunContext
 from napari_weld_fcn.training.run_record import RunRecord, TrainResult
@@ -65,7 +65,7 @@ class TrainingRun:
 
     def _notes(self) -> list[str]:
         """What the user ought to know before the first step."""
-        run, notes = self.run, [*self.run.material.notes(self.run.about)]
+        run, notes = self.run, [*self.run.data.notes(self.run.about)]
         if run.fit_settings.seconds:
             notes.append(_NOT_EXACT)
         notes.append(run.told_memory())
@@ -209,7 +209,7 @@ class Refit:
         network = copy.deepcopy(chosen).requires_grad_() if self.run.start is None else self.run.network()
         return fit(
             network,
-            replace(self.run.problem(self.run.whole_lesson().batches), validate=self._validate),
+            replace(self.run.problem(self.run.whole_task().sampler.batches), validate=self._validate),
             settings,
             self.run.folder.state / "again",
             fabric=fabric_for(self.run.about.train.device, settings.precision),

@@ -20,8 +20,8 @@ from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.training.settings import PRESETS, TrainSettings
 
 if TYPE_CHECKING:
-    from napari_weld_fcn.training.clean_films import CleanFilms
     from napari_weld_fcn.training.run_record import TrainResult
+    from napari_weld_fcn.training.simulated.clean_films import CleanFilms
 
 #: What `--from` says where fresh weights are trained.
 NOTHING = "nothing"
@@ -79,6 +79,7 @@ def train_network(
 ) -> int:
     """Train a network on labelled films or crops, or tune a model on clean films; Ctrl-C keeps the best."""
     from napari_weld_fcn.training.run import train
+    from napari_weld_fcn.training.simulated.clean_films import CleanFilms, MixedData
 
     settings = TrainSettings(**given)
     named = tuple(validate or ())
@@ -90,15 +91,16 @@ def train_network(
     if start_from == NOTHING and settings.keep != TrainSettings().keep:
         terminal.say("--keep is for a model that is trained further; without --from nothing is kept.")
 
+    learned = data if isinstance(data, CleanFilms) or films is None else MixedData(data, films)
+
     def begin(job: JobControl) -> TrainResult:
         return train(
-            data,
+            learned,
             folder,
             settings,
             network=built,
             split=split,
             start_from=start_from,
-            clean=films if data is not films else None,
             job=job,
         )
 
@@ -137,7 +139,7 @@ def clean_films(
     """
     from napari_weld_fcn.radiograph.files import read
     from napari_weld_fcn.radiograph.image_paths import find_images
-    from napari_weld_fcn.training.clean_films import CleanFilms
+    from napari_weld_fcn.training.simulated.clean_films import CleanFilms
 
     if clean and unlabelled:
         raise SettingsError("--clean and --unlabelled: give one of them, a run has one kind.")

@@ -44,7 +44,17 @@ OWN = "train form"
 READOUT = 52
 #: What `start_from` is where no model is trained further, and where a file is chosen.
 NOTHING, FILE = "nothing", "a file..."
-FOLDED = ("loss", "batch", "learning_rate", "device", "precision", "window", "patience", "again", "seed")
+FOLDED = (
+    "loss",
+    "batch",
+    "learning_rate",
+    "device",
+    "precision",
+    "window",
+    "patience",
+    "refit_on_all",
+    "seed",
+)
 
 SOURCES = {"layers": "layers of this viewer", "folder": "a folder", "known": "films without labels"}
 CONVENTIONS = {"dense": "dense: all was looked at", "sparse": "sparse: scribbles"}
@@ -109,7 +119,7 @@ class TrainInputs(FormInputs):
         self.source.changed.connect(lambda _: self._show_known())
         self.name.changed.connect(self._on_name)
         self.suggest()
-        lengths = (self.form.widgets[name] for name in ("minutes", "again"))
+        lengths = (self.form.widgets[name] for name in ("minutes", "refit_on_all"))
         for box in (self.source, self.convention, self.folder, self.start_from, *lengths):
             box.changed.connect(lambda _: changed())
         for box in (self.source, self.convention, self.start_from, self.form.widgets["keep"]):

@@ -29,7 +29,7 @@ from napari_weld_fcn.errors import DatasetError, SettingsError
 from napari_weld_fcn.events import ALONE, JobControl
 from napari_weld_fcn.radiograph.files import read as read_file
 from napari_weld_fcn.radiograph.image_paths import image_paths
-from napari_weld_fcn.training.clean_films import CleanFilms, CleanKind
+from napari_weld_fcn.training.simulated.clean_films import CleanFilms, CleanKind
 from napari_weld_fcn.viewer.films import Part, Source, plane_shape, source_of
 
 #: A film, and which plane of its layer it is.

@@ -8,7 +8,7 @@ from napari.layers import Image
 
 from napari_weld_fcn.dataset.pair import Convention
 from napari_weld_fcn.errors import SettingsError, WeldFcnError
-from napari_weld_fcn.training.clean_films import check_start
+from napari_weld_fcn.training.simulated.clean_films import check_start
 from napari_weld_fcn.viewer.train.inputs import NOTHING, TrainInputs
 from napari_weld_fcn.viewer.train.labelled import LabelledLayer, Row, WithoutLabels, take
 from napari_weld_fcn.viewer.train.run import Plan, check_name

@@ -27,6 +27,7 @@ from napari_weld_fcn.events import FilmPredicted, JobControl, never
 from napari_weld_fcn.network import library
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.training.settings import TrainSettings
+from napari_weld_fcn.training.simulated.clean_films import MixedData
 from napari_weld_fcn.viewer.train.labelled import LabelledLayer, WithoutLabels, read_labelled
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def train_as(plan: Plan, job: JobControl) -> Trained:
         if data is None:
             data, more = clean, {"split": split}
         else:
-            more["clean"] = clean
+            data = MixedData(data, clean)
     result = train(
         data,
         plan.run,

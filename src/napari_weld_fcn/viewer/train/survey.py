@@ -18,10 +18,16 @@ from napari_weld_fcn.dataset.store import holds_films, is_dataset, labelled_film
 from napari_weld_fcn.errors import DatasetError, RadiographError, WeldFcnError
 from napari_weld_fcn.events import ALONE, JobControl
 from napari_weld_fcn.radiograph.gdxray.series import open_series
-from napari_weld_fcn.training.clean_films import CleanFilms, CleanKind, check_apart, check_size, check_start
 from napari_weld_fcn.training.refit import first_share, refits_on_all
 from napari_weld_fcn.training.refit import told as two_learnings
 from napari_weld_fcn.training.settings import TrainSettings
+from napari_weld_fcn.training.simulated.clean_films import (
+    CleanFilms,
+    CleanKind,
+    check_apart,
+    check_size,
+    check_start,
+)
 from napari_weld_fcn.viewer.train.labelled import Group, LabelledLayer, Taken, together, until_stopped
 
 NO_FILM = "There is no film to train with: open an image, label it, and choose both in a row."

@@ -8,123 +8,23 @@ these are drawn again, as other variants. Crops are seen as their film's own nor
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
 from napari_weld_fcn.dataset.augmentation import variant
-from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
+from napari_weld_fcn.dataset.pair import FLAW, Pair
 from napari_weld_fcn.dataset.settings import AugmentationSettings
 from napari_weld_fcn.dataset.splits import Place
-from napari_weld_fcn.dataset.store import Dataset, read_dataset
-from napari_weld_fcn.dataset.table import TABLE
-from napari_weld_fcn.dataset.writing import as_stored
-from napari_weld_fcn.errors import DatasetError
-from napari_weld_fcn.training.patches import Batch
+from napari_weld_fcn.training.data.sampling import WHOLE, Batch, Patch, Share, origin_around
 
 #: Share of the draws of an epoch that show a flaw, at least.
 FLAWED_SHARE = 1 / 3
 #: Pixels of crops that are kept in memory.
 _KEPT_PIXELS = 1 << 28
-
-
-def pairs_of(dataset: str | Path | Sequence[Pair]) -> Sequence[Pair]:
-    """Return the pairs of a dataset folder, or those that are given.
-
-    Raises
-    ------
-    DatasetError
-        If the folder is no dataset, or there is no pair.
-    """
-    pairs = read_dataset(dataset) if isinstance(dataset, str | Path) else dataset
-    if not len(pairs):
-        raise DatasetError("There are no crops to train with.")
-    return pairs
-
-
-def places_of(pairs: Sequence[Pair]) -> list[Place]:
-    """Say where each pair lies and how much flaw it has."""
-    if isinstance(pairs, Dataset):
-        return pairs.places()
-    return [
-        Place(p.film, p.row, p.column, *_shape(p.mask), int(np.count_nonzero(p.mask == FLAW))) for p in pairs
-    ]
-
-
-def _shape(mask: np.ndarray) -> tuple[int, int]:
-    rows, columns = mask.shape
-    return rows, columns
-
-
-def variants_of(pairs: Sequence[Pair]) -> list[int]:
-    """Return the number of each pair's variant, without reading a pair of a folder."""
-    return [row.variant for row in (pairs.rows if isinstance(pairs, Dataset) else pairs)]
-
-
-def pixel_sizes_of(pairs: Sequence[Pair]) -> list[float]:
-    """Return the pixel sizes that are known, in mm, without reading a pair of a folder."""
-    listed = pairs.rows if isinstance(pairs, Dataset) else pairs
-    return [x.pixel_size_mm for x in listed if x.pixel_size_mm is not None]
-
-
-def fingerprint(pairs: Sequence[Pair], *, by_pixels: bool = False) -> str:
-    """Return what tells pairs from any others: the SHA-256 of what is listed of them, and of what they show.
-
-    Parameters
-    ----------
-    pairs
-        Of a folder, or in memory.
-    by_pixels
-        Whether the files of a folder are decoded, which takes ten times as long: so it has the fingerprint
-        of the same pairs in memory. Otherwise the bytes of its files and its table count.
-
-    Raises
-    ------
-    DatasetError
-        If a file cannot be read.
-    """
-    listed = pairs.rows if isinstance(pairs, Dataset) else pairs
-    lines = (f"{x.name}\t{x.film}\t{x.row}\t{x.column}\t{x.variant}\n" for x in listed)
-    digest = hashlib.sha256("".join(lines).encode(errors="surrogatepass"))
-    shown = _bytes_of(pairs) if isinstance(pairs, Dataset) and not by_pixels else _pixels_of(pairs)
-    for part in shown:
-        digest.update(part)
-    return digest.hexdigest()
-
-
-def _bytes_of(dataset: Dataset) -> Iterator[bytes]:
-    files = [name for row in dataset.rows for name in (row.image, row.mask)]
-    if (dataset.folder / TABLE).exists():
-        files.append(TABLE)
-    for name in files:
-        try:
-            yield hashlib.sha256((dataset.folder / name).read_bytes()).digest()
-        except OSError as fault:
-            raise DatasetError(f"{dataset.folder / name}: cannot be read ({fault.strerror}).") from fault
-
-
-def _pixels_of(pairs: Sequence[Pair]) -> Iterator[bytes]:
-    for pair in pairs:
-        pixels = as_stored(pair.pixels)
-        yield f"{pixels.dtype.str}\t{pixels.shape}\n".encode()
-        yield pixels.tobytes()
-        yield pair.mask.tobytes()
-
-
-def batch_of_windows(windows: Sequence[tuple[np.ndarray, np.ndarray]], size: tuple[int, int]) -> Batch:
-    """Join normalised windows and their masks, each ``(rows, columns)`` of `size`; none, perhaps."""
-    shape = (len(windows), 1, *size)
-    masks = np.array([mask for _, mask in windows], np.uint8).reshape(shape)
-    return Batch(
-        pixels=np.array([pixels for pixels, _ in windows], np.float32).reshape(shape),
-        truth=(masks == FLAW).astype(np.float32),
-        ignored=masks == IGNORED,
-    )
 
 
 @dataclass(frozen=True)
@@ -135,7 +35,7 @@ class Draw:
     number: int
 
 
-class CropSource:
+class CropSampler:
     """The training crops as batches.
 
     Parameters
@@ -205,8 +105,8 @@ class CropSource:
             seen[position] += 1
         return draws
 
-    def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
-        """Yield the batches of steps `start` to `stop`; of each every `ranks`-th draw from `rank` on.
+    def batches(self, start: int, stop: int, share: Share = WHOLE) -> Iterator[Batch]:
+        """Yield the batches of steps `start` to `stop`; of each the draws of one process.
 
         Raises
         ------
@@ -218,8 +118,8 @@ class CropSource:
             epoch, part = divmod(step, self.steps_per_epoch)
             if not draws or part == 0:
                 draws = self.epoch(epoch)
-            own = draws[part * self.batch : (part + 1) * self.batch][rank::ranks]
-            yield batch_of_windows([self.shown(draw) for draw in own], self.size)
+            own = draws[part * self.batch : (part + 1) * self.batch][share.turns]
+            yield Batch.of([Patch.of(*self.shown(draw)) for draw in own], self.size)
 
     def shown(self, draw: Draw) -> tuple[np.ndarray, np.ndarray]:
         """Normalised pixels float32 and mask uint8 of a draw, both ``(rows, columns)`` of `size`."""
@@ -241,7 +141,7 @@ class CropSource:
         if flaw.size and rng.random() < FLAWED_SHARE:
             centre = np.unravel_index(int(rng.choice(flaw)), mask.shape)
             origin = [
-                int(np.clip(at - part // 2, 0, whole - part))
+                origin_around(int(at), part, 0, whole)
                 for at, part, whole in zip(centre, self.size, mask.shape, strict=True)
             ]
         row, column = (slice(first, first + part) for first, part in zip(origin, self.size, strict=True))

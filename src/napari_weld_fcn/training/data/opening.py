@@ -10,23 +10,30 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from napari_weld_fcn.dataset.films import LabelledFilm
-from napari_weld_fcn.dataset.pair import Pair, mask_of
+from napari_weld_fcn.dataset.films import FilmSplit, LabelledFilm
+from napari_weld_fcn.dataset.pair import BACKGROUND, Pair, mask_of
+from napari_weld_fcn.dataset.places import Split
 from napari_weld_fcn.dataset.store import Dataset, holds_films, labelled_films, open_truth, read_dataset
 from napari_weld_fcn.errors import DatasetError, RadiographError
 from napari_weld_fcn.events import ALONE, JobControl, Message
 from napari_weld_fcn.radiograph.gdxray.series import GDXraySeries
-from napari_weld_fcn.training.clean_films import CleanFilms, CleanKind
-from napari_weld_fcn.training.crop_material import Crops
-from napari_weld_fcn.training.film_material import Films, Unlabelled
-from napari_weld_fcn.training.material import Kind, Material
-from napari_weld_fcn.training.sources import pairs_of
+from napari_weld_fcn.training.data.crops import Crops, pairs_of, places_of
+from napari_weld_fcn.training.data.films import Films, Unlabelled
+from napari_weld_fcn.training.data.sampling import Kind, TrainingData
+from napari_weld_fcn.training.simulated.clean_films import (
+    CleanFilms,
+    CleanKind,
+    check_apart,
+    check_names_apart,
+    check_size,
+    check_start,
+)
 
 #: Whatever a run can learn from: a dataset folder or a GDXray series, pairs, labelled films, or clean ones.
 Data = str | Path | Sequence[Pair] | Sequence[LabelledFilm] | CleanFilms
 
 
-def material_of(data: Data, job: JobControl = ALONE) -> Material:
+def open_data(data: Data, job: JobControl = ALONE) -> TrainingData:
     """Open what is to be learned from.
 
     Raises
@@ -44,8 +51,8 @@ def material_of(data: Data, job: JobControl = ALONE) -> Material:
     return Crops(pairs_of(cast(Sequence[Pair], data)))
 
 
-def saved_material(folder: Path, kind: Kind) -> Material:
-    """Open what `Material.save` wrote."""
+def saved_data(folder: Path, kind: Kind) -> TrainingData:
+    """Open what `TrainingData.save` wrote."""
     pairs = read_dataset(folder)
     if kind == "crops":
         return Crops(pairs, by_pixels=True)
@@ -53,12 +60,12 @@ def saved_material(folder: Path, kind: Kind) -> Material:
     return Films(films) if kind == "films" else Unlabelled(films, kind=kind)
 
 
-def clean_films(folder: Path, kind: CleanKind) -> CleanFilms:
-    """Open films without labels that `Material.save` wrote."""
+def saved_clean_films(folder: Path, kind: CleanKind) -> CleanFilms:
+    """Open films without labels that `TrainingData.save` wrote."""
     return CleanFilms(tuple(labelled_films(read_dataset(folder))), kind)
 
 
-def _of_path(path: Path, job: JobControl) -> Material:
+def _of_path(path: Path, job: JobControl) -> TrainingData:
     """The crops or films of a dataset folder, or the films of a GDXray series."""
     try:
         truth = open_truth(path)
@@ -90,3 +97,46 @@ def _series(path: Path, series: GDXraySeries, job: JobControl) -> Films:
     if not found:
         raise DatasetError(f"{path}: none of its films has a mask.")
     return Films(tuple(found), str(path.absolute()))
+
+
+def check_clean(
+    data: TrainingData, split: Split | FilmSplit, clean: CleanFilms | None, *, from_model: bool
+) -> None:
+    """Refuse films without labels that could not teach.
+
+    Parameters
+    ----------
+    data, split
+        What is learned from, and what of it validates; perhaps films without labels themselves.
+    clean
+        Those that are mixed in.
+    from_model
+        Whether a model is trained further.
+
+    Raises
+    ------
+    SettingsError
+        If they need a model.
+    DatasetError
+        If one is too small, has flaws labelled where it is said to have none, or validates.
+    """
+    if isinstance(data, Unlabelled):
+        assert isinstance(split, FilmSplit)
+        check_start(data.clean.kind, alone=True, from_model=from_model)
+        for part in (*split.training, *split.validation):
+            _check_size(part.of(data.films))
+    if clean is None:
+        return
+    check_start(clean.kind, alone=False, from_model=from_model)
+    for film in clean.films:
+        _check_size(film)
+    if isinstance(data, Films):
+        assert isinstance(split, FilmSplit)
+        check_apart(data.films, split, clean)
+    elif isinstance(data, Crops):
+        places = places_of(data.pairs)
+        check_names_apart({places[position].film for position in cast(Split, split).validation}, clean)
+
+
+def _check_size(film: LabelledFilm) -> None:
+    check_size(film.radiograph.name, film.mask == BACKGROUND)

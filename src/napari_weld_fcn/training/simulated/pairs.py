@@ -28,10 +28,10 @@ from napari_weld_fcn.radiograph.simulation.conditions import Array
 from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.radiograph.simulation.site import Site
-from napari_weld_fcn.training.objective import soft_overlap
-from napari_weld_fcn.training.patches import FIRST_PATCH, Batch, Source, as_seen
-from napari_weld_fcn.training.problem import Objective, Shown
+from napari_weld_fcn.training.data.sampling import Batch, Source
+from napari_weld_fcn.training.objective import Objective, Shown, soft_overlap
 from napari_weld_fcn.training.settings import FitSettings, PatchSettings
+from napari_weld_fcn.training.simulated.patches import FIRST_PATCH, as_seen
 
 
 def several_letters(site: Site, grey: Array) -> None:
@@ -44,7 +44,7 @@ def several_letters(site: Site, grey: Array) -> None:
 TAUGHT: dict[marks.Mark, float] = {several_letters: 0.7, marks.pen: 0.35}
 
 
-def pairs_of(numbers: range, simulation: SimulationSettings, settings: PatchSettings) -> Batch:
+def marked_pairs(numbers: range, simulation: SimulationSettings, settings: PatchSettings) -> Batch:
     """Simulate pairs `numbers` as one batch: first the patches without marks, then those with them."""
     others = {mark: share for mark, share in marks.MARKS.items() if mark not in (marks.letters, marks.pen)}
     bare = {marks.withheld(mark): share for mark, share in TAUGHT.items()}
@@ -80,7 +80,7 @@ def taught(source: Source, network: torch.nn.Module) -> Source:
     return batches
 
 
-def objective_of(settings: FitSettings) -> Objective:
+def taught_objective(settings: FitSettings) -> Objective:
     """Return what is small where a network says what it was taught, in probabilities."""
 
     def objective(logits: torch.Tensor, shown: Shown) -> torch.Tensor:

@@ -7,14 +7,9 @@ it would have seen unbroken, and nothing has to be stored. Worker processes simu
 from __future__ import annotations
 
 import multiprocessing
-import os
-import threading
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, fields, replace
-from itertools import islice
-from typing import Any
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import numpy as np
 
@@ -22,6 +17,8 @@ from napari_weld_fcn.radiograph.area.film_area import FilmArea
 from napari_weld_fcn.radiograph.normalisation import Normalisation, measure
 from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
+from napari_weld_fcn.training.data.sampling import SEEDS, Batch, jitter, made_ahead
+from napari_weld_fcn.training.processes.child import end_after
 from napari_weld_fcn.training.settings import PatchSettings
 
 #: Windows from shrunk films to patches magnified six times, a quarter of them as GDXray digitised its welds,
@@ -40,39 +37,10 @@ WINDOWS = SimulationSettings(
 
 #: Patches are drawn far above the seeds that validation films use.
 FIRST_PATCH = 10_000_000
-#: Batches simulated ahead of the fit.
-AHEAD = 6
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Patches as the network sees them.
-
-    Attributes
-    ----------
-    pixels, truth
-        ``(N, 1, rows, columns)`` float32; the truth is 0 or 1.
-    ignored
-        Bool of the same shape: pixels that take no part; None where all do.
-    known
-        ``(M, 1, rows, columns)`` float32: patches on which the network is to say what it said before
-        (`training.distillation`); None where there are none.
-    """
-
-    pixels: np.ndarray
-    truth: np.ndarray
-    ignored: np.ndarray | None = None
-    known: np.ndarray | None = None
-
-    def part(self, patches: slice) -> Batch:
-        """Return some of its patches; what is `known` goes with each part."""
-        names = (field.name for field in fields(self) if field.name != "known")
-        arrays: dict[str, Any] = {name: getattr(self, name) for name in names}
-        return replace(self, **{name: array[patches] for name, array in arrays.items() if array is not None})
-
-
-#: Gives the batches of steps `start` to `stop`; of each batch this rank's share.
-Source = Callable[[int, int], Iterator[Batch]]
+#: Makes a batch of patches of these numbers.
+Make = Callable[[range, SimulationSettings, PatchSettings], Batch]
 
 
 def patch(
@@ -99,9 +67,8 @@ def as_seen(
     settings = settings or PatchSettings()
     rng = np.random.default_rng([number, 0xF11A])
     normalised = (normalisation or measure(pixels, FilmArea.whole(pixels.shape))).apply(pixels)
-    factor = np.exp(rng.uniform(np.log(settings.spread_min), np.log(settings.spread_max)))
-    shift = rng.uniform(-settings.shift, settings.shift)
-    return (normalised * np.float32(factor) + np.float32(shift)).astype(np.float32)
+    factor, shift = jitter(rng, settings)
+    return (normalised * factor + shift).astype(np.float32)
 
 
 def batch_of(numbers: range, simulation: SimulationSettings, settings: PatchSettings) -> Batch:
@@ -115,13 +82,8 @@ def batch_of(numbers: range, simulation: SimulationSettings, settings: PatchSett
 def _end_with_parent() -> None:
     """End this worker when the process that it works for ends, even if that was killed."""
     parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    if parent is not None:
+        end_after(parent.join, 1)
 
 
 def batches(
@@ -132,7 +94,7 @@ def batches(
     seed: int = 0,
     simulation: SimulationSettings = WINDOWS,
     settings: PatchSettings | None = None,
-    make: Callable[[range, SimulationSettings, PatchSettings], Batch] = batch_of,
+    make: Make = batch_of,
 ) -> Iterator[Batch]:
     """Yield the batches of steps `start` to `stop`, simulated ahead in worker processes.
 
@@ -147,22 +109,14 @@ def batches(
     make
         What makes a batch of patches of these numbers; sent to the workers.
     """
-    settings = settings or PatchSettings()
-    first = seed * 100_000_000
     context = multiprocessing.get_context("spawn")
+    settings = settings or PatchSettings()
+    made = partial(_made, make, seed * SEEDS, size, simulation, settings)
     with ProcessPoolExecutor(settings.workers, context, initializer=_end_with_parent) as pool:
-        steps = iter(range(start, stop))
+        yield from made_ahead(pool, made, start, stop)
 
-        def submit(step: int) -> Future[Batch]:
-            numbers = range(first + step * size, first + (step + 1) * size)
-            return pool.submit(make, numbers, simulation, settings)
 
-        waiting = deque(submit(step) for step in islice(steps, AHEAD))
-        try:
-            while waiting:
-                batch = waiting.popleft().result()
-                waiting.extend(submit(step) for step in islice(steps, 1))
-                yield batch
-        finally:
-            for future in waiting:
-                future.cancel()
+def _made(
+    make: Make, first: int, size: int, simulation: SimulationSettings, settings: PatchSettings, step: int
+) -> Batch:
+    return make(range(first + step * size, first + (step + 1) * size), simulation, settings)

@@ -1,4 +1,9 @@
-"""Whether a model that was tuned without labels is better, and does no harm.
+"""Films without labels: a run on them alone, or windows of them beside whatever a run learns.
+
+Nothing on a clean film is a flaw but what is put in. Alone, flaws are put into held-out films as well, or
+into a held-out part of a film that is alone, so that tuning is scored without a label too; a run keeps the
+model that it began with where no step is better. Mixed in, they add to each step, and
+score nothing.
 
 A network that calls nothing makes no false call, so false calls alone would praise it. So it is scored on
 windows of the user's films that it was not taught on, with flaws put in and without, and on simulated films
@@ -10,22 +15,135 @@ the model that was started from, so that what is compared is what the user would
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_weld_fcn.events import ALONE, JobControl, Validated
+from napari_weld_fcn.dataset.films import FilmSplit, Part
+from napari_weld_fcn.dataset.pair import BACKGROUND
+from napari_weld_fcn.events import ALONE, JobControl, TileDone, Validated
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.indications import label
 from napari_weld_fcn.radiograph.area.film_area import FilmArea
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings
-from napari_weld_fcn.training.settings import PatchSettings
-from napari_weld_fcn.training.taught_patches import Patch, teaching_patch
-from napari_weld_fcn.training.teachers import Teacher
-from napari_weld_fcn.training.validation import SMOOTHING, validation_films
+from napari_weld_fcn.training.data.sampling import WHOLE, Batch, Patch, Sampler, Share, Task
+from napari_weld_fcn.training.settings import PatchSettings, RunSettings
+from napari_weld_fcn.training.simulated.clean_films import CleanFilms, whole
+from napari_weld_fcn.training.simulated.synthetic_flaws import (
+    CleanFilm,
+    SyntheticFlawSampler,
+    clean_film_of,
+    teaching_patch,
+)
+from napari_weld_fcn.training.simulated.validation import SMOOTHING, validation_films
+
+#: Share of the patches that are simulated as a whole, where films without labels are alone.
+SIMULATED_SHARE = 1 / 4
+#: Windows without labels that are mixed in, for each window with labels.
+MIXED_SHARE = 1 / 4
+#: Edges of a patch are multiples of this, pixels.
+_MULTIPLE = 8
+
+
+def clean_task(
+    films: CleanFilms, about: RunSettings, split: FilmSplit, start: Model, job: JobControl = ALONE
+) -> Task:
+    """Show windows of films with flaws put in; held-out ones so too, and simulated films, validate.
+
+    Raises
+    ------
+    Stopped
+        If `job` said so.
+    """
+    insertion, seed = InsertionSettings(), about.train.seed
+    ready = _made_ready(films, (*split.training, *split.validation), start, insertion.margin, job)
+    taught, held_out = ready[: len(split.training)], ready[len(split.training) :]
+    size = patch_size(ready, about.train.window)
+    sampler = SyntheticFlawSampler(
+        taught, insertion, batch=about.train.batch, size=size, simulated_share=SIMULATED_SHARE, seed=seed
+    )
+    validation = CleanValidation(held_out, insertion, start, size=size, seed=seed, job=job)
+
+    def validate(model: Model, step: int, job: JobControl) -> Validated:
+        return validation.validate(model.network, step, job)
+
+    return Task(sampler, validate, _held_bytes(films), before=validation.told(validation.start, 0))
+
+
+def mixed_task(
+    task: Task, films: CleanFilms, about: RunSettings, start: Model | None, job: JobControl = ALONE
+) -> Task:
+    """Mix windows of films without labels into what a task shows; may be `Stopped`."""
+    insertion = InsertionSettings()
+    parts = [whole(films.films, position) for position in range(len(films.films))]
+    more = SyntheticFlawSampler(
+        _made_ready(films, parts, start, insertion.margin, job),
+        insertion,
+        batch=max(1, round(MIXED_SHARE * about.train.batch)),
+        size=task.sampler.size,
+        simulated_share=0,
+        seed=about.train.seed,
+    )
+    sampler = MixedSampler(task.sampler, more)
+    return replace(task, sampler=sampler, held_bytes=task.held_bytes + _held_bytes(films))
+
+
+class MixedSampler:
+    """The batches of a sampler, larger by some windows without labels."""
+
+    def __init__(self, labelled: Sampler, more: SyntheticFlawSampler) -> None:
+        self._labelled, self._more = labelled, more
+        self.size, self.flaw_share = labelled.size, labelled.flaw_share
+        self.steps_per_epoch = labelled.steps_per_epoch
+
+    def batches(self, start: int, stop: int, share: Share = WHOLE) -> Iterator[Batch]:
+        """Yield one process's shares of the batches of steps `start` to `stop`."""
+        for step, batch in enumerate(self._labelled.batches(start, stop, share), start):
+            more = self._more.batch(step).part(share.turns)
+            assert batch.ignored is not None and more.ignored is not None
+            yield Batch(
+                np.concatenate([batch.pixels, more.pixels]),
+                np.concatenate([batch.truth, more.truth]),
+                np.concatenate([batch.ignored, more.ignored]),
+            )
+
+
+def _made_ready(
+    films: CleanFilms,
+    parts: Sequence[Part],
+    model: Model | None,
+    margin: int,
+    job: JobControl = ALONE,
+) -> list[CleanFilm]:
+    """Prepare parts of films, as `clean_film_of`; `job` is told of each."""
+    taught: list[CleanFilm] = []
+    for part in parts:
+        film = clean_film_of(
+            films.films[part.position].radiograph,
+            model,
+            clean=films.kind == "clean",
+            known=part.of(films.films).mask == BACKGROUND,
+            margin=margin,
+            job=job,
+        )
+        taught.append(film)
+        job.tell(TileDone(len(taught), len(parts)))
+    return taught
+
+
+def _held_bytes(films: CleanFilms) -> int:
+    """Memory that films and the two float32 planes that are made of each take."""
+    return sum(film.radiograph.pixels.nbytes + 8 * film.mask.size for film in films.films)
+
+
+def patch_size(taught: Sequence[CleanFilm], window: int) -> tuple[int, int]:
+    """Edges of the patches: what every film has, and `window` at most, pixels."""
+    edge = min(window, *(min(film.ground.shape) for film in taught)) // _MULTIPLE * _MULTIPLE
+    return edge, edge
+
 
 #: Windows of the user's films, and simulated films.
 WINDOWS, FILMS = 48, 12
@@ -65,7 +183,7 @@ class CleanValidation:
 
     Parameters
     ----------
-    teachers
+    films
         Films or parts of films that are not taught on.
     insertion
         The flaws that are put in.
@@ -86,7 +204,7 @@ class CleanValidation:
 
     def __init__(
         self,
-        teachers: Sequence[Teacher],
+        films: Sequence[CleanFilm],
         insertion: InsertionSettings,
         start: Model,
         *,
@@ -97,7 +215,7 @@ class CleanValidation:
         insertion = insertion.model_copy(update={"flawless_share": FLAWLESS})
         self._card = start.card
         self._own = [
-            teaching_patch(teachers[index % len(teachers)], size, insertion, (_SEED, seed, index), _PLAIN)
+            teaching_patch(films[index % len(films)], size, insertion, (_SEED, seed, index), _PLAIN)
             for index in range(WINDOWS)
         ]
         self._simulated = [

@@ -7,7 +7,7 @@ import platform
 import pytest
 import torch
 
-from napari_weld_fcn.training.arithmetic import resolve_precision
+from napari_weld_fcn.training.hardware import resolve_precision
 
 
 @pytest.mark.parametrize(

@@ -24,13 +24,17 @@ from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.radiograph.simulation.settings import InsertionSettings, SimulationSettings
 from napari_weld_fcn.training.checkpoint_selection import best_of
-from napari_weld_fcn.training.clean_films import CleanFilms, check_apart
-from napari_weld_fcn.training.clean_validation import TOLERANCE, CleanScores, CleanValidation
 from napari_weld_fcn.training.run import resume, train
 from napari_weld_fcn.training.run_record import TrainResult
 from napari_weld_fcn.training.settings import RATE_CLEAN, TrainSettings
-from napari_weld_fcn.training.taught_patches import TeacherSource, teaching_patch
-from napari_weld_fcn.training.teachers import Teacher, teacher_of
+from napari_weld_fcn.training.simulated.clean_films import CleanFilms, MixedData, check_apart
+from napari_weld_fcn.training.simulated.synthetic_flaws import (
+    CleanFilm,
+    SyntheticFlawSampler,
+    clean_film_of,
+    teaching_patch,
+)
+from napari_weld_fcn.training.simulated.without_labels import TOLERANCE, CleanScores, CleanValidation
 
 FILM = SimulationSettings(rows=128, columns=256, flawless_share=1.0, harsh_share=0.0, jpeg_share=0.0)
 SETTINGS = TrainSettings(epochs=2, batch=4, window=48, device="cpu", seed=5)
@@ -54,16 +58,16 @@ def shipped() -> Model:
 
 
 @pytest.fixture(scope="module")
-def teacher(model: Model) -> Teacher:
-    return teacher_of(film(), model, clean=True)
+def teacher(model: Model) -> CleanFilm:
+    return clean_film_of(film(), model, clean=True)
 
 
-def source(teachers: list[Teacher], **changed: object) -> TeacherSource:
+def source(teachers: list[CleanFilm], **changed: object) -> SyntheticFlawSampler:
     values = {"batch": 8, "size": SIZE, "simulated_share": 0.25, "seed": 3, **changed}
-    return TeacherSource(teachers, InsertionSettings(), **values)  # type: ignore[arg-type]
+    return SyntheticFlawSampler(teachers, InsertionSettings(), **values)  # type: ignore[arg-type]
 
 
-def test_batches_are_functions_of_their_step(teacher: Teacher) -> None:
+def test_batches_are_functions_of_their_step(teacher: CleanFilm) -> None:
     whole = list(source([teacher]).batches(0, 4))
     later = list(source([teacher]).batches(2, 4))
     assert len(whole) == 4 and whole[0].pixels.shape == (8, 1, *SIZE)
@@ -75,14 +79,14 @@ def test_batches_are_functions_of_their_step(teacher: Teacher) -> None:
     assert not np.array_equal(whole[0].pixels, other.pixels)
 
 
-def test_a_quarter_is_simulated_and_some_windows_have_no_flaw(teacher: Teacher) -> None:
+def test_a_quarter_is_simulated_and_some_windows_have_no_flaw(teacher: CleanFilm) -> None:
     made = source([teacher])
     assert made.simulated == 2
     flawed = [made.patch(step, number).truth.any() for step in range(12) for number in range(2, 8)]
     assert 0.1 < np.mean(flawed) < 0.7
 
 
-def test_a_patch_is_what_the_film_is_but_for_its_flaws(teacher: Teacher) -> None:
+def test_a_patch_is_what_the_film_is_but_for_its_flaws(teacher: CleanFilm) -> None:
     plain = InsertionSettings(flawless_share=1.0)
     normalised = teacher.normalisation.apply(teacher.ground.pixels)
     for number in range(10):
@@ -95,7 +99,7 @@ def test_windows_return_to_what_is_called_by_mistake(model: Model) -> None:
     clean = film(1)
     marked = predict(clean, model).probability > 0.5 * model.card.threshold
     assert marked.any()
-    taught = teacher_of(clean, model, clean=True)
+    taught = clean_film_of(clean, model, clean=True)
     assert len(taught.calls) and taught.ground.forbidden is None
     assert marked[tuple(taught.calls.T)].all() or taught.ground.shape != marked.shape
 
@@ -103,14 +107,14 @@ def test_windows_return_to_what_is_called_by_mistake(model: Model) -> None:
 def test_what_the_model_marks_on_other_films_is_ignored(model: Model) -> None:
     other = film(1)
     marked = predict(other, model).probability > 0.5 * model.card.threshold
-    taught = teacher_of(other, model, clean=False, margin=2)
+    taught = clean_film_of(other, model, clean=False, margin=2)
     assert not len(taught.calls)
     assert taught.ground.forbidden is not None and taught.ground.shape == marked.shape
     assert taught.ground.forbidden[marked].all()
 
 
 def test_a_film_smaller_than_the_patch_is_filled_up_and_ignored_there(model: Model) -> None:
-    small = teacher_of(Radiograph(film().pixels[:50, :60]), model, clean=True)
+    small = clean_film_of(Radiograph(film().pixels[:50, :60]), model, clean=True)
     patch = teaching_patch(small, SIZE, InsertionSettings(flawless_share=1.0), (0,))
     assert patch.pixels.shape == SIZE
     assert patch.ignored.sum() == 64 * 64 - 50 * 60
@@ -123,7 +127,7 @@ def test_the_negative_of_a_film_teaches_what_the_film_does() -> None:
     pixels = (bead + np.random.default_rng(0).integers(0, 9, bead.shape)).astype(np.uint8)
     flaws = InsertionSettings(flawless_share=0.0)
     patches = [
-        teaching_patch(teacher_of(Radiograph(each), None, clean=True), SIZE, flaws, (3,))
+        teaching_patch(clean_film_of(Radiograph(each), None, clean=True), SIZE, flaws, (3,))
         for each in (pixels, 255 - pixels)
     ]
     assert patches[0].truth.any()
@@ -133,9 +137,9 @@ def test_the_negative_of_a_film_teaches_what_the_film_does() -> None:
 
 def test_sizes_follow_from_a_known_pixel_size(model: Model) -> None:
     known = Radiograph(film().pixels, pixel_size_mm=0.0403 / 2, pixel_size_source="user")
-    flaws = teacher_of(known, model, clean=True).flaws(InsertionSettings())
+    flaws = clean_film_of(known, model, clean=True).flaws(InsertionSettings())
     assert flaws.magnification_min < 2 < flaws.magnification_max
-    assert teacher_of(film(), model, clean=True).flaws(InsertionSettings()) == InsertionSettings()
+    assert clean_film_of(film(), model, clean=True).flaws(InsertionSettings()) == InsertionSettings()
 
 
 @given(count=st.integers(2, 12), seed=st.integers(0, 50))
@@ -188,10 +192,10 @@ def test_films_that_cannot_teach_are_refused(films: list[Radiograph], said: str)
 
 def test_a_film_too_small_for_the_network_is_refused(model: Model) -> None:
     with pytest.raises(DatasetError, match="needs 48"):
-        teacher_of(Radiograph(np.zeros((40, 400), np.uint8)), model, clean=True)
+        clean_film_of(Radiograph(np.zeros((40, 400), np.uint8)), model, clean=True)
 
 
-def test_what_is_lost_on_simulated_films_is_taken_off(model: Model, teacher: Teacher) -> None:
+def test_what_is_lost_on_simulated_films_is_taken_off(model: Model, teacher: CleanFilm) -> None:
     validation = CleanValidation([teacher], InsertionSettings(), model, size=SIZE)
     start = validation.start
     assert 0 <= start.own <= 1 and validation.told(start, 0).f1 == pytest.approx(start.own)
@@ -205,7 +209,7 @@ def test_what_is_lost_on_simulated_films_is_taken_off(model: Model, teacher: Tea
 
 
 def test_a_network_that_calls_everything_scores_worse_than_one_that_calls_nothing(
-    model: Model, teacher: Teacher
+    model: Model, teacher: CleanFilm
 ) -> None:
     def with_bias(value: float) -> Model:
         changed = Model.create(model.card, seed=1)
@@ -290,9 +294,9 @@ def test_stop_is_heard_while_films_are_made_ready(
     ready = lambda: any(isinstance(event, TileDone) for event in seen)  # noqa: E731
     said = {"job": JobControl(seen.append, ready), "start_from": shipped}
     clean = CleanFilms.of(apart(films))
-    data, more = (pairs, {"clean": clean}) if mixed_in else (clean, {})
+    data = MixedData(pairs, clean) if mixed_in else clean
     with pytest.raises(Stopped):
-        train(data, tmp_path / "run", SETTINGS, **said, **more)
+        train(data, tmp_path / "run", SETTINGS, **said)
     assert sum(isinstance(event, TileDone) for event in seen) == 1
     assert isinstance(seen[-1], Message) and "can be resumed" in seen[-1].text
     asked = iter([False])
@@ -300,7 +304,7 @@ def test_stop_is_heard_while_films_are_made_ready(
         resume(tmp_path / "run", job=JobControl(should_stop=lambda: next(asked, True)))
 
 
-def test_stop_is_heard_while_the_model_that_is_tuned_is_scored(model: Model, teacher: Teacher) -> None:
+def test_stop_is_heard_while_the_model_that_is_tuned_is_scored(model: Model, teacher: CleanFilm) -> None:
     for times in (0, 5, 20):
         stop = iter([*[False] * times, True]).__next__
         with pytest.raises(Stopped):
@@ -320,8 +324,8 @@ def test_windows_of_clean_films_are_mixed_into_a_training(
 ) -> None:
     others = CleanFilms.of(apart(films))
     results = [
-        train(pairs, tmp_path / name / "run", SETTINGS, start_from=shipped, clean=mixed_in)
-        for name, mixed_in in (("with", others), ("without", None))
+        train(data, tmp_path / name / "run", SETTINGS, start_from=shipped)
+        for name, data in (("with", MixedData(pairs, others)), ("without", pairs))
     ]
     assert Model.load(results[0].model).sha256 != Model.load(results[1].model).sha256
     assert [Model.load(each.model).card.recipe["mixed_in"] for each in results] == ["clean", ""]
@@ -331,13 +335,13 @@ def test_windows_of_clean_films_are_mixed_into_a_training(
 
 def test_unlabelled_films_need_a_model(pairs: list[Pair], films: list[Radiograph], tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="where flaws may be"):
-        train(pairs, tmp_path / "run", SETTINGS, clean=CleanFilms.of(apart(films), "unlabelled"))
+        train(MixedData(pairs, CleanFilms.of(apart(films), "unlabelled")), tmp_path / "run", SETTINGS)
 
 
 def test_a_film_that_validates_does_not_teach(pairs: list[Pair], shipped: Model, tmp_path: Path) -> None:
     named = CleanFilms.of([Radiograph(film(1).pixels, name=f"film_{number}") for number in range(3)])
     with pytest.raises(DatasetError, match="validates, so it cannot teach"):
-        train(pairs, tmp_path / "run", SETTINGS, start_from=shipped, clean=named)
+        train(MixedData(pairs, named), tmp_path / "run", SETTINGS, start_from=shipped)
     assert not (tmp_path / "run").exists()
 
 
@@ -372,9 +376,9 @@ def test_a_film_too_small_to_teach_is_refused_before_anything_is_written(
     small = np.zeros(films[0].pixels.shape, bool)
     small[10:40, 10:200] = True
     clean = CleanFilms.of(apart(films), known=[small, None, None])
-    more = {} if alone else {"clean": clean}
+    data = clean if alone else MixedData(pairs, clean)
     with pytest.raises(DatasetError, match="shows 30 x 190"):
-        train(clean if alone else pairs, tmp_path / "run", SETTINGS, start_from=shipped, **more)  # type: ignore[arg-type]
+        train(data, tmp_path / "run", SETTINGS, start_from=shipped)
     assert not (tmp_path / "run").exists()
 
 

@@ -16,21 +16,15 @@ from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.settings import AugmentationSettings
 from napari_weld_fcn.dataset.store import read_dataset
 from napari_weld_fcn.errors import DatasetError
-from napari_weld_fcn.training.sources import (
-    FLAWED_SHARE,
-    CropSource,
-    Draw,
-    fingerprint,
-    pairs_of,
-    pixel_sizes_of,
-    places_of,
-    variants_of,
-)
+from napari_weld_fcn.training.data.crop_sampler import FLAWED_SHARE, CropSampler, Draw
+from napari_weld_fcn.training.data.crops import fingerprint, pairs_of, pixel_sizes_of, places_of, variants_of
 
 
 def source(pairs, positions=None, augmentation=AugmentationSettings(), batch=4, window=256, seed=0):
     positions = range(len(pairs)) if positions is None else positions
-    return CropSource(pairs, positions, places_of(pairs), augmentation, batch=batch, window=window, seed=seed)
+    return CropSampler(
+        pairs, positions, places_of(pairs), augmentation, batch=batch, window=window, seed=seed
+    )
 
 
 @given(stop=st.integers(1, 9), start=st.integers(0, 8), seed=st.integers(0, 3))

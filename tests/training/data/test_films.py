@@ -17,7 +17,7 @@ from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.training.film_validation import FilmValidation
+from napari_weld_fcn.training.data.films import FilmValidation
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,7 @@ import torch.nn.functional as F
 
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.network.settings import NetworkSettings
-from napari_weld_fcn.training.arithmetic import PadChannels
-from napari_weld_fcn.training.memory import malloc_tuning
+from napari_weld_fcn.training.hardware import PadChannels, malloc_tuning
 
 FCN = NetworkSettings(kind="fcn", width=24, dilations=(1, 2, 4))
 

@@ -8,11 +8,11 @@ import torch
 
 from napari_weld_fcn.radiograph.simulation import marks
 from napari_weld_fcn.radiograph.simulation.film import simulate
-from napari_weld_fcn.training.objective import soft_overlap
-from napari_weld_fcn.training.pairs import objective_of, pairs_of, taught
-from napari_weld_fcn.training.patches import WINDOWS, Batch
-from napari_weld_fcn.training.problem import Shown
+from napari_weld_fcn.training.data.sampling import Batch
+from napari_weld_fcn.training.objective import Shown, soft_overlap
 from napari_weld_fcn.training.settings import FitSettings, PatchSettings
+from napari_weld_fcn.training.simulated.pairs import marked_pairs, taught, taught_objective
+from napari_weld_fcn.training.simulated.patches import WINDOWS
 
 SMALL = WINDOWS.model_copy(update={"rows": 96, "columns": 96, "jpeg_share": 0.0})
 
@@ -32,7 +32,7 @@ def test_the_films_of_a_pair_differ_where_a_mark_was_drawn_and_nowhere_else() ->
 
 
 def test_a_batch_has_the_patches_without_marks_and_then_the_same_with_them() -> None:
-    batch = pairs_of(range(4), SMALL, PatchSettings())
+    batch = marked_pairs(range(4), SMALL, PatchSettings())
     assert batch.pixels.shape == batch.truth.shape == (8, 1, 96, 96)
     np.testing.assert_array_equal(batch.truth[:4], batch.truth[4:])
     differ = batch.pixels[:4] != batch.pixels[4:]
@@ -60,6 +60,6 @@ def test_both_patches_are_taught_what_the_network_said_of_the_first_when_it_bega
 def test_nothing_is_smaller_than_to_say_what_was_taught(scale: float) -> None:
     logits = torch.linspace(-4, 4, 64).reshape(1, 1, 8, 8)
     shown = Shown(torch.zeros_like(logits), logits.sigmoid(), None)
-    objective = objective_of(FitSettings())
+    objective = taught_objective(FitSettings())
     assert float(objective(logits, shown)) < float(objective(scale * logits, shown))
     assert float(soft_overlap(shown.truth, shown.truth, 50.0)) == pytest.approx(1.0)

@@ -23,9 +23,8 @@ from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.settings import AugmentationSettings
 from napari_weld_fcn.radiograph.normalisation import measure, white_of
 from napari_weld_fcn.radiograph.polarity import flaws_are
-from napari_weld_fcn.training.patches import Batch
+from napari_weld_fcn.training.data.sampling import WHOLE, Batch, Patch, Share, jitter, origin_around
 from napari_weld_fcn.training.settings import PatchSettings
-from napari_weld_fcn.training.sources import batch_of_windows
 
 #: Of so many windows one is drawn around a flaw.
 ONE_FLAWED_OF = 2
@@ -38,7 +37,7 @@ LEAST_WINDOW = 112
 _CONNECTED = np.ones((3, 3), bool)
 
 
-class FilmSource:
+class FilmSampler:
     """The training films as batches.
 
     Parameters
@@ -94,16 +93,15 @@ class FilmSource:
         """Share of the labelled pixels that are flaw."""
         return sum(film.flaw_pixels for film in self._films) / int(self._labelled[-1])
 
-    def batches(self, start: int, stop: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
-        """Yield the batches of steps `start` to `stop`; of each the `rank`-th of `ranks` parts.
+    def batches(self, start: int, stop: int, share: Share = WHOLE) -> Iterator[Batch]:
+        """Yield the batches of steps `start` to `stop`; of each one process's share.
 
-        A part is a run of windows: every second one is drawn around a flaw, so two ranks that took turns
+        A share is a run of windows: every second one is drawn around a flaw, so two processes that took turns
         would see all flaws and none.
         """
-        own = range(rank * self.batch // ranks, (rank + 1) * self.batch // ranks)
+        own = share.stretch(self.batch)
         for step in range(start, stop):
-            windows = [self.shown(step, number) for number in own]
-            yield batch_of_windows(windows, self.size)
+            yield Batch.of([Patch.of(*self.shown(step, number)) for number in own], self.size)
 
     def shown(self, step: int, number: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Normalised pixels and mask of window `number` of a step, both ``(rows, columns)`` of `size`."""
@@ -127,8 +125,7 @@ class FilmSource:
         seen_as: PatchSettings,
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         rng = np.random.default_rng([self.seed, step, number, 0x5EE])
-        factor = np.float32(np.exp(rng.uniform(np.log(seen_as.spread_min), np.log(seen_as.spread_max))))
-        shift = np.float32(rng.uniform(-seen_as.shift, seen_as.shift))
+        factor, shift = jitter(rng, seen_as)
         turned = tuple(slice(None, None, int(rng.choice((1, -1)))) for _ in mask.shape)
         return np.ascontiguousarray(pixels[turned] * factor + shift), np.ascontiguousarray(mask[turned])
 
@@ -205,7 +202,7 @@ class _Drawn:
         """Cut `whole` pixels around a window of `size` that lies about `centre`, as far inside as it can."""
         starts = []
         for at, part, more, (first, last) in zip(centre, size, whole, self._spans, strict=True):
-            start = int(np.clip(at - part // 2, first, max(first, last - part)))
+            start = origin_around(at, part, first, last)
             starts.append(start - (more - part) // 2)
         pixels, mask = self._read(starts, whole)
         return Pair(

@@ -13,13 +13,14 @@ from napari_weld_fcn.dataset.pair import FLAW, IGNORED, mask_of
 from napari_weld_fcn.dataset.settings import AugmentationSettings
 from napari_weld_fcn.radiograph.normalisation import measure
 from napari_weld_fcn.radiograph.radiograph import Radiograph
-from napari_weld_fcn.training.film_source import (
+from napari_weld_fcn.training.data.film_sampler import (
     LEAST_STEPS,
     LEAST_WINDOW,
     MARGIN,
     ONE_FLAWED_OF,
-    FilmSource,
+    FilmSampler,
 )
+from napari_weld_fcn.training.data.sampling import Share
 from napari_weld_fcn.training.settings import SEEN_AS
 
 STILL = AugmentationSettings(
@@ -44,9 +45,9 @@ def film(
 
 def source(
     *films: LabelledFilm, augmentation=AugmentationSettings(), batch=5, window=32, seed=0, **more
-) -> FilmSource:
+) -> FilmSampler:
     shown = films or (film(),)
-    return FilmSource(shown, augmentation, batch=batch, window=window, seed=seed, **more)
+    return FilmSampler(shown, augmentation, batch=batch, window=window, seed=seed, **more)
 
 
 @pytest.mark.parametrize(("columns", "edge"), [(40, LEAST_WINDOW), (150, 150), (400, 256)])
@@ -71,7 +72,7 @@ def test_a_batch_is_a_function_of_seed_and_step(start: int, seed: int) -> None:
 @pytest.mark.parametrize("ranks", [2, 3, 7])
 def test_the_shares_of_several_processes_are_the_batch_of_one(ranks: int) -> None:
     (whole,) = source().batches(3, 4)
-    shares = [next(source().batches(3, 4, rank, ranks)) for rank in range(ranks)]
+    shares = [next(source().batches(3, 4, Share(rank, ranks))) for rank in range(ranks)]
     for part in ("pixels", "truth", "ignored"):
         joined = np.concatenate([getattr(share, part) for share in shares])
         np.testing.assert_array_equal(joined, getattr(whole, part))
@@ -81,7 +82,7 @@ def test_the_shares_of_several_processes_are_the_batch_of_one(ranks: int) -> Non
 def test_each_of_several_processes_sees_flaws(ranks: int) -> None:
     shown = source(film(shape=(600, 900)), batch=16, augmentation=STILL)
     for step in range(8):
-        parts = [next(shown.batches(step, step + 1, rank, ranks)) for rank in range(ranks)]
+        parts = [next(shown.batches(step, step + 1, Share(rank, ranks))) for rank in range(ranks)]
         assert all(part.truth.any() for part in parts)
 
 

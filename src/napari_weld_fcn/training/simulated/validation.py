@@ -23,10 +23,10 @@ from napari_weld_fcn.events import ALONE, JobControl, Validated
 from napari_weld_fcn.prediction import indications
 from napari_weld_fcn.radiograph.simulation.film import SimulatedFilm, simulate
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
-from napari_weld_fcn.training.patches import WINDOWS, as_seen
 from napari_weld_fcn.training.settings import PatchSettings
+from napari_weld_fcn.training.simulated.patches import WINDOWS, as_seen
 
-#: Seeds of validation films start here; patches start at `training.patches.FIRST_PATCH`.
+#: Seeds of validation films start here; patches start at `training.simulated.patches.FIRST_PATCH`.
 FIRST_VALIDATION = 5_000_000
 
 #: Pixels added to both sides of a film's F1, so that films with hardly a flaw do not decide all.

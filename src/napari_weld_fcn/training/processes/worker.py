@@ -1,4 +1,4 @@
-"""One of the other processes of a run, as `processes` starts it: RUN DATA RANK COUNT PORT."""
+"""One of the other processes of a run, as `group` starts it: RUN DATA RANK COUNT PORT."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 from napari_weld_fcn.errors import WeldFcnError
-from napari_weld_fcn.training.process_group import Place
-from napari_weld_fcn.training.processes import READY, end_with_the_first
+from napari_weld_fcn.training.processes.group import READY, Place, end_with_the_first
 from napari_weld_fcn.training.run import follow_run
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_weld_fcn.training.patches import WINDOWS, batch_of, batches, patch
 from napari_weld_fcn.training.settings import PatchSettings
+from napari_weld_fcn.training.simulated.patches import WINDOWS, batch_of, batches, patch
 
 SMALL = WINDOWS.model_copy(update={"rows": 48, "columns": 48})
 
@@ -49,7 +49,7 @@ def test_patches_are_seen_as_parts_of_other_films() -> None:
 
 SCRIPT = """
 import os, sys
-from napari_weld_fcn.training.patches import WINDOWS, batches
+from napari_weld_fcn.training.simulated.patches import WINDOWS, batches
 if __name__ == "__main__":
     made = batches(0, 10_000, 2, simulation=WINDOWS.model_copy(update={"rows": 48, "columns": 48}))
     next(made)

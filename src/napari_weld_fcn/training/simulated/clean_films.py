@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_weld_fcn.dataset.films import FilmSplit, LabelledFilm, Part
-from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED
+from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.errors import DatasetError, SettingsError
 from napari_weld_fcn.radiograph.radiograph import Radiograph
@@ -127,6 +128,22 @@ class CleanFilms:
         training, validation = (tuple(pair[side] for pair in pairs) for side in (0, 1))
         note = f"{self.films[0].film} is alone and was cut in two: its end validates, with flaws put in."
         return FilmSplit(training, validation, note)
+
+
+@dataclass(frozen=True)
+class MixedData:
+    """What a run learns from, with films without labels beside it.
+
+    Attributes
+    ----------
+    labelled
+        A dataset folder or a GDXray series, pairs, or labelled films.
+    clean
+        Their windows, with flaws put in, are mixed into each step.
+    """
+
+    labelled: str | Path | Sequence[Pair] | Sequence[LabelledFilm]
+    clean: CleanFilms
 
 
 def whole(films: Sequence[LabelledFilm], position: int) -> Part:
