@@ -32,6 +32,8 @@ from safetensors.numpy import load_file
 
 SMALL = ["--size", "900x420", "--flaw-density", "30", "--flawless-share", "0", "--harsh-share", "0.3"]
 TINY = ["--epochs", "2", "--batch", "4", "--patience", "0", "--precision", "float32", "--device", "cpu"]
+#: So many files of a folder have one hash.
+MANY = 20
 #: Values that depend on the moment, the machine or the folder.
 FLEETING = ("seconds", "time", "date", "path", "file", "folder", "version", "device", "made", "output", "run")
 
@@ -50,7 +52,7 @@ def main() -> int:
             name: value
             for part, frozen in PARTS.items()
             if part.startswith(options.only or "")
-            for name, value in sorted(frozen(folder).items())
+            for name, value in folded(frozen(folder)).items()
         }
     here = {"processor": _processor(), "torch": torch.__version__, "numpy": np.__version__}
     if options.against is None:
@@ -63,6 +65,18 @@ def main() -> int:
     differing = sorted(name for name in {*then, *hashes} if then.get(name) != hashes.get(name))
     print(*differing, f"{len(then) - len(differing)} of {len(then)} equal", sep="\n")
     return 1 if differing else 0
+
+
+def folded(hashes: dict[str, str]) -> dict[str, str]:
+    """Hashes of many files of one folder as one hash."""
+    folders: dict[str, dict[str, str]] = {}
+    for name, value in hashes.items():
+        folders.setdefault(str(Path(name).parent), {})[name] = value
+    few: dict[str, str] = {}
+    for folder, each in folders.items():
+        many = len(each) > MANY
+        few.update({f"{folder}/ ({len(each)} files)": of_text(repr(sorted(each.items())))} if many else each)
+    return few
 
 
 def _processor() -> str:
