@@ -4,12 +4,12 @@ from pathlib import Path
 
 from napari_weld_fcn.prediction.predict import predict
 from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.reproduction.castings import FIRST, gdxray_castings
+from napari_weld_fcn.reproduction.pictures import FIRST_CASTING, gdxray_castings
 
 
 def test_both_boxes_of_the_casting_are_found_and_little_else_is_marked(real_data: Path) -> None:
     (part,) = gdxray_castings(real_data / "GDXray")
-    assert part.name == FIRST
+    assert part.name == FIRST_CASTING
     found = predict(part.pixels, "default", PredictionSettings(polarity="bright"))
     hit, elsewhere = part.found(found.labels > 0)
     assert hit == len(part.boxes) == 2

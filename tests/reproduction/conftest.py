@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from napari_weld_fcn.events import Event
+from napari_weld_fcn.events import Event, JobControl
 from napari_weld_fcn.reproduction.experiment import Reproduction, reproduce
 
 SCRIPT = Path(__file__).with_name("tiny.py")
@@ -44,4 +44,4 @@ def events() -> list[Event]:
 def unbroken(tiny: ModuleType, events: list[Event], tmp_path_factory: pytest.TempPathFactory) -> Reproduction:
     """The tiny experiment that nothing disturbed."""
     out = tmp_path_factory.mktemp("unbroken") / "out"
-    return reproduce(out, tiny.SETTINGS, plan=tiny.PLAN, on_event=events.append)
+    return reproduce(out, tiny.SETTINGS, plan=tiny.PLAN, job=JobControl(events.append))

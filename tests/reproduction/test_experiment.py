@@ -14,16 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_weld_fcn.dataset.store import read_dataset
 from napari_weld_fcn.errors import RadiographError, SettingsError, Stopped, WeldFcnError
 from napari_weld_fcn.evaluation.evaluate import evaluate
-from napari_weld_fcn.events import Event, Message, TileDone
+from napari_weld_fcn.events import Event, JobControl, Message, TileDone
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.reproduction.experiment import Reproduction, reproduce
+from napari_weld_fcn.reproduction.material import Material
 from napari_weld_fcn.reproduction.plan import AT_RANDOM, BY_FILM, Plan, Training
 from napari_weld_fcn.reproduction.settings import PAIRS, ReproductionSettings
-from napari_weld_fcn.reproduction.trainings import Material
 
 SCRIPT = Path(__file__).with_name("tiny.py")
 OF_TIME = ("seconds", "cpu_seconds", "resumed", "environment", "parts")
@@ -38,7 +37,7 @@ def timeless(values: Any) -> Any:
 
 def material(found: Reproduction) -> Material:
     out = found.report.parent
-    return Material.of(read_dataset(out / "crops"), read_dataset(out / "pairs"))
+    return Material.read(out / "crops", out / "pairs")
 
 
 # What the paper's plan is
@@ -168,8 +167,7 @@ def test_stopped_it_keeps_what_is_finished(tiny: ModuleType, tmp_path: Path) -> 
             tmp_path / "out",
             tiny.SETTINGS,
             plan=tiny.PLAN,
-            on_event=on_event,
-            should_stop=lambda: bool(told) and told[-1].startswith("fcn selu, by film, seed 0"),
+            job=JobControl(on_event, lambda: bool(told) and told[-1].startswith("fcn selu, by film, seed 0")),
         )
     done = sorted(path.name for path in (tmp_path / "out" / "parts").glob("*.json"))
     assert done == ["crops.json", "films.json", "pairs.json"]
@@ -179,7 +177,7 @@ def test_stopped_it_keeps_what_is_finished(tiny: ModuleType, tmp_path: Path) -> 
 def test_done_already_it_is_only_told_again(unbroken: Reproduction, tiny: ModuleType) -> None:
     out, events = unbroken.report.parent, []
     unbroken.report.unlink()
-    again = reproduce(out, tiny.SETTINGS, plan=tiny.PLAN, on_event=events.append)
+    again = reproduce(out, tiny.SETTINGS, plan=tiny.PLAN, job=JobControl(events.append))
     assert not [event for event in events if isinstance(event, Message)]
     assert again.report.exists()
     assert again.findings.as_dict() == unbroken.findings.as_dict()
@@ -239,7 +237,7 @@ def test_side_by_side_comes_to_the_same_numbers(
 ) -> None:
     events: list[Event] = []
     settings = tiny.SETTINGS.model_copy(update={"at_once": 3})
-    found = reproduce(tmp_path / "out", settings, plan=tiny.PLAN, on_event=events.append)
+    found = reproduce(tmp_path / "out", settings, plan=tiny.PLAN, job=JobControl(events.append))
     for training, values in found.findings.scores.items():
         assert values["at_once"] == 3 and values["threads"] == 1
         assert values["test"]["pooled"] == unbroken.findings.scores[training]["test"]["pooled"]
@@ -260,7 +258,7 @@ def test_stopped_side_by_side_it_goes_on_one_by_one(
         return any(isinstance(event, Message) and ": F1 0." in event.text for event in told)
 
     with pytest.raises(Stopped):
-        reproduce(tmp_path / "out", settings, plan=tiny.PLAN, on_event=told.append, should_stop=stop)
+        reproduce(tmp_path / "out", settings, plan=tiny.PLAN, job=JobControl(told.append, stop))
     assert 1 <= len(list((tmp_path / "out" / "parts").glob("*_[01].json"))) < 10
     again = reproduce(tmp_path / "out", tiny.SETTINGS, plan=tiny.PLAN)
     for training, values in again.findings.scores.items():

@@ -16,23 +16,18 @@ from typing import Any
 import torch
 
 from napari_weld_fcn import __version__
-from napari_weld_fcn.dataset.store import read_dataset
-from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop, StepDone, TileDone, ignore, never
+from napari_weld_fcn.events import ALONE, Event, JobControl, Message, StepDone, TileDone
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.prediction.engine import choose_device
-from napari_weld_fcn.reproduction import comparison
-from napari_weld_fcn.reproduction.castings import gdxray_castings, simulated_castings
 from napari_weld_fcn.reproduction.findings import Findings
-from napari_weld_fcn.reproduction.material import cut_crops, make_pairs, simulate_films, weld_films
-from napari_weld_fcn.reproduction.pace import Pace
-from napari_weld_fcn.reproduction.parts import Part, Parts
-from napari_weld_fcn.reproduction.pictures import draw_figures
+from napari_weld_fcn.reproduction.material import Material, cut_crops, make_pairs, simulate_films, weld_films
+from napari_weld_fcn.reproduction.parts import Pace, Part, Parts
+from napari_weld_fcn.reproduction.pictures import draw_figures, gdxray_castings, simulated_castings
 from napari_weld_fcn.reproduction.plan import BY_FILM, Plan, Training
 from napari_weld_fcn.reproduction.report import write_report
 from napari_weld_fcn.reproduction.settings import ReproductionSettings
-from napari_weld_fcn.reproduction.side_by_side import Job, work_off
-from napari_weld_fcn.reproduction.trainings import Material, do_training
-from napari_weld_fcn.reproduction.worker import described
+from napari_weld_fcn.reproduction.side_by_side import work_off
+from napari_weld_fcn.reproduction.trainings import classical, do_training, leaks, same_crops
 from napari_weld_fcn.training.hardware import estimate, memory_of_computer
 from napari_weld_fcn.training.run_folder import environment
 
@@ -45,7 +40,7 @@ _TEST_COST = 8.0
 #: Share of the computer's memory that trainings side by side may take together.
 MEMORY_SHARE = 0.6
 
-Work = Callable[[OnEvent], dict[str, Any]]
+Work = Callable[[JobControl], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -74,8 +69,7 @@ def reproduce(
     *,
     gdxray: str | Path | None = None,
     plan: Plan | None = None,
-    on_event: OnEvent = ignore,
-    should_stop: ShouldStop = never,
+    job: JobControl = ALONE,
 ) -> Reproduction:
     """Do the paper's experiment, or go on with it.
 
@@ -89,11 +83,9 @@ def reproduce(
         The folder of the real GDXray, whose welds W0001 and W0002 are used; None simulates films.
     plan
         What it is made of; None is the paper's.
-    on_event
+    job
         Told of what begins and ends, in `Message`, and of how far the whole is, in `TileDone` with the time
-        left.
-    should_stop
-        Asked often; what is finished stays.
+        left; where it stops, what is finished stays.
 
     Returns
     -------
@@ -106,28 +98,22 @@ def reproduce(
     RadiographError, DatasetError
         If there is no W0001, or a film or a file of a dataset is damaged.
     Stopped
-        If `should_stop` said so; called again with the same arguments it goes on.
+        If `job` said so; called again with the same arguments it goes on.
     """
-    return _Experiment(Path(out), settings, gdxray, plan or Plan(), on_event, should_stop).run()
+    return _Experiment(
+        Path(out), settings, None if gdxray is None else Path(gdxray), plan or Plan(), job
+    ).run()
 
 
 class _Experiment:
     """An experiment on its way."""
 
     def __init__(
-        self,
-        out: Path,
-        settings: ReproductionSettings,
-        gdxray: str | Path | None,
-        plan: Plan,
-        on_event: OnEvent,
-        should_stop: ShouldStop,
+        self, out: Path, settings: ReproductionSettings, gdxray: Path | None, plan: Plan, job: JobControl
     ) -> None:
-        self.out, self.settings, self.plan = out, settings, plan
-        self.gdxray = None if gdxray is None else Path(gdxray)
-        self.films = out / FILMS if self.gdxray is None else self.gdxray
+        self.out, self.settings, self.gdxray, self.plan, self.job = out, settings, gdxray, plan, job
+        self.films = out / FILMS if gdxray is None else gdxray
         self.parts = Parts(out)
-        self.on_event, self.should_stop = on_event, should_stop
         self.finished: list[Part] = []
         self.pace = Pace(self._costs())
 
@@ -136,25 +122,30 @@ class _Experiment:
         if self.gdxray is not None:
             weld_films(self.gdxray)  # refused before anything is written
         self.parts.begin(self._about())
-        self._make_films()
         material = self._make_material()
         scores = self._train_all(material)
-        beside = self._compare(material)
-        pictures = self._draw(material)
-        findings = Findings.of(
-            self.plan,
-            self.settings,
+        plan, runs = self.plan, self.out / RUNS
+        top_hat = self._do("top_hat", "a black top-hat", lambda job: classical(plan, material, job))
+        same = self._do(
+            "same_crops",
+            "both protocols on the same crops",
+            lambda job: same_crops(plan, material, runs, job),
+        )
+        figures = self._do("figures", "figures", lambda job: self._draw(material, job))
+        findings = Findings(
+            plan=plan,
+            settings=self.settings,
             source="simulated" if self.gdxray is None else "GDXray",
-            parts=self.finished,
+            parts=tuple(self.finished),
             scores=scores,
-            leak=comparison.leaks(self.plan, material),
-            top_hat=beside["top_hat"],
-            same_crops=beside["same_crops"],
-            figures=pictures,
+            leak=leaks(plan, material),
+            top_hat=top_hat,
+            same_crops=same,
+            figures=figures,
             environment=environment(str(choose_device("auto"))),
         )
         report, html = write_report(self.out, FIGURES, findings)
-        drawn = tuple(self.out / FIGURES / files[0] for files in pictures["files"].values())
+        drawn = tuple(self.out / FIGURES / files[0] for files in figures["files"].values())
         return Reproduction(findings, report, html, drawn)
 
     def _about(self) -> dict[str, Any]:
@@ -168,27 +159,17 @@ class _Experiment:
             "seeds": list(self.plan.seeds),
         }
 
-    def _make_films(self) -> None:
-        if self.gdxray is None:
-            plan = self.plan
-
-            def work(on_event: OnEvent) -> dict[str, Any]:
-                return simulate_films(self.films, plan.simulation, plan.films, on_event, self.should_stop)
-
-            self._do("films", "simulating films", work)
-
     def _make_material(self) -> Material:
-        out = self.out
-
-        def cut(on_event: OnEvent) -> dict[str, Any]:
-            return cut_crops(self.films, out / CROPS, self.plan.crops, on_event, self.should_stop)
-
-        def vary(on_event: OnEvent) -> dict[str, Any]:
-            return make_pairs(out / CROPS, out / PAIRS, self.settings, on_event, self.should_stop)
-
-        self._do("crops", "cutting crops", cut)
-        self._do("pairs", "varying crops", vary)
-        return Material.of(read_dataset(out / CROPS), read_dataset(out / PAIRS))
+        plan, crops, pairs = self.plan, self.out / CROPS, self.out / PAIRS
+        if self.gdxray is None:
+            self._do(
+                "films",
+                "simulating films",
+                lambda job: simulate_films(self.films, plan.simulation, plan.films, job),
+            )
+        self._do("crops", "cutting crops", lambda job: cut_crops(self.films, crops, plan.crops, job))
+        self._do("pairs", "varying crops", lambda job: make_pairs(crops, pairs, self.settings, job))
+        return Material.read(crops, pairs)
 
     def _train_all(self, material: Material) -> dict[Training, dict[str, Any]]:
         left = [each for each in self.plan.trainings if self.parts.done(each.name) is None]
@@ -212,101 +193,77 @@ class _Experiment:
     def _side_by_side(self, left: Sequence[Training], at_once: int) -> None:
         """Do trainings in processes of their own, `at_once` at a time."""
         of = {training.name: training for training in left}
-        threads = max(1, torch.get_num_threads() // at_once)
-        jobs = [
-            Job(
-                name,
-                described(
-                    training,
-                    self.plan.networks[training.network],
-                    self.settings,
-                    out=self.out,
-                    crops=self.out / CROPS,
-                    pairs=self.out / PAIRS,
-                    run=self.out / RUNS / name,
-                    threads=threads,
-                    at_once=at_once,
-                ),
-            )
+        folders = {"out": self.out, "crops": self.out / CROPS, "pairs": self.out / PAIRS}
+        jobs = {
+            name: {
+                "training": [training.network, training.protocol, training.seed],
+                "network": self.plan.networks[training.network].model_dump(mode="json"),
+                "settings": self.settings.model_dump(mode="json"),
+                "folders": {
+                    key: str(folder.absolute())
+                    for key, folder in (folders | {"run": self.out / RUNS / name}).items()
+                },
+                "threads": max(1, torch.get_num_threads() // at_once),
+                "at_once": at_once,
+            }
             for name, training in of.items()
-        ]
-        work_off(
-            jobs,
-            at_once,
-            on_begin=lambda name: self.on_event(Message(f"{of[name]} ...")),
-            on_share=lambda name, share: self.on_event(self.pace.progress(name, share)),
-            on_end=lambda name: self._finished(name, str(of[name])),
-            should_stop=self.should_stop,
-        )
-
-    def _train(self, training: Training, material: Material) -> dict[str, Any]:
-        def work(on_event: OnEvent) -> dict[str, Any]:
-            return do_training(
-                training,
-                self.plan.networks[training.network],
-                material,
-                self.out / RUNS / training.name,
-                self.settings,
-                on_event,
-                self.should_stop,
-            )
-
-        values = self._do(training.name, str(training), work).values
-        return values
-
-    def _compare(self, material: Material) -> dict[str, dict[str, Any]]:
-        def top_hat(on_event: OnEvent) -> dict[str, Any]:
-            return comparison.classical(self.plan, material, on_event, self.should_stop)
-
-        def same(on_event: OnEvent) -> dict[str, Any]:
-            return comparison.same_crops(self.plan, material, self.out / RUNS, on_event, self.should_stop)
-
-        return {
-            "top_hat": self._do("top_hat", "a black top-hat", top_hat).values,
-            "same_crops": self._do("same_crops", "both protocols on the same crops", same).values,
         }
 
-    def _draw(self, material: Material) -> dict[str, Any]:
+        def on_share(name: str, share: float | None) -> None:
+            if share is None:
+                self._finished(name, str(of[name]))
+            elif share == 0:
+                self.job.tell(Message(f"{of[name]} ..."))
+            else:
+                self.job.tell(self.pace.progress(name, share))
+
+        work_off(jobs, at_once, on_share, self.job.should_stop)
+
+    def _train(self, training: Training, material: Material) -> dict[str, Any]:
+        network, run = self.plan.networks[training.network], self.out / RUNS / training.name
+        return self._do(
+            training.name,
+            str(training),
+            lambda job: do_training(training, network, material, run, self.settings, job),
+        )
+
+    def _draw(self, material: Material, job: JobControl) -> dict[str, Any]:
         training = Training(self.plan.first, BY_FILM, self.plan.seeds[0])
+        castings = simulated_castings() if self.gdxray is None else gdxray_castings(self.gdxray)
+        run = self.out / RUNS / training.name
+        return draw_figures(training, material, run, castings, self.out / FIGURES, job)
 
-        def work(on_event: OnEvent) -> dict[str, Any]:
-            parts = simulated_castings() if self.gdxray is None else gdxray_castings(self.gdxray)
-            run = self.out / RUNS / training.name
-            return draw_figures(training, material, run, parts, self.out / FIGURES, self.should_stop)
-
-        return self._do("figures", "figures", work).values
-
-    def _do(self, name: str, told: str, work: Work) -> Part:
-        """Do a part where it is not done, with its beginning, its way and its end told."""
+    def _do(self, name: str, told: str, work: Work) -> dict[str, Any]:
+        """Return what a part gives; where it is not done it is done, with its beginning and end told."""
         there = self.parts.done(name)
         if there is None:
-            self.on_event(Message(f"{told} ..."))
+            self.job.tell(Message(f"{told} ..."))
             part = self.parts.do(name, lambda: work(self._within(name)))
             self._finished(name, told)
         else:
             part = there
             self.pace.skip(name)
         self.finished.append(part)
-        self.on_event(self.pace.progress(name, 1.0))
-        return part
+        self.job.tell(self.pace.progress(name, 1.0))
+        return part.values
 
     def _finished(self, name: str, told: str) -> None:
         """Tell what a part came to that this session did."""
         part = self.parts.done(name)
         assert part is not None
         self.pace.finish(name)
-        self.on_event(Message(f"{told}: {_outcome(part)}; {self.pace.told()}"))
+        self.job.tell(Message(f"{told}: {_outcome(part)}; {self.pace.told()}"))
 
-    def _within(self, name: str) -> OnEvent:
+    def _within(self, name: str) -> JobControl:
         """Turn how far a part is into how far the whole is."""
 
         def listen(event: Event) -> None:
-            if isinstance(event, (TileDone, StepDone)):
-                self.on_event(self.pace.progress(name, event.done / max(event.total, 1)))
+            if isinstance(event, TileDone | StepDone):
+                self.job.tell(self.pace.progress(name, event.done / max(event.total, 1)))
             elif isinstance(event, Message) and name == "crops":
-                self.on_event(event)
+                self.job.tell(event)
 
-        return listen
+        return self.job.heard_by(listen)
 
     def _costs(self) -> dict[str, float]:
         crops = self.plan.films * (self.plan.crops.crops_per_film or 1)

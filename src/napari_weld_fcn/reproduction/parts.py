@@ -2,7 +2,8 @@
 
 Each part is a function that gives numbers. What it gave is written down with its time, whole or not at all,
 and given again when it is asked for again. A part that was begun before and never finished says so, since its
-time is then that of its last attempt alone.
+time is then that of its last attempt alone. How far the whole is, and how long the rest takes by what was
+done so far, `Pace` says.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_weld_fcn.errors import SettingsError
+from napari_weld_fcn.events import TileDone
 from napari_weld_fcn.radiograph.output import make_folder, write_text
 
 SETTINGS = "settings.json"
@@ -134,3 +136,53 @@ class Parts:
                 f"{self.folder}: holds an experiment whose {other[0]} is {was!r} and not "
                 f"{about[other[0]]!r}; take another folder, or go on with the same settings."
             )
+
+
+class Pace:
+    """The parts of an experiment on their way.
+
+    Parameters
+    ----------
+    costs
+        Of each part, by its name; only their ratios matter.
+    """
+
+    def __init__(self, costs: Mapping[str, float]) -> None:
+        self._costs, self._total = costs, sum(costs.values())
+        self._done: set[str] = set()
+        self._under_way: dict[str, float] = {}
+        self._skipped = 0.0
+        self._began = time.perf_counter()
+
+    def skip(self, name: str) -> None:
+        """Count a part that is done, an earlier session's unless `finish` said otherwise."""
+        if name not in self._done:
+            self._skipped += self._costs[name]
+        self._done.add(name)
+
+    def finish(self, name: str) -> None:
+        """Count a part that is done."""
+        self._done.add(name)
+
+    def progress(self, name: str, share: float) -> TileDone:
+        """Say how far the whole is, in thousandths, now that `name` is done to a share."""
+        self._under_way[name] = share
+        done = self._sum()
+        return TileDone(round(1000 * done / self._total), 1000, self._left(done))
+
+    def told(self) -> str:
+        """Say it in words."""
+        done = self._sum()
+        left = self._left(done)
+        rest = "" if left is None else f", about {max(left / 60, 0):.0f} min left"
+        return f"{done / self._total:.0%} done{rest}"
+
+    def _sum(self) -> float:
+        shares = self._under_way | dict.fromkeys(self._done, 1.0)
+        return sum(share * self._costs[name] for name, share in shares.items())
+
+    def _left(self, done: float) -> float | None:
+        own = done - self._skipped
+        if own <= 0:
+            return None
+        return (time.perf_counter() - self._began) / own * (self._total - done)

@@ -1,37 +1,41 @@
 """The report of an experiment: every number with its seed and its time, and what may be concluded from it.
 
-`report.md` and `report.html` are one page in two forms, `report.json` has all numbers. Sentences that weigh
-the numbers are made from them here, so that a report of a small scale does not claim what only a large one
-could show.
+The report is written once, as Markdown; `report.html` is the same page with its pictures within, and
+`report.json` has all numbers. Sentences that weigh the numbers are made from them (`findings`).
 """
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
+from markdown_it import MarkdownIt
+
 from napari_weld_fcn.radiograph.output import write_text
-from napari_weld_fcn.reproduction.conclusions import limits, spread, verdict
-from napari_weld_fcn.reproduction.findings import Findings
-from napari_weld_fcn.reproduction.page import (
-    Block,
-    Heading,
-    Items,
-    Paragraph,
-    Picture,
-    Table,
-    as_html,
-    as_markdown,
-)
-from napari_weld_fcn.reproduction.plan import AT_RANDOM, BY_FILM, Training
-from napari_weld_fcn.reproduction.protocols import MEANING
+from napari_weld_fcn.reproduction.findings import Findings, limits, verdict, written
+from napari_weld_fcn.reproduction.plan import AT_RANDOM, BY_FILM, MEANING, Training
 from napari_weld_fcn.reproduction.settings import PAIRS, PASSES
 
 #: F1 on the paper's own crops.
 PAPER_F1 = 0.70
 _NAMES = {BY_FILM: "by film", AT_RANDOM: "random crops"}
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+h1, h2 { line-height: 1.2; }
+h2 { margin-top: 2.2rem; border-bottom: 1px solid #ddd; padding-bottom: .2rem; }
+table { display: block; overflow-x: auto; margin: 1rem 0; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: right; }
+th:first-child, td:first-child { text-align: left; }
+thead th { border-bottom: 2px solid #888; }
+img { max-width: 100%; }
+p:has(> img) + p { color: #444; max-width: 50rem; }
+code { background: #f2f2f2; padding: 0 .2rem; }
+"""
 
 
 def write_report(folder: Path, figures: str, findings: Findings) -> tuple[Path, Path]:
@@ -56,62 +60,95 @@ def write_report(folder: Path, figures: str, findings: Findings) -> tuple[Path, 
     WeldFcnError
         If a file cannot be written.
     """
-    blocks = [*page(findings, figures)]
     markdown, html = folder / "report.md", folder / "report.html"
-    write_text(markdown, as_markdown(blocks))
-    write_text(html, as_html(blocks, folder))
+    page = "\n\n".join(_page(findings, figures)) + "\n"
+    write_text(markdown, page)
+    write_text(html, as_html(page, folder))
     write_text(folder / "report.json", json.dumps(findings.as_dict(), indent=1, allow_nan=False) + "\n")
     return markdown, html
 
 
-def page(findings: Findings, figures: str) -> Iterator[Block]:
+def as_html(page: str, folder: Path) -> str:
+    """Return a page of Markdown as HTML that needs no other file: pictures below `folder` are within it.
+
+    Raises
+    ------
+    OSError
+        If a picture cannot be read.
+    """
+    reader = MarkdownIt("js-default")
+    tokens = reader.parse(page)
+    for token in (each for block in tokens for each in block.children or () if each.type == "image"):
+        data = base64.b64encode((folder / str(token.attrs["src"])).read_bytes()).decode()
+        token.attrs["src"] = f"data:image/png;base64,{data}"
+    body = reader.renderer.render(tokens, reader.options, {})
+    title = page.partition("\n")[0].strip("# ")
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
+    )
+
+
+def in_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown; the first column names its row."""
+    marks = ("---", *("---:",) * (len(columns) - 1))
+    lines = ([cell.replace("|", "\\|") for cell in line] for line in (columns, marks, *rows))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _items(items: Sequence[str]) -> str:
+    return "\n".join(f"- {item}" for item in items)
+
+
+def _page(findings: Findings, figures: str) -> Iterator[str]:
     """Give the report block by block; pictures lie in the folder `figures` beside it."""
-    yield Heading("The paper's experiment", 1)
+    yield "# The paper's experiment"
     yield from _summary(findings)
     yield from _what_was_done(findings)
     yield from _leak(findings)
     yield from _activations(findings)
     yield from _every_training(findings)
     yield from _pictures(findings, figures)
-    yield Heading("What these figures can and cannot tell")
-    yield Items(limits(findings))
+    yield "## What these figures can and cannot tell"
+    yield _items(limits(findings))
     yield from _times(findings)
 
 
-def _summary(findings: Findings) -> Iterator[Block]:
+def _summary(findings: Findings) -> Iterator[str]:
     first = findings.plan.first
     own, gap = findings.summary[first], findings.gaps[first]
     what = "simulated films" if findings.source == "simulated" else "GDXray's welds"
-    yield Paragraph(
+    yield (
         f"On {what}, at scale {findings.settings.scale:g}: the paper's network ({first}) has pixel F1 "
-        f"**{spread(own[BY_FILM]['f1'])}** on films that it never saw and "
-        f"**{spread(own[AT_RANDOM]['f1'])}** on random crops. The leak gap is "
-        f"**{spread(gap, signed=True)}**. A black top-hat, at the depth that is best on the very crops "
+        f"**{written(own[BY_FILM]['f1'])}** on films that it never saw and "
+        f"**{written(own[AT_RANDOM]['f1'])}** on random crops. The leak gap is "
+        f"**{written(gap, signed=True)}**. A black top-hat, at the depth that is best on the very crops "
         f"it is tested on, has {findings.top_hat[BY_FILM][0]['f1']:.3f} by film. Figures are means over "
         "seeds, with the smallest and the largest in brackets."
     )
     if findings.source == "GDXray":
-        yield Paragraph(
+        yield (
             "**The pictures of this report show GDXray.** GDXray is free for research and education "
             "only: do not redistribute these pictures, the crops beside them or the networks that were "
             "trained on them. Cite D. Mery et al., GDXray: The Database of X-ray Images for "
             "Nondestructive Testing, J. Nondestruct. Eval. 34(4):42 (2015)."
         )
     else:
-        yield Paragraph(
+        yield (
             "All films are simulated by this program; none of the pictures shows a real radiograph, and "
             "no figure here is one for real films. The paper's own figure, on GDXray, is F1 "
             f"{PAPER_F1:.2f}, by a split that it does not tell."
         )
 
 
-def _what_was_done(findings: Findings) -> Iterator[Block]:
+def _what_was_done(findings: Findings) -> Iterator[str]:
     crops, pairs = findings.part("crops"), findings.part("pairs")
     assert crops is not None and pairs is not None
     cut, settings = crops.values, findings.settings
     passes = settings.passes(cut["crops"])
-    yield Heading("What was done")
-    yield Items(
+    yield "## What was done"
+    yield _items(
         (
             f"{cut['films']} films were cut into {cut['crops']} crops of {cut['size']} x {cut['size']} "
             f"pixels; {cut['with_flaw']} show flaws, which are {cut['flaw_share']:.2%} of all pixels.",
@@ -132,9 +169,9 @@ def _what_was_done(findings: Findings) -> Iterator[Block]:
     )
 
 
-def _leak(findings: Findings) -> Iterator[Block]:
-    yield Heading("The leak gap")
-    yield Paragraph(
+def _leak(findings: Findings) -> Iterator[str]:
+    yield "## The leak gap"
+    yield (
         "F1 on random crops less F1 by film, of the same network and seed. The second figure is on those "
         "crops alone that both protocols test on, so that the films are the same and only what was "
         "trained on differs."
@@ -146,10 +183,10 @@ def _leak(findings: Findings) -> Iterator[Block]:
         rows.append(
             (
                 network,
-                spread(own[AT_RANDOM]["f1"]),
-                spread(own[BY_FILM]["f1"]),
-                spread(findings.gaps[network], signed=True),
-                spread(same["gap"], signed=True) if same["gap"] else "no flaw on them",
+                written(own[AT_RANDOM]["f1"]),
+                written(own[BY_FILM]["f1"]),
+                written(findings.gaps[network], signed=True),
+                written(same["gap"], signed=True) if same["gap"] else "no flaw on them",
                 str(crops),
             )
         )
@@ -168,42 +205,42 @@ def _leak(findings: Findings) -> Iterator[Block]:
         )
     )
     columns = ("network", "random crops", "by film", "gap", "gap, same crops", "such crops, all seeds")
-    yield Table(columns, tuple(rows))
-    yield Paragraph(
+    yield in_table(columns, tuple(rows))
+    yield (
         "A top-hat learns nothing, so nothing leaks into it: its gap is what the choice of the tested "
         "films alone does."
     )
 
 
-def _activations(findings: Findings) -> Iterator[Block]:
-    yield Heading("Networks and activations, by film")
+def _activations(findings: Findings) -> Iterator[str]:
+    yield "## Networks and activations, by film"
     ordered = sorted(findings.summary.items(), key=lambda item: -item[1][BY_FILM]["f1"]["mean"])
     rows = tuple(
         (
             network,
-            *(spread(own[BY_FILM][name]) for name in ("f1", "precision", "recall", "f1_within_1_px")),
+            *(written(own[BY_FILM][name]) for name in ("f1", "precision", "recall", "f1_within_1_px")),
             _number(own[BY_FILM]["f1"]["deviation"]),
         )
         for network, own in ordered
     )
-    yield Table(("network", "F1", "precision", "recall", "F1 within 1 px", "deviation of F1"), rows)
-    yield Paragraph(verdict(findings))
+    yield in_table(("network", "F1", "precision", "recall", "F1 within 1 px", "deviation of F1"), rows)
+    yield (verdict(findings))
 
 
-def _every_training(findings: Findings) -> Iterator[Block]:
-    yield Heading("Every training")
+def _every_training(findings: Findings) -> Iterator[str]:
+    yield "## Every training"
     columns = (
         "network", "protocol", "seed", "F1", "precision", "recall", "F1 within 1 px", "flaws found",
         "false calls", "threshold", "F1 validation", "best pass", "steps", "minutes",
     )  # fmt: skip
-    yield Table(columns, tuple(_row(findings, *each) for each in findings.scores.items()))
+    yield in_table(columns, tuple(_row(findings, *each) for each in findings.scores.items()))
     notes = [
         f"{training}: {values['note']}" for training, values in findings.scores.items() if values["note"]
     ]
     if notes:
-        yield Paragraph("Trainings that came to nothing are counted with the scores of what they ended with:")
-        yield Items(tuple(notes))
-    yield Paragraph(
+        yield ("Trainings that came to nothing are counted with the scores of what they ended with:")
+        yield _items(tuple(notes))
+    yield (
         "Scores are on the crops that were kept for the test, each seen alone, at the threshold that was "
         "chosen on the crops that validate; all their pixels are counted together. Flaws that a crop "
         "cuts through count in each part. A time with > is that of the last session alone."
@@ -229,7 +266,7 @@ def _row(findings: Findings, training: Training, values: Mapping[str, Any]) -> t
     )
 
 
-def _pictures(findings: Findings, figures: str) -> Iterator[Block]:
+def _pictures(findings: Findings, figures: str) -> Iterator[str]:
     files = findings.figures["files"]
     network = findings.figures["network"]
     captions = {
@@ -240,12 +277,13 @@ def _pictures(findings: Findings, figures: str) -> Iterator[Block]:
         "figure7": f"Figure 7. Parts that are not welds, looked at by {network} with the polarity bright. "
         + " ".join(_part(part) for part in findings.figures["parts"]),
     }
-    yield Heading("Figures")
+    yield "## Figures"
     for name, caption in captions.items():
         if name in files:
-            yield Picture(f"{figures}/{files[name][0]}", caption)
+            yield f"![{caption.partition('. ')[0]}]({figures}/{files[name][0]})"
+            yield caption
     if "figure7" not in files:
-        yield Paragraph("Figure 7 is missing: there is no casting with boxes in the folder that was given.")
+        yield ("Figure 7 is missing: there is no casting with boxes in the folder that was given.")
 
 
 def _part(part: Mapping[str, Any]) -> str:
@@ -255,8 +293,8 @@ def _part(part: Mapping[str, Any]) -> str:
     )
 
 
-def _times(findings: Findings) -> Iterator[Block]:
-    yield Heading("Times and machine")
+def _times(findings: Findings) -> Iterator[str]:
+    yield "## Times and machine"
     training = {each.name for each in findings.scores}
     rows = [
         (part.name, f"{part.seconds:.0f}", f"{part.cpu_seconds:.0f}")
@@ -272,14 +310,14 @@ def _times(findings: Findings) -> Iterator[Block]:
         )
     )
     rows.append(("all", f"{findings.seconds:.0f}", f"{sum(part.cpu_seconds for part in findings.parts):.0f}"))
-    yield Table(("part", "seconds", "seconds of all processors"), tuple(rows))
+    yield in_table(("part", "seconds", "seconds of all processors"), tuple(rows))
     at_once = max((values.get("at_once", 1) for values in findings.scores.values()), default=1)
     if at_once > 1:
-        yield Paragraph(
+        yield (
             f"Up to {at_once} trainings ran side by side, so that their seconds add up to more than went by."
         )
     told = ", ".join(f"{name} {value}" for name, value in findings.environment.items() if name != "platform")
-    yield Paragraph(f"{told}. Films and variants have seed 0; every other number is in `report.json`.")
+    yield (f"{told}. Films and variants have seed 0; every other number is in `report.json`.")
 
 
 def _minutes(findings: Findings, name: str) -> str:

@@ -10,6 +10,7 @@ import typer
 from napari_weld_fcn.cli.app import plain_app
 from napari_weld_fcn.cli.terminal import DONE, Terminal, guarded, stopped_by_signals
 from napari_weld_fcn.errors import SettingsError, Stopped
+from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.reproduction.settings import ReproductionSettings
 
 if TYPE_CHECKING:
@@ -53,14 +54,8 @@ def run_reproduce(
     asked = stopped_by_signals(terminal, "Stopping; what is finished is kept.")
     with terminal.progress("reproduce", 1) as progress, asked as should_stop:
         try:
-            found = reproduce(
-                out,
-                settings,
-                gdxray=gdxray,
-                plan=plan,
-                on_event=progress.film("reproduce"),
-                should_stop=should_stop,
-            )
+            job = JobControl(progress.film("reproduce"), should_stop)
+            found = reproduce(out, settings, gdxray=gdxray, plan=plan, job=job)
         except Stopped:
             terminal.result(
                 {"out": str(out), "stopped": True}, "Stopped; give the same command again to go on."

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_weld_fcn.radiograph.output import write_png
-from napari_weld_fcn.reproduction.castings import Part, gdxray_castings, simulated_castings
+from napari_weld_fcn.reproduction.pictures import Casting, gdxray_castings, simulated_castings
 
 
 def test_simulated_parts_are_the_same_each_time_and_differ() -> None:
@@ -26,7 +26,7 @@ def test_cavities_are_brighter_than_what_is_around_them() -> None:
 
 
 def test_what_is_marked_is_counted_by_box_and_elsewhere() -> None:
-    part = Part("p", np.zeros((10, 10)), np.array([[0, 0, 1, 4], [8, 8, 9, 9]], float))
+    part = Casting("p", np.zeros((10, 10)), np.array([[0, 0, 1, 4], [8, 8, 9, 9]], float))
     marked = np.zeros((10, 10), bool)
     assert part.found(marked) == (0, 0.0)
     marked[1, 4] = marked[5, :] = True
