@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from skimage.measure import regionprops_table
 
-from napari_weld_fcn.prediction.indications import label, measure
+from napari_weld_fcn.prediction.indications import label, measure_indications
 
 COLUMNS = ("label", "centroid", "area", "feret_diameter_max", "orientation", "intensity_mean")
 
@@ -63,7 +63,7 @@ def main() -> None:
     for regions in asked.regions:
         probability = film(asked.rows, asked.columns, regions)
         seconds, labels = best_of(partial(label, probability, 0.5, asked.min_size), asked.repeats)
-        table_seconds, table = best_of(partial(measure, labels, probability, 0.04), asked.repeats)
+        table_seconds, table = best_of(partial(measure_indications, labels, probability, 0.04), asked.repeats)
         peer, _ = best_of(partial(regionprops_table, labels, probability, properties=COLUMNS), 1)
         print(
             f"{len(table['label']):>8} {seconds:>15.3f} {table_seconds:>10.3f} {peer:>20.3f}"

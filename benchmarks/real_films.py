@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from napari_weld_fcn.errors import WeldFcnError
-from napari_weld_fcn.evaluation.benchmark.alterations import ALTERATIONS, Alteration, chosen
+from napari_weld_fcn.evaluation.benchmark.alterations import ALTERATIONS, Alteration, alterations_named
 from napari_weld_fcn.evaluation.benchmark.detectors import CLASSICAL, Judged, judge_classical, judge_model
 from napari_weld_fcn.evaluation.cases import Case, Source, sources
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
@@ -264,7 +264,7 @@ def arguments() -> argparse.Namespace:
             f"{asked.json} lies in the repository, where nothing about real films is written by itself"
         )
     every = ["exact", "lossy"] if asked.alterations is None else asked.alterations
-    asked.altered = () if asked.quick else chosen(every)
+    asked.altered = () if asked.quick else alterations_named(every)
     return asked
 
 

@@ -14,7 +14,7 @@ from napari_weld_fcn.dataset.store import read_dataset, write_dataset
 from napari_weld_fcn.errors import DatasetError, RadiographError, Stopped
 from napari_weld_fcn.evaluation.cases import Case
 from napari_weld_fcn.evaluation.evaluate import evaluate
-from napari_weld_fcn.evaluation.film_scores import score_film
+from napari_weld_fcn.evaluation.film_scores import MarkedBy, score_film
 from napari_weld_fcn.evaluation.scores import PixelScores, pixel_scores
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.evaluation.tally import intervals
@@ -89,7 +89,7 @@ def test_the_curve_at_any_threshold_is_the_score_of_what_lies_above_it(data):
     probability = data.draw(arrays(np.float32, shape, elements=unit))
     truth = data.draw(arrays(np.bool_, shape))
     case = Case(Radiograph(np.zeros(shape, np.uint8)), truth.astype(np.int32))
-    scores = score_film(case, probability, 0.5, min_iou=0.1)
+    scores = score_film(case, probability, MarkedBy(0.5), min_iou=0.1)
     index = data.draw(st.integers(0, 998))
     threshold = np.float32((index + 1) / 1000)
     assert scores.above.scores(index) == pixel_scores(probability > threshold, truth)
@@ -99,14 +99,14 @@ def test_the_curve_at_any_threshold_is_the_score_of_what_lies_above_it(data):
 # Flaw by flaw
 
 
-def scored(marks, flaws, shape=(40, 60), **settings):
+def scored(marks, flaws, shape=(40, 60), min_size_px=0.0, **settings):
     probability, instances = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
     for place in marks:
         probability[place] = 0.9
     for number, place in enumerate(flaws, start=1):
         instances[place] = number
     case = Case(Radiograph(np.zeros(shape, np.uint8), name="a"), instances)
-    return score_film(case, probability, 0.5, **{"min_iou": 0.1} | settings)
+    return score_film(case, probability, MarkedBy(0.5, min_size_px), **{"min_iou": 0.1} | settings)
 
 
 def test_one_blob_over_all_flaws_finds_one_and_merges_the_rest():

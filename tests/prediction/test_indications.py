@@ -12,7 +12,7 @@ from scipy.spatial.distance import pdist
 from skimage.measure import regionprops
 
 from napari_weld_fcn.prediction import run_lengths as runs
-from napari_weld_fcn.prediction.indications import label, lengths, measure, peak_over
+from napari_weld_fcn.prediction.indications import label, lengths, measure_indications, peak_over
 
 EIGHT = np.ones((3, 3))
 
@@ -53,11 +53,11 @@ def test_numbers_follow_the_first_pixel_in_row_major_order(mask):
 def test_bands_leave_no_trace(mask, band_pixels):
     probability = mask * np.linspace(0.6, 1.0, mask.size, dtype=np.float32).reshape(mask.shape)
     whole = label(probability, 0.5, 2.5)
-    table = measure(whole, probability)
+    table = measure_indications(whole, probability)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "BAND_PIXELS", band_pixels)
         in_bands = label(probability, 0.5, 2.5)
-        table_in_bands = measure(whole, probability)
+        table_in_bands = measure_indications(whole, probability)
     assert np.array_equal(in_bands, whole)
     assert all(np.array_equal(table[name], table_in_bands[name]) for name in table)
 
@@ -83,10 +83,10 @@ def test_shorter_indications_are_left_out_and_the_rest_is_numbered_without_gaps(
 @settings(max_examples=200)
 def test_the_filter_keeps_what_measures_long_enough(mask, min_size):
     probability = mask.astype(np.float32)
-    table = measure(label(probability, 0.5), probability)
+    table = measure_indications(label(probability, 0.5), probability)
     limits = [min_size, *np.unique(table["length_px"])[:3]]
     for limit in limits:
-        kept = measure(label(probability, 0.5, limit), probability)
+        kept = measure_indications(label(probability, 0.5, limit), probability)
         assert kept["length_px"].tolist() == table["length_px"][table["length_px"] >= limit].tolist()
         assert kept["label"].tolist() == list(range(1, kept["label"].size + 1))
 
@@ -96,7 +96,7 @@ def test_the_filter_keeps_what_measures_long_enough(mask, min_size):
 def test_what_is_nowhere_surer_than_its_outline_is_left_out_and_the_rest_is_as_it_was(seed, threshold, odds):
     probability = blobs(seed)
     every, kept = label(probability, threshold), label(probability, threshold, peak_odds=odds)
-    table = measure(every, probability)
+    table = measure_indications(every, probability)
     over = peak_over(threshold, odds)
     assert over / (1 - over) == pytest.approx(odds * threshold / (1 - threshold))
     sure = table["label"][table["peak_probability"] > over] if odds > 1 else table["label"]
@@ -111,7 +111,7 @@ def test_sureness_and_size_are_asked_together_in_every_plane_and_in_bands():
     stack = np.stack([blobs(seed) for seed in (1, 2, 3)])
     kept = label(stack, 0.6, 4.0, 3.0)
     assert 0 < np.count_nonzero(kept) < np.count_nonzero(label(stack, 0.6, 4.0))
-    table = measure(kept, stack)
+    table = measure_indications(kept, stack)
     assert (table["peak_probability"] > peak_over(0.6, 3.0)).all() and (table["length_px"] >= 4).all()
     assert table["label"].tolist() == list(range(1, kept.max() + 1))
     with pytest.MonkeyPatch.context() as patch:
@@ -127,7 +127,7 @@ def test_a_stack_is_labelled_plane_by_plane_with_one_numbering(stack):
         alone = label(plane.astype(np.float32), 0.5, 1.5)
         assert np.array_equal(numbered, np.where(alone, alone + offset, 0))
         offset += alone.max()
-    table = measure(labels, stack.astype(np.float32))
+    table = measure_indications(labels, stack.astype(np.float32))
     assert table["label"].tolist() == list(range(1, offset + 1))
     assert table["plane"].tolist() == [int(np.argwhere(labels == n)[0, 0]) for n in table["label"]]
     assert (table["row"] <= stack.shape[1] - 1).all()
@@ -136,7 +136,7 @@ def test_a_stack_is_labelled_plane_by_plane_with_one_numbering(stack):
 @given(masks)
 @settings(max_examples=150)
 def test_length_is_the_largest_distance_of_two_pixels_plus_one(mask):
-    table = measure(label(mask.astype(np.float32), 0.5), mask.astype(np.float32))
+    table = measure_indications(label(mask.astype(np.float32), 0.5), mask.astype(np.float32))
     labels = label(mask.astype(np.float32), 0.5)
     for index, number in enumerate(table["label"]):
         pixels = np.argwhere(labels == number).astype(float)
@@ -149,7 +149,7 @@ def test_length_is_the_largest_distance_of_two_pixels_plus_one(mask):
 def test_length_of_blobs_is_exact_and_width_is_the_extent_across_it(seed):
     probability = blobs(seed)
     labels = label(probability, 0.62)
-    table = measure(labels, probability)
+    table = measure_indications(labels, probability)
     for index, number in enumerate(table["label"]):
         pixels = np.argwhere(labels == number).astype(float)
         angle = np.radians(table["orientation_deg"][index])
@@ -166,7 +166,7 @@ def test_length_of_blobs_is_exact_and_width_is_the_extent_across_it(seed):
 def test_columns_agree_with_regionprops(seed):
     probability = blobs(seed)
     labels = label(probability, 0.62, 3.0)
-    table = measure(labels, probability)
+    table = measure_indications(labels, probability)
     peers = regionprops(labels, intensity_image=probability)
     assert table["label"].tolist() == [peer.label for peer in peers]
     for index, peer in enumerate(peers):
@@ -193,7 +193,7 @@ def test_columns_agree_with_regionprops(seed):
 def test_orientation_is_seen_from_the_row_and_rises_to_the_right(pixels, length, width, degrees):
     mask = np.zeros((8, 8), np.float32)
     mask[tuple(np.transpose(pixels))] = 1
-    table = measure(label(mask, 0.5), mask)
+    table = measure_indications(label(mask, 0.5), mask)
     assert table["length_px"] == pytest.approx([length])
     assert table["width_px"] == pytest.approx([width])
     assert table["orientation_deg"] == pytest.approx([degrees])
@@ -202,7 +202,7 @@ def test_orientation_is_seen_from_the_row_and_rises_to_the_right(pixels, length,
 def test_a_disc_is_as_long_and_wide_as_its_diameter():
     rows, columns = np.mgrid[:61, :61] - 30
     disc = (np.hypot(rows, columns) <= 20.0).astype(np.float32)
-    table = measure(label(disc, 0.5), disc)
+    table = measure_indications(label(disc, 0.5), disc)
     for name in ("length_px", "width_px", "diameter_px"):
         assert table[name] == pytest.approx([41.0], rel=0.03)
 
@@ -212,8 +212,8 @@ def test_nothing_marked_gives_empty_columns_of_the_same_types(shape):
     empty = np.zeros(shape, np.float32)
     full = np.zeros((3, 3, 3) if len(shape) == 3 else (3, 3), np.float32)
     full[..., 1, 1] = 1
-    table = measure(label(empty, 0.5), empty, 0.04)
-    filled = measure(label(full, 0.5), full, 0.04)
+    table = measure_indications(label(empty, 0.5), empty, 0.04)
+    filled = measure_indications(label(full, 0.5), full, 0.04)
     assert list(table) == list(filled)
     assert all(column.shape == (0,) for column in table.values())
     assert [column.dtype for column in table.values()] == [column.dtype for column in filled.values()]
@@ -222,8 +222,8 @@ def test_nothing_marked_gives_empty_columns_of_the_same_types(shape):
 def test_millimetres_are_given_only_where_the_pixel_size_is_known():
     probability = blobs(3)
     labels = label(probability, 0.62)
-    assert not [name for name in measure(labels, probability) if "mm" in name]
-    table = measure(labels, probability, 0.05)
+    assert not [name for name in measure_indications(labels, probability) if "mm" in name]
+    table = measure_indications(labels, probability, 0.05)
     assert np.allclose(table["length_mm"], 0.05 * table["length_px"])
     assert np.allclose(table["width_mm"], 0.05 * table["width_px"])
     assert np.allclose(table["diameter_mm"], 0.05 * table["diameter_px"])
@@ -234,7 +234,7 @@ def test_numbers_may_be_missing_and_regions_in_several_pieces():
     labels = np.zeros((6, 9), np.int32)
     labels[0, 0], labels[0, 4] = 5, 5
     labels[4, 4:6] = 2
-    table = measure(labels, np.full(labels.shape, 0.5))
+    table = measure_indications(labels, np.full(labels.shape, 0.5))
     assert table["label"].tolist() == [2, 5]
     assert table["length_px"].tolist() == [2.0, 5.0]
     assert table["area_px"].tolist() == [2, 2]
@@ -244,9 +244,9 @@ def test_numbers_may_be_missing_and_regions_in_several_pieces():
 def test_a_number_in_two_planes_is_refused():
     labels = np.ones((2, 3, 3), np.int32)
     with pytest.raises(ValueError, match="several planes"):
-        measure(labels, np.ones(labels.shape))
+        measure_indications(labels, np.ones(labels.shape))
 
 
 def test_other_shapes_are_refused_with_both_shapes():
     with pytest.raises(ValueError, match=r"\(3, 3\).*\(3, 4\)"):
-        measure(np.ones((3, 3), np.int32), np.ones((3, 4)))
+        measure_indications(np.ones((3, 3), np.int32), np.ones((3, 4)))

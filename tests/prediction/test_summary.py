@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_weld_fcn.prediction.saved import summary
+from napari_weld_fcn.prediction.saved import count_in_words
 
 
 @pytest.mark.parametrize(
@@ -14,4 +14,4 @@ from napari_weld_fcn.prediction.saved import summary
     ],
 )
 def test_indications_are_counted_in_words(count: int, text: str) -> None:
-    assert summary(count, 0.25) == text
+    assert count_in_words(count, 0.25) == text

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.prediction.tiles import Box, sensible_tile, split, surround, tile_shape
+from napari_weld_fcn.prediction.tiles import Box, sensible_tile, split, tile_shape, with_halo
 
 sizes = st.tuples(st.integers(1, 90), st.integers(1, 90))
 edges = st.tuples(st.integers(1, 50), st.integers(1, 50))
@@ -15,7 +15,7 @@ edges = st.tuples(st.integers(1, 50), st.integers(1, 50))
 def tiles(shape: tuple[int, int], tile: tuple[int, int], halo: int, stride: int) -> list[tuple[Box, Box]]:
     """What is written and what is read, tile after tile."""
     parts = split(Box(0, 0, *shape), tile, stride)
-    return [(inner, surround(inner, shape, halo, stride)) for inner in parts]
+    return [(inner, with_halo(inner, shape, halo, stride)) for inner in parts]
 
 
 @given(shape=sizes, tile=edges, halo=st.integers(0, 30), stride=st.sampled_from([1, 2, 8, 16]))

@@ -10,7 +10,7 @@ import pytest
 from napari.layers import Labels
 from qtpy.QtCore import Qt
 
-from napari_weld_fcn.prediction.indications import label, measure
+from napari_weld_fcn.prediction.indications import label, measure_indications
 from napari_weld_fcn.prediction.outputs import table_text
 from napari_weld_fcn.prediction.saved import records_of
 from napari_weld_fcn.radiograph.files import read
@@ -186,7 +186,7 @@ def test_count_table_and_next_follow_the_brush_and_undo(form, marked, press_undo
     painted = paint(marked, 900)
     qtbot.waitUntil(lambda: form.results.chosen.count == count + 1, timeout=20_000)
     assert form.results.panel.summary.text().startswith(f"{count + 1} indications")
-    expected = measure(np.where(painted, 900, 0), form.results.chosen.prediction.probability)
+    expected = measure_indications(np.where(painted, 900, 0), form.results.chosen.prediction.probability)
     assert marked.features["area_px"][900] == painted.sum() == expected["area_px"][0]
     assert marked.features["peak_probability"][900] == expected["peak_probability"][0]
     form.results.step(-1)
@@ -208,7 +208,9 @@ def test_saved_numbers_are_those_that_are_shown(form, marked, tmp_path, qtbot) -
     np.testing.assert_array_equal(marked.data, shown)
     np.testing.assert_array_equal(read(tmp_path / "weld_labels.tif").pixels, shown)
     text = (tmp_path / "weld_indications.csv").read_text()
-    assert text == table_text(measure(shown.astype(np.int32), form.results.chosen.prediction.probability))
+    assert text == table_text(
+        measure_indications(shown.astype(np.int32), form.results.chosen.prediction.probability)
+    )
     assert [int(line.split(",")[0]) for line in text.splitlines()[1:]] == np.unique(shown)[1:].tolist()
     (record,) = records_of((tmp_path / "record.json").read_text())
     assert record["corrected_by_hand"] is True

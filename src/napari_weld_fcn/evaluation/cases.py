@@ -27,7 +27,7 @@ from napari_weld_fcn.dataset.pair import FLAW, IGNORED, Pair
 from napari_weld_fcn.dataset.spreadsheet import TABLE_FAULTS, read_sheet
 from napari_weld_fcn.dataset.store import WINDOW, Dataset
 from napari_weld_fcn.errors import DatasetError, RadiographError
-from napari_weld_fcn.prediction.indications import ALL_PEAKS, label, measure
+from napari_weld_fcn.prediction.indications import ALL_PEAKS, label, measure_indications
 from napari_weld_fcn.radiograph.gdxray.film import GDXrayFilm
 from napari_weld_fcn.radiograph.gdxray.series import GDXraySeries
 from napari_weld_fcn.radiograph.labels import whole_numbers
@@ -305,7 +305,7 @@ def classes_of(instances: NDArray[Any], flaws: Sequence[KnownFlaw]) -> dict[int,
             found.setdefault(number, flaw.kind)
     centres = np.array([(flaw.row, flaw.column) for flaw in flaws])
     reach = np.array([max(flaw.length_px / 2, _NEAR_PX) for flaw in flaws])
-    table = measure(instances, np.zeros(instances.shape, np.float32))
+    table = measure_indications(instances, np.zeros(instances.shape, np.float32))
     for number, row, column in zip(table["label"].tolist(), table["row"], table["column"], strict=True):
         distances = np.hypot(row - centres[:, 0], column - centres[:, 1])
         nearest = int(np.argmin(np.where(distances <= reach, distances, np.inf)))

@@ -13,10 +13,11 @@ from napari_weld_fcn.evaluation.cases import Case, Marks, Source, numbered
 from napari_weld_fcn.evaluation.evaluate import Evaluation, score_all
 from napari_weld_fcn.evaluation.film_scores import (
     FilmScores,
+    MarkedBy,
     OnMarks,
     keep_nothing,
     score_film,
-    score_labels,
+    score_indications,
 )
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.events import ALONE, JobControl
@@ -83,7 +84,7 @@ def _compared(
 ) -> FilmScores:
     smallest = min_size_in_px(settings, marks.min_size_px, size_mm)
     if not marks.probable:
-        return score_labels(
+        return score_indications(
             case,
             numbered(marks.values),
             smallest,
@@ -99,9 +100,7 @@ def _compared(
     return score_film(
         case,
         marks.values.astype("float32", copy=False),
-        settings.threshold or marks.threshold,
-        smallest,
-        settings.peak_odds or marks.peak_odds,
+        MarkedBy(settings.threshold or marks.threshold, smallest, settings.peak_odds or marks.peak_odds),
         min_iou=settings.min_iou,
         pixel_size_mm=size_mm,
         job=job,

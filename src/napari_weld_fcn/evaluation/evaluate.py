@@ -27,6 +27,7 @@ from napari_weld_fcn.evaluation.film_scores import (
     TOLERANCES,
     FilmScores,
     FlawRow,
+    MarkedBy,
     OnMarks,
     keep_nothing,
     known_sum,
@@ -238,9 +239,7 @@ def evaluate(
         found = score_film(
             case,
             probability,
-            resolved.threshold,
-            resolved.min_size_px,
-            resolved.peak_odds,
+            MarkedBy(resolved.threshold, resolved.min_size_px, resolved.peak_odds),
             min_iou=settings.min_iou,
             pixel_size_mm=resolved.pixel_size_mm,
             job=part,

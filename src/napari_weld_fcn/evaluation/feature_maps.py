@@ -34,7 +34,7 @@ from napari_weld_fcn.prediction.apply_model import network_input
 from napari_weld_fcn.prediction.engine import FLOAT32, choose_device, engine_for, exact_float32
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.tiled_inference import NetworkInput, default_tile
-from napari_weld_fcn.prediction.tiles import Box, extended, split, surround
+from napari_weld_fcn.prediction.tiles import Box, extended, split, with_halo
 from napari_weld_fcn.radiograph.normalisation import Normalisation
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
@@ -161,7 +161,7 @@ class _Passes:
         """Hand `add` each stage's responses to each tile's inner part."""
         for box in self._tiles:
             self._job.check()
-            outer = surround(box, self._view.shape, self._view.halo, self._view.stride)
+            outer = with_halo(box, self._view.shape, self._view.halo, self._view.stride)
             self._run(self._view.read(outer), partial(self._hand_on, add, box, outer))
             self._done += 1
             self._job.tell(TileDone(self._done, 2 * len(self._tiles)))

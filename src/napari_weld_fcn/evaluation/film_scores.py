@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_weld_fcn.evaluation.cases import UNKNOWN, Case
-from napari_weld_fcn.evaluation.matches import FlawMatches, match_flaws, renumbered
+from napari_weld_fcn.evaluation.matches import FlawMatches, dense_numbers, match_flaws
 from napari_weld_fcn.evaluation.operating_point import ObjectCounts, object_counts
 from napari_weld_fcn.evaluation.scores import (
     PixelScores,
@@ -25,7 +25,7 @@ from napari_weld_fcn.evaluation.scores import (
     threshold_counts,
 )
 from napari_weld_fcn.events import ALONE, JobControl
-from napari_weld_fcn.prediction.indications import ALL_PEAKS, label, lengths, measure
+from napari_weld_fcn.prediction.indications import ALL_PEAKS, label, lengths, measure_indications
 
 #: Pixels by which an outline may be off at no cost, in the scores that stand beside the strict ones.
 TOLERANCES = (1, 2)
@@ -202,12 +202,18 @@ class FilmScores:
         )
 
 
+class MarkedBy(NamedTuple):
+    """How pixels are marked: threshold, smallest maximum Feret length (pixels), and peaks as in `label`."""
+
+    threshold: float
+    min_size_px: float = 0.0
+    peak_odds: float = ALL_PEAKS
+
+
 def score_film(
     case: Case,
     probability: NDArray[np.float32],
-    threshold: float,
-    min_size_px: float = 0.0,
-    peak_odds: float = ALL_PEAKS,
+    marked_by: MarkedBy,
     *,
     min_iou: float,
     pixel_size_mm: float | None = None,
@@ -222,12 +228,8 @@ def score_film(
         The film and its truth.
     probability
         ``(rows, columns)`` in [0, 1]; what is ignored counts as 0.
-    threshold
-        A pixel is marked where its probability is larger.
-    min_size_px
-        Smallest maximum Feret length of an indication, and of a flaw that counts, pixels.
-    peak_odds
-        As for `label`.
+    marked_by
+        What is marked; flaws that are smaller than its minimum size do not count.
     min_iou
         Smallest intersection over union of a flaw and its indication, 0..1.
     pixel_size_mm
@@ -244,6 +246,7 @@ def score_film(
     ValueError
         If the shapes differ.
     """
+    threshold, min_size_px, peak_odds = marked_by
     if case.ignored is not None:
         probability = np.where(case.ignored, np.float32(0), probability)
     objects = object_counts(
@@ -262,7 +265,7 @@ def score_film(
     return _scores(case, labels, matches, threshold, min_size_px, above, objects, pixel_size_mm)
 
 
-def score_labels(
+def score_indications(
     case: Case,
     labels: NDArray[Any],
     min_size_px: float = 0.0,
@@ -303,7 +306,7 @@ def score_labels(
 
 def _large(labels: NDArray[Any], min_size_px: float) -> NDArray[Any]:
     """Number the indications anew, without those that are smaller."""
-    dense, names = renumbered(labels)
+    dense, names = dense_numbers(labels)
     kept = lengths(dense, names.size - 1) >= min_size_px
     places = np.concatenate([[0], np.where(kept, np.cumsum(kept), 0)]).astype(np.int32)
     return np.asarray(places[dense])
@@ -352,7 +355,7 @@ def known_sum(values: list[float | None]) -> float | None:
 def _rows(
     case: Case, labels: NDArray[Any], matches: FlawMatches, pixel_size_mm: float | None
 ) -> tuple[FlawRow, ...]:
-    table = measure(case.instances, np.zeros(case.instances.shape, np.float32))
+    table = measure_indications(case.instances, np.zeros(case.instances.shape, np.float32))
     place = {int(number): index for index, number in enumerate(table["label"])}
     found_lengths = lengths(labels, int(labels.max(initial=0)))
     rows = []

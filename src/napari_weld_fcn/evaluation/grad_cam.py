@@ -34,7 +34,7 @@ from napari_weld_fcn.network.fuse import folded
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.engine import choose_device, exact_float32
 from napari_weld_fcn.prediction.tiled_inference import NetworkInput
-from napari_weld_fcn.prediction.tiles import Box, extended, surround
+from napari_weld_fcn.prediction.tiles import Box, extended, with_halo
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 
 #: Pixels of the largest window; all responses in it are kept for the way back, about 1 kB for each pixel.
@@ -90,7 +90,7 @@ def grad_cam(
             f"{film.pixels.shape}."
         )
     indication = indication[view.box.slices]
-    window = surround(_around(indication), view.shape, view.halo, view.stride)
+    window = with_halo(_around(indication), view.shape, view.halo, view.stride)
     if window.area > MOST_PIXELS:
         raise SettingsError(
             f"The indication reaches over {window.shape[0]} x {window.shape[1]} pixels with what its network "

@@ -109,8 +109,8 @@ def match_flaws(
     """
     if labels.shape != instances.shape:
         raise ValueError(f"labels of {labels.shape} cannot be compared with flaws of {instances.shape}")
-    labels, label_names = renumbered(labels)
-    instances, flaw_names = renumbered(instances)
+    labels, label_names = dense_numbers(labels)
+    instances, flaw_names = dense_numbers(instances)
     label_area, flaw_area = _areas(labels), _areas(instances)
     label, flaw, shared = _overlaps(labels, instances)
     iou = shared / (label_area[label] + flaw_area[flaw] - shared)
@@ -142,7 +142,7 @@ def match_flaws(
     )
 
 
-def renumbered(numbers: NDArray[Any]) -> tuple[NDArray[np.int32], Integers]:
+def dense_numbers(numbers: NDArray[Any]) -> tuple[NDArray[np.int32], Integers]:
     """Count regions from 1 without a gap; return them so, and their own numbers with 0 first.
 
     What follows has a place for each number up to the largest, and a file may name two billion.

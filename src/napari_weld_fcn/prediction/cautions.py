@@ -1,4 +1,8 @@
-"""What the user should know before trusting a result, as sentences."""
+"""What the user should know before trusting a result, as sentences.
+
+Most take a figure of each plane, as `record.PlaneRun` holds it (shares 0..1), and the radiograph's name.
+There is no sentence where nothing is to be said.
+"""
 
 from __future__ import annotations
 
@@ -28,15 +32,7 @@ _SET = "set polarity (Flaws are, or --polarity) to"
 
 
 def clipping(shares: Sequence[float], name: str) -> list[str]:
-    """Warn where much of a plane lies at the ends of its scale; of a stack, name the worst plane.
-
-    Parameters
-    ----------
-    shares
-        Of each plane, `survey.clipped_share`.
-    name
-        The radiograph's.
-    """
+    """Warn where much of a plane lies at the ends of its scale; of a stack, name the worst plane."""
     share, clipped = max(shares), sum(each > CLIPPED for each in shares)
     if not clipped:
         return []
@@ -49,15 +45,7 @@ def clipping(shares: Sequence[float], name: str) -> list[str]:
 
 
 def broken(shares: Sequence[float], name: str) -> list[str]:
-    """Warn where many pixels are far darker or brighter than all the rest.
-
-    Parameters
-    ----------
-    shares
-        Of each plane, `survey.broken_share`.
-    name
-        The radiograph's.
-    """
+    """Warn where many pixels are far darker or brighter than all the rest."""
     share = max(shares)
     if share <= BROKEN:
         return []
@@ -69,15 +57,7 @@ def broken(shares: Sequence[float], name: str) -> list[str]:
 
 
 def levels(planes: Sequence[tuple[int, float]], name: str) -> list[str]:
-    """Warn where a film has so few grey levels that its grain is lost, or is no film at all.
-
-    Parameters
-    ----------
-    planes
-        Of each plane, `survey.grey_levels`.
-    name
-        The radiograph's.
-    """
+    """Warn where a film has so few grey levels that its grain is lost, or is no film at all."""
     few = [count for count, flat in planes if count < FEW_LEVELS and flat > FLAT]
     if not few:
         return []
@@ -89,15 +69,7 @@ def levels(planes: Sequence[tuple[int, float]], name: str) -> list[str]:
 
 
 def enlarged(planes: Sequence[bool], name: str) -> list[str]:
-    """Warn where a film was enlarged, so that its flaws are not of the sizes that models know.
-
-    Parameters
-    ----------
-    planes
-        Of each plane, `survey.is_enlarged`.
-    name
-        The radiograph's.
-    """
+    """Warn where a film was enlarged, so that its flaws are not of the sizes that models know."""
     count = sum(planes)
     if not count:
         return []
@@ -126,23 +98,15 @@ def size(shape: Sequence[int], name: str) -> list[str]:
     return [f"{name}: {rows} x {columns} pixels are too few to tell a flaw from what is around it."]
 
 
-def marked(share: float, name: str) -> list[str]:
+def mostly_marked(share: float, name: str) -> list[str]:
     """Warn where more is marked than can be flaw."""
     if share <= MOST_MARKED:
         return []
     return [f"{name}: {share:.0%} of it is marked, so the threshold is too low for it; raise the threshold."]
 
 
-def surround(excluded: Sequence[float], name: str) -> list[str]:
-    """Say where something was left out since it is no film.
-
-    Parameters
-    ----------
-    excluded
-        The share of each plane that was.
-    name
-        The radiograph's.
-    """
+def left_out(excluded: Sequence[float], name: str) -> list[str]:
+    """Say where something was left out since it is no film."""
     share, planes = max(excluded), sum(each > 0 for each in excluded)
     if not planes:
         return []
@@ -155,15 +119,7 @@ def surround(excluded: Sequence[float], name: str) -> list[str]:
 
 
 def dead_lines(counts: Sequence[tuple[int, int]], name: str) -> list[str]:
-    """Say where a detector's dead lines were filled.
-
-    Parameters
-    ----------
-    counts
-        Of each plane, how many rows and how many columns are dead.
-    name
-        The radiograph's.
-    """
+    """Say where a detector's dead lines were filled."""
     worst = max(counts, key=sum)
     if not any(worst):
         return []
@@ -181,15 +137,7 @@ def dead_lines(counts: Sequence[tuple[int, int]], name: str) -> list[str]:
 
 
 def polarity(decisions: Sequence[Decision], name: str) -> list[str]:
-    """Say what a user may want otherwise: both polarities, a film turned round, or one that nothing told.
-
-    Parameters
-    ----------
-    decisions
-        Of each plane.
-    name
-        The radiograph's.
-    """
+    """Say what a user may want otherwise: both polarities, a film turned round, or one that nothing told."""
     told = []
     if any(each.polarity == "either" for each in decisions):
         told.append(both_polarities(name))
@@ -221,15 +169,7 @@ def _planes(some: Sequence[Decision], of: Sequence[Decision]) -> str:
 
 
 def rounding(differences: Sequence[float], name: str) -> list[str]:
-    """Say how far bfloat16 was found from float32.
-
-    Parameters
-    ----------
-    differences
-        The largest of each plane, of a probability; 0 where float32 was used.
-    name
-        The radiograph's.
-    """
+    """Say how far bfloat16 was found from float32."""
     largest = max(differences)
     if not largest:
         return []

@@ -31,7 +31,7 @@ from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from napari_weld_fcn.prediction.peaks import divide
+from napari_weld_fcn.prediction.peaks import divide_by_peaks
 from napari_weld_fcn.prediction.run_lengths import (
     Labels,
     Runs,
@@ -80,7 +80,7 @@ def label(
         found = _label_plane(plane, threshold, numbered)
         if found and peak_odds > ALL_PEAKS:
             found = _keep(numbered, _sure_enough(plane, numbered, peak_over(threshold, peak_odds), found))
-            found = _in_order(numbered, found, divide(plane, numbered, peak_odds, found))
+            found = _in_order(numbered, found, divide_by_peaks(plane, numbered, peak_odds, found))
         if found and min_size_px > 1.0:
             found = _keep(numbered, _long_enough(numbered, min_size_px))
         if count and found:
@@ -94,7 +94,7 @@ def peak_over(threshold: float, peak_odds: float) -> float:
     return peak_odds * threshold / (1.0 - threshold + peak_odds * threshold)
 
 
-def measure(labels: Labels, probability: Any, pixel_size_mm: float | None = None) -> Table:
+def measure_indications(labels: Labels, probability: Any, pixel_size_mm: float | None = None) -> Table:
     """Measure every indication.
 
     Parameters

@@ -37,7 +37,7 @@ LARGEST = 1_000_000
 _CERTAIN = 14.0
 
 
-def divide(probability: Any, labels: Labels, peak_odds: float, count: int) -> int:
+def divide_by_peaks(probability: Any, labels: Labels, peak_odds: float, count: int) -> int:
     """Give each peak of an indication a number of its own, in place.
 
     Parameters

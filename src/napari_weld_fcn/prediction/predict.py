@@ -48,7 +48,7 @@ class Prediction:
     labels
         The same shape, int32: 0 background, 1..n one number for each indication, through all planes.
     table
-        Columns of length n, described at `indications.measure`.
+        Columns of length n, described at `indications.measure_indications`.
     record
         What was computed from what, JSON-able; see `record`.
     warnings
@@ -84,7 +84,7 @@ class Relabelled:
     @cached_property
     def table(self) -> Table:
         """Columns as in `Prediction`."""
-        return indications.measure(self.labels, self.probability, self.pixel_size_mm)
+        return indications.measure_indications(self.labels, self.probability, self.pixel_size_mm)
 
 
 def predict(
@@ -153,7 +153,7 @@ def _predicted(
         *film.notes,
         *settings.ignored,
         *cautions.small_tile(settings.tile, sensible_tile(settings.tile, ready.halo, ready.stride)),
-        *cautions.surround([plane.excluded for plane in planes], film.name),
+        *cautions.left_out([plane.excluded for plane in planes], film.name),
         *cautions.dead_lines([plane.dead_lines for plane in planes], film.name),
         *cautions.size(film.pixels.shape, film.name),
         *cautions.levels([(plane.grey_levels, plane.flat) for plane in planes], film.name),
@@ -162,7 +162,7 @@ def _predicted(
         *cautions.broken([plane.broken for plane in planes], film.name),
         *cautions.polarity([plane.polarity for plane in planes], film.name),
         *cautions.rounding([plane.difference for plane in planes], film.name),
-        *cautions.marked(np.count_nonzero(found.labels) / found.labels.size, film.name),
+        *cautions.mostly_marked(np.count_nonzero(found.labels) / found.labels.size, film.name),
         *cautions.scale(table["length_px"], ready.card.flaw_size_px, resolved.min_size_px, film.name),
     ]
     record = make_record(film, ready, loaded, settings, resolved, planes)

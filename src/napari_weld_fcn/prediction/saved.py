@@ -70,7 +70,7 @@ def without_result(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {key: entry[key] for key in entry if key not in _OF_THE_RESULT}
 
 
-def summary(count: int, threshold: float) -> str:
+def count_in_words(count: int, threshold: float) -> str:
     """Say how many indications lie above which threshold.
 
     Parameters

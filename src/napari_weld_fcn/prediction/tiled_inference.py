@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from napari_weld_fcn.errors import ModelError
 from napari_weld_fcn.events import JobControl, Message, TileDone
 from napari_weld_fcn.prediction.engine import Engine, lacks_memory
-from napari_weld_fcn.prediction.tiles import Box, split, surround, tile_shape
+from napari_weld_fcn.prediction.tiles import Box, split, tile_shape, with_halo
 from napari_weld_fcn.radiograph.area.film_area import FilmArea
 from napari_weld_fcn.radiograph.normalisation import Normalisation
 from napari_weld_fcn.radiograph.polarity import seen
@@ -179,7 +179,7 @@ def compute(view: NetworkInput, engine: Engine, box: Box, job: JobControl) -> ND
 
 def _read_as(view: NetworkInput, engine: Engine, box: Box, job: JobControl) -> torch.Tensor:
     """Predict one tile in one polarity."""
-    outer = surround(box, view.shape, view.halo, view.stride)
+    outer = with_halo(box, view.shape, view.halo, view.stride)
     probability = engine.probability(torch.from_numpy(view.read(outer)), job)
     return probability[box.relative_to(outer).slices]
 

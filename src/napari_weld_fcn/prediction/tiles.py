@@ -71,7 +71,7 @@ def extended(size: int, stride: int) -> int:
     return -(-size // stride) * stride
 
 
-def surround(box: Box, shape: tuple[int, int], halo: int, stride: int) -> Box:
+def with_halo(box: Box, shape: tuple[int, int], halo: int, stride: int) -> Box:
     """Return what must be read to compute `box`.
 
     Parameters

@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.evaluation.benchmark.alterations import ALTERATIONS, HOT_PIXELS, Alteration, chosen
-from napari_weld_fcn.evaluation.benchmark.classical import grey_levels
+from napari_weld_fcn.evaluation.benchmark.alterations import (
+    ALTERATIONS,
+    HOT_PIXELS,
+    Alteration,
+    alterations_named,
+)
+from napari_weld_fcn.evaluation.benchmark.classical import scaled_to_255
 from napari_weld_fcn.evaluation.scores import pixel_scores
 from napari_weld_fcn.prediction.indications import label
 
@@ -106,13 +111,13 @@ def test_a_copy_of_a_film_of_16_bits_keeps_its_grey_levels(film):
     for name in ("gamma 0.6", "noise", "blur", "0.5 x", "white surround"):
         (copy,), (eight,) = KNOWN[name].copies(deep), KNOWN[name].copies(film)
         assert copy.dtype == np.uint16
-        assert np.median(grey_levels(copy)) == pytest.approx(np.median(grey_levels(eight)), abs=1.5)
+        assert np.median(scaled_to_255(copy)) == pytest.approx(np.median(scaled_to_255(eight)), abs=1.5)
 
 
 def test_alterations_are_chosen_by_name_and_by_kind():
-    assert chosen(["exact", "lossy"]) == ALTERATIONS
-    assert chosen(["lossy"]) == tuple(LOSSY)
-    assert chosen(["blur", "16-bit"]) == (KNOWN["16-bit"], KNOWN["blur"])
-    assert chosen([]) == ()
+    assert alterations_named(["exact", "lossy"]) == ALTERATIONS
+    assert alterations_named(["lossy"]) == tuple(LOSSY)
+    assert alterations_named(["blur", "16-bit"]) == (KNOWN["16-bit"], KNOWN["blur"])
+    assert alterations_named([]) == ()
     with pytest.raises(SettingsError, match=r"no alteration 'blurr'; there are 0\.5 x, "):
-        chosen(["blurr"])
+        alterations_named(["blurr"])

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_weld_fcn.evaluation.benchmark.alterations import ALTERATIONS, Alteration, chosen
+from napari_weld_fcn.evaluation.benchmark.alterations import ALTERATIONS, Alteration, alterations_named
 from napari_weld_fcn.evaluation.benchmark.detectors import (
     CLASSICAL,
     LARGE_MM,
@@ -47,7 +47,7 @@ def model() -> Model:
 
 @pytest.fixture(scope="module")
 def judged(model: Model, films: list[Source]) -> Judged:
-    return judge_model(model, films, FEW, chosen(["16-bit", "turned 90°", "halves", "0.5 x"]))
+    return judge_model(model, films, FEW, alterations_named(["16-bit", "turned 90°", "halves", "0.5 x"]))
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_a_coarser_copy_has_larger_pixels_in_mm(model, films, monkeypatch):
     module = "napari_weld_fcn.evaluation.benchmark.detectors"
     real = __import__(module, fromlist=["predict"]).predict
     monkeypatch.setattr(f"{module}.predict", lambda film, model: seen.append(film) or real(film, model))
-    judge_model(model, films[:1], FEW, chosen(["0.5 x"]))
+    judge_model(model, films[:1], FEW, alterations_named(["0.5 x"]))
     assert [film.pixel_size_mm for film in seen] == pytest.approx([0.0403, 0.0806])
     assert [film.pixels.shape for film in seen] == [(260, 500), (130, 250)]
 

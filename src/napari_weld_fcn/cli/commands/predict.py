@@ -118,9 +118,9 @@ class Done:
     @property
     def summary(self) -> str:
         """The same in words."""
-        from napari_weld_fcn.prediction.saved import summary
+        from napari_weld_fcn.prediction.saved import count_in_words
 
-        return summary(self.count, self.prediction.record["threshold"])
+        return count_in_words(self.count, self.prediction.record["threshold"])
 
 
 def finish(source: str, files: OutputFiles, prediction: Prediction) -> Done:

@@ -19,7 +19,7 @@ from PIL import Image
 from scipy import ndimage
 
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.evaluation.benchmark.classical import grey_levels, white_level
+from napari_weld_fcn.evaluation.benchmark.classical import scaled_to_255, white_level
 
 Pixels = NDArray[Any]
 Labels = NDArray[Any]
@@ -58,7 +58,7 @@ class Alteration:
     scale: float = 1.0
 
 
-def chosen(names: Iterable[str]) -> tuple[Alteration, ...]:
+def alterations_named(names: Iterable[str]) -> tuple[Alteration, ...]:
     """Return the alterations of these names, in their own order; ``exact`` and ``lossy`` name all of a kind.
 
     Raises
@@ -103,7 +103,7 @@ def _mirrored(name: str, axis: int) -> Alteration:
 
 def _surrounded(name: str, grey: float) -> Alteration:
     def surround(pixels: Pixels) -> Pixels:
-        return _like(pixels, np.pad(grey_levels(pixels), SURROUND, constant_values=np.float32(grey)))
+        return _like(pixels, np.pad(scaled_to_255(pixels), SURROUND, constant_values=np.float32(grey)))
 
     inner = np.s_[SURROUND:-SURROUND, SURROUND:-SURROUND]
     return _of_place(name, surround, lambda labels: labels[inner])
@@ -114,7 +114,7 @@ def _resized(scale: float) -> Alteration:
 
     def resize(pixels: Pixels) -> Sequence[Pixels]:
         rows, columns = (max(1, round(edge * scale)) for edge in pixels.shape)
-        picture = Image.fromarray(grey_levels(pixels))
+        picture = Image.fromarray(scaled_to_255(pixels))
         return (_like(pixels, np.asarray(picture.resize((columns, rows), Image.Resampling.BICUBIC))),)
 
     def back(parts: Sequence[Labels], shape: Shape) -> Labels:
@@ -140,7 +140,7 @@ def _joined(parts: Sequence[Labels], shape: Shape) -> Labels:
 
 def _sixteen_bits(pixels: Pixels, gain: float) -> NDArray[np.uint16]:
     most = np.iinfo(np.uint16).max  # what is brighter than white stays white
-    return np.clip(np.round(grey_levels(pixels).astype(np.float64) * gain), 0, most).astype(np.uint16)
+    return np.clip(np.round(scaled_to_255(pixels).astype(np.float64) * gain), 0, most).astype(np.uint16)
 
 
 def _hot(pixels: Pixels) -> Pixels:
@@ -153,7 +153,7 @@ def _hot(pixels: Pixels) -> Pixels:
 
 def _jpeg(pixels: Pixels) -> Pixels:
     stream = io.BytesIO()
-    Image.fromarray(np.clip(np.round(grey_levels(pixels)), 0, 255).astype(np.uint8)).save(
+    Image.fromarray(np.clip(np.round(scaled_to_255(pixels)), 0, 255).astype(np.uint8)).save(
         stream, "JPEG", quality=50
     )
     return np.asarray(Image.open(stream))
@@ -161,17 +161,17 @@ def _jpeg(pixels: Pixels) -> Pixels:
 
 def _gamma(pixels: Pixels, exponent: float) -> Pixels:
     white = np.float32(255)
-    share = np.maximum(grey_levels(pixels), 0) / white
+    share = np.maximum(scaled_to_255(pixels), 0) / white
     return _like(pixels, np.asarray(white * share ** np.float32(exponent), np.float32))
 
 
 def _noisy(pixels: Pixels) -> Pixels:
     noise = np.random.default_rng(_SEED).standard_normal(pixels.shape, np.float32)
-    return _like(pixels, grey_levels(pixels) + np.float32(NOISE) * noise)
+    return _like(pixels, scaled_to_255(pixels) + np.float32(NOISE) * noise)
 
 
 def _blurred(pixels: Pixels) -> Pixels:
-    return _like(pixels, ndimage.gaussian_filter(grey_levels(pixels), 1.0))
+    return _like(pixels, ndimage.gaussian_filter(scaled_to_255(pixels), 1.0))
 
 
 def _like(pixels: Pixels, grey: NDArray[np.float32]) -> Pixels:
@@ -187,8 +187,8 @@ def _like(pixels: Pixels, grey: NDArray[np.float32]) -> Pixels:
 ALTERATIONS: tuple[Alteration, ...] = (
     _of_values("16-bit", True, lambda pixels: _sixteen_bits(pixels, 257.0)),
     _of_values("gain 20", True, lambda pixels: _sixteen_bits(pixels, 20.0)),
-    _of_values("float 0..1", True, lambda pixels: grey_levels(pixels) / np.float32(255)),
-    _of_values("float 0..0.05", True, lambda pixels: grey_levels(pixels) * np.float32(0.05 / 255)),
+    _of_values("float 0..1", True, lambda pixels: scaled_to_255(pixels) / np.float32(255)),
+    _of_values("float 0..0.05", True, lambda pixels: scaled_to_255(pixels) * np.float32(0.05 / 255)),
     *(_turned(quarters) for quarters in (1, 2, 3)),
     _mirrored("mirrored", 1),
     _mirrored("upside down", 0),

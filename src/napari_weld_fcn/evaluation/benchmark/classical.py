@@ -51,14 +51,14 @@ def top_hat(pixels: NDArray[Any], radius: int = RADIUS, blur: float = 1.5) -> ND
         Same shape, float32 in [0, 1): ``depth / (depth + 10)`` with the depth in grey levels of 255. It
         rises with the depth, so any threshold on one is a threshold on the other; it is no probability.
     """
-    grey = grey_levels(pixels)
+    grey = scaled_to_255(pixels)
     if blur:
         grey = ndimage.gaussian_filter(grey, blur)
     depth = ndimage.grey_closing(grey, (2 * radius + 1, 2 * radius + 1)) - grey
     return squashed(np.maximum(depth, 0.0, out=depth))
 
 
-def grey_levels(pixels: NDArray[Any]) -> NDArray[np.float32]:
+def scaled_to_255(pixels: NDArray[Any]) -> NDArray[np.float32]:
     """Return pixels of any real dtype in grey levels of 255, float32."""
     return pixels.astype(np.float32) * np.float32(255 / white_level(pixels))
 
@@ -92,7 +92,7 @@ def laplacian(pixels: NDArray[Any], widths: Sequence[float] = WIDTHS) -> NDArray
     numpy.ndarray
         Same shape, float32 in [0, 1), squashed as by `top_hat`; it is no probability.
     """
-    grey = grey_levels(pixels)
+    grey = scaled_to_255(pixels)
     strength = np.zeros(grey.shape, np.float32)
     for width in widths:
         found = ndimage.gaussian_laplace(grey, width)

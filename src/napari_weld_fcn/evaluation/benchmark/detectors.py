@@ -20,7 +20,7 @@ from napari_weld_fcn.evaluation.benchmark.alterations import Alteration
 from napari_weld_fcn.evaluation.benchmark.classical import laplacian, top_hat
 from napari_weld_fcn.evaluation.cases import Case, Source
 from napari_weld_fcn.evaluation.evaluate import Evaluation
-from napari_weld_fcn.evaluation.film_scores import FilmScores, FlawRow, score_labels
+from napari_weld_fcn.evaluation.film_scores import FilmScores, FlawRow, score_indications
 from napari_weld_fcn.evaluation.operating_point import object_counts
 from napari_weld_fcn.evaluation.scores import threshold_counts
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
@@ -214,7 +214,7 @@ def _labels_of_copies(case: Case, model: Model, alteration: Alteration) -> NDArr
 def _as_marked(
     case: Case, labels: NDArray[Any], min_size_px: float, settings: EvaluationSettings
 ) -> FilmScores:
-    return score_labels(
+    return score_indications(
         case,
         labels,
         min_size_px,

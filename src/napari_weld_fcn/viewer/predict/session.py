@@ -21,10 +21,10 @@ from napari.layers import Image, Labels, Layer
 
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.prediction import cautions
-from napari_weld_fcn.prediction.indications import label, measure
+from napari_weld_fcn.prediction.indications import label, measure_indications
 from napari_weld_fcn.prediction.numbering import Marking, in_one_plane_each, marked, marked_anew, taken_over
 from napari_weld_fcn.prediction.record import min_size_in_px, pixel_size_in
-from napari_weld_fcn.prediction.saved import summary
+from napari_weld_fcn.prediction.saved import count_in_words
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.radiograph.radiograph import Radiograph
 from napari_weld_fcn.viewer.layers import show_area, show_heatmap
@@ -234,7 +234,7 @@ class Session:
 
     def summary(self) -> str:
         """One line: how many indications there are above which threshold."""
-        return summary(self.count, self.threshold)
+        return count_in_words(self.count, self.threshold)
 
     def _note(self) -> None:
         """Note in the layers what makes this session anew."""
@@ -244,7 +244,7 @@ class Session:
 
     def _measured(self, labels: Any) -> None:
         record = {name: value for name, value in self.prediction.record.items() if name != CORRECTED}
-        table = measure(labels, self.prediction.probability, record["pixel_size_mm"])
+        table = measure_indications(labels, self.prediction.probability, record["pixel_size_mm"])
         if taken_over(self._marking, labels).changed:
             record[CORRECTED] = True
         self.prediction = replace(self.prediction, labels=labels, table=table, record=record)

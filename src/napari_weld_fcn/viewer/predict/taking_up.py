@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from napari_weld_fcn.errors import WeldFcnError
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.library import ModelEntry
-from napari_weld_fcn.prediction.indications import measure
+from napari_weld_fcn.prediction.indications import measure_indications
 from napari_weld_fcn.prediction.saved import without_result
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.viewer.belonging import MARKED, earlier_output
@@ -77,7 +77,7 @@ def taken_up(
     record = without_result(entry)
     settings = settings.model_copy(update={"threshold": record["threshold"]})
     marking, probability = noted_marking(indications, heatmap), np.asarray(heatmap.data, np.float32)
-    table = measure(marking.labels, probability, record["pixel_size_mm"])
+    table = measure_indications(marking.labels, probability, record["pixel_size_mm"])
     told, seconds = list(entry.get("warnings", [])), float(entry.get("seconds", 0))
     prediction = KeptPrediction(probability, marking.labels, table, record, told, seconds)
     session = Session(film, Predicted(radiograph, prediction, settings, _card(record, models)), marking)
