@@ -147,7 +147,7 @@ def test_a_survey_says_what_is_cut(rois, size, overlap, jitter, seed) -> None:
     assert said.crops == len(pairs)
     assert said.with_flaw == sum((pair.mask == FLAW).any() for pair in pairs)
     assert said.flaw_share == pytest.approx(np.mean([pair.mask == FLAW for pair in pairs]))
-    assert [(w.row, w.column) for w in said.plans[0].windows] == [(pair.row, pair.column) for pair in pairs]
+    assert [(w.top, w.left) for w in said.plans[0].windows] == [(pair.row, pair.column) for pair in pairs]
 
 
 def test_jitter_is_the_seeds_and_the_films_own() -> None:

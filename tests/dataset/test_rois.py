@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from napari_weld_fcn.dataset.rois import (
     Band,
-    Window,
     around_flaws,
     cover,
     jittered,
@@ -17,28 +16,30 @@ from napari_weld_fcn.dataset.rois import (
     over_rectangles,
     spread_evenly,
     spread_over_band,
+    square,
     unique,
 )
+from napari_weld_fcn.radiograph.radiograph import Box
 
 edges = st.integers(1, 3000)
 sizes = st.integers(1, 400)
 shapes = st.tuples(edges, edges)
 
 
-def covered(windows: list[Window], shape: tuple[int, int]) -> np.ndarray:
+def covered(windows: list[Box], shape: tuple[int, int]) -> np.ndarray:
     seen = np.zeros(shape, bool)
     for window in windows:
-        seen[window.cut(shape)] = True
+        seen[window.within(shape).slices] = True
     return seen
 
 
-def lies_on(window: Window, shape: tuple[int, int]) -> bool:
+def lies_on(window: Box, shape: tuple[int, int]) -> bool:
     """On the film, or standing out of a smaller one by the same on both sides, to a pixel."""
-    for first, edge in zip((window.row, window.column), shape, strict=True):
-        before, behind = -first, first + window.size - edge
-        if edge >= window.size and (before > 0 or behind > 0):
+    for first, edge in zip((window.top, window.left), shape, strict=True):
+        before, behind = -first, first + window.shape[0] - edge
+        if edge >= window.shape[0] and (before > 0 or behind > 0):
             return False
-        if edge < window.size and (min(before, behind) < 0 or abs(before - behind) > 1):
+        if edge < window.shape[0] and (min(before, behind) < 0 or abs(before - behind) > 1):
             return False
     return True
 
@@ -143,7 +144,7 @@ def test_rectangles_are_covered_whatever_the_order_of_their_corners(shape, corne
 
 
 def test_a_small_rectangle_lies_in_the_middle_of_its_window() -> None:
-    assert over_rectangles(np.array([[400, 500, 419, 539]]), (1000, 1000), 100) == [Window(360, 470, 100)]
+    assert over_rectangles(np.array([[400, 500, 419, 539]]), (1000, 1000), 100) == [square(360, 470, 100)]
 
 
 def test_a_rectangle_beside_the_film_gives_no_window() -> None:
@@ -159,14 +160,14 @@ def test_every_flaw_is_in_a_window_and_no_window_is_without(spots, size) -> None
         flaw[row : row + 7, column : column + 4] = True
     windows = around_flaws(flaw, size)
     assert covered(windows, flaw.shape)[flaw].all()
-    assert all(flaw[window.cut(flaw.shape)].any() for window in windows)
+    assert all(flaw[window.within(flaw.shape).slices].any() for window in windows)
     assert all(lies_on(window, flaw.shape) for window in windows)
 
 
 def test_a_flaw_lies_in_the_middle_of_its_window() -> None:
     flaw = np.zeros((300, 400), bool)
     flaw[150:160, 200:220] = True
-    assert around_flaws(flaw, 64) == [Window(123, 178, 64)]
+    assert around_flaws(flaw, 64) == [square(123, 178, 64)]
 
 
 def test_windows_of_a_long_slanted_flaw_all_show_it() -> None:
@@ -183,5 +184,5 @@ def test_jitter_stays_within_its_range_and_on_the_film(shape, size, jitter, seed
     shifted = jittered(windows, shape, jitter, np.random.default_rng(seed))
     assert shifted == jittered(windows, shape, jitter, np.random.default_rng(seed))
     for before, after in zip(windows, shifted, strict=True):
-        assert max(abs(after.row - before.row), abs(after.column - before.column)) <= jitter
+        assert max(abs(after.top - before.top), abs(after.left - before.left)) <= jitter
         assert lies_on(after, shape)

@@ -14,9 +14,8 @@ from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.network.settings import NetworkSettings
 from napari_weld_fcn.prediction.predict import predict
-from napari_weld_fcn.prediction.tiles import Box
 from napari_weld_fcn.radiograph.normalisation import measure
-from napari_weld_fcn.radiograph.radiograph import Radiograph
+from napari_weld_fcn.radiograph.radiograph import Box, Radiograph
 
 KINDS = {
     "fcn": NetworkSettings(kind="fcn", width=6, dilations=(1, 2, 4)),

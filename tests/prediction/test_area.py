@@ -10,8 +10,7 @@ from PIL import Image
 
 from napari_weld_fcn.prediction.predict import from_record, predict
 from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.prediction.tiles import Box
-from napari_weld_fcn.radiograph.radiograph import Radiograph
+from napari_weld_fcn.radiograph.radiograph import Box, Radiograph
 
 TOP, LEFT, BOTTOM, RIGHT = 40, 25, 33, 60
 

@@ -19,8 +19,8 @@ from napari_weld_fcn.prediction.apply_model import WINDOW_EDGE, least_certain
 from napari_weld_fcn.prediction.engine import BFLOAT16, FLOAT32, Arithmetic, engine_for
 from napari_weld_fcn.prediction.predict import predict, probability
 from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.prediction.tiles import Box
 from napari_weld_fcn.radiograph.normalisation import measure
+from napari_weld_fcn.radiograph.radiograph import Box
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
 CPU = torch.device("cpu")

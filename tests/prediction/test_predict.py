@@ -16,11 +16,10 @@ from napari_weld_fcn.network.model import Model, add_to_library
 from napari_weld_fcn.prediction import cautions, indications, survey
 from napari_weld_fcn.prediction.predict import from_record, predict, relabel
 from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.prediction.tiles import Box
 from napari_weld_fcn.radiograph.area import film_area
 from napari_weld_fcn.radiograph.area.film_area import FilmArea
 from napari_weld_fcn.radiograph.normalisation import measure
-from napari_weld_fcn.radiograph.radiograph import Radiograph, to_luminance
+from napari_weld_fcn.radiograph.radiograph import Box, Radiograph, to_luminance
 
 
 def same(one, other) -> bool:

@@ -11,7 +11,7 @@ from napari_weld_fcn.events import JobControl, Message, TileDone
 from napari_weld_fcn.prediction import tiled_inference as tiling
 from napari_weld_fcn.prediction.predict import predict, probability
 from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.prediction.tiles import Box
+from napari_weld_fcn.radiograph.radiograph import Box
 
 FLOAT32 = {"precision": "float32", "device": "cpu"}
 KINDS = ("fcn", "autoencoder")

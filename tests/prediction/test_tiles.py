@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.prediction.tiles import Box, sensible_tile, split, tile_shape, with_halo
+from napari_weld_fcn.prediction.tiles import sensible_tile, split, tile_shape, with_halo
+from napari_weld_fcn.radiograph.radiograph import Box
 
 sizes = st.tuples(st.integers(1, 90), st.integers(1, 90))
 edges = st.tuples(st.integers(1, 50), st.integers(1, 50))

@@ -27,8 +27,8 @@ import pytest
 
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.predict import predict
-from napari_weld_fcn.prediction.tiles import Box
 from napari_weld_fcn.radiograph.files import read
+from napari_weld_fcn.radiograph.radiograph import Box
 
 TABLE = Path(__file__).with_name("film_marks.csv")
 

@@ -14,7 +14,7 @@ from napari_weld_fcn.evaluation.grad_cam import grad_cam
 from napari_weld_fcn.evaluation.settings import FeatureSettings
 from napari_weld_fcn.events import TileDone
 from napari_weld_fcn.prediction.predict import predict
-from napari_weld_fcn.prediction.tiles import Box
+from napari_weld_fcn.radiograph.radiograph import Box
 from napari_weld_fcn.viewer.features import widget as module
 from napari_weld_fcn.viewer.features.inputs import NO_FILM, NO_INDICATIONS, NO_MODEL, NO_STAGE
 from napari_weld_fcn.viewer.features.widget import FeaturesWidget

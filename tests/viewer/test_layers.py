@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from napari.layers import Image, Labels, Shapes
 
 from napari_weld_fcn.errors import SettingsError
-from napari_weld_fcn.prediction.tiles import Box
 from napari_weld_fcn.radiograph.files import read
 from napari_weld_fcn.radiograph.output import write_png
+from napari_weld_fcn.radiograph.radiograph import Box
 from napari_weld_fcn.viewer.files.saving import file_name
 from napari_weld_fcn.viewer.films import radiograph_of, region_of
 from napari_weld_fcn.viewer.layers import over_film, show_heatmap

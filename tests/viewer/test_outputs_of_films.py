@@ -100,12 +100,12 @@ def pairs(film: np.ndarray, tmp_path: Path) -> list[Any]:
 
 
 def test_windows_stay_those_of_a_film_that_is_renamed(viewer) -> None:
-    from napari_weld_fcn.dataset.rois import Window
+    from napari_weld_fcn.dataset.rois import square
 
     film = viewer.add_image(np.zeros((100, 300), np.uint8), name="weld")
-    first = show_windows(viewer, film, [[Window(0, 0, 64)]])
+    first = show_windows(viewer, film, [[square(0, 0, 64)]])
     film.name = "joint"
-    assert show_windows(viewer, film, [[Window(10, 0, 64)]]) is first
+    assert show_windows(viewer, film, [[square(10, 0, 64)]]) is first
     assert first.name == "joint windows" and len([x for x in viewer.layers if is_output_layer(x)]) == 1
 
 

@@ -19,13 +19,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_weld_fcn.dataset.pair import IGNORED, Pair, mask_of
 from napari_weld_fcn.dataset.plan import Corners, Mask, Plan, corners, flaw_pixels, jitter_of, of_plane, plan
-from napari_weld_fcn.dataset.rois import Window
 from napari_weld_fcn.dataset.settings import CropSettings
 from napari_weld_fcn.errors import RadiographError
 from napari_weld_fcn.events import ALONE, JobControl, Message
 from napari_weld_fcn.radiograph.normalisation import measure, white_of
 from napari_weld_fcn.radiograph.polarity import flaws_are
-from napari_weld_fcn.radiograph.radiograph import Radiograph
+from napari_weld_fcn.radiograph.radiograph import Box, Radiograph
 
 
 @dataclass(frozen=True)
@@ -138,12 +137,10 @@ class _Plane:
 
 def _planes(radiograph: Radiograph, truth: Any, settings: CropSettings) -> Iterator[_Plane]:
     stack = len(radiograph.pixels.shape) == 3
-    for index in range(radiograph.planes):
+    for index, plane in enumerate(radiograph.each_plane()):
         labels = truth[index] if truth is not None and stack else truth
         mask = mask_of(labels, settings.labels) if labels is not None else None
-        suffix = f"_p{index:03d}" if stack else ""
-        name, film = radiograph.name + suffix, radiograph.film + suffix
-        yield _Plane(index, name, film, radiograph.plane(index), mask)
+        yield _Plane(index, plane.name, plane.film, plane.pixels, mask)
 
 
 def _crops(
@@ -168,8 +165,8 @@ def _crops(
                 pixels=_cut(pixels, window),
                 mask=_cut_mask(plane.mask, pixels.shape, window),
                 film=plane.film,
-                row=window.row,
-                column=window.column,
+                row=window.top,
+                column=window.left,
                 normalisation=normalisation,
                 full_scale=white,
                 pixel_size_mm=radiograph.pixel_size_mm,
@@ -177,25 +174,27 @@ def _crops(
             )
 
 
-def _cut(pixels: NDArray[Any], window: Window) -> NDArray[Any]:
-    part = pixels[window.cut((pixels.shape[0], pixels.shape[1]))]
+def _cut(pixels: NDArray[Any], window: Box) -> NDArray[Any]:
+    part = pixels[window.within((pixels.shape[0], pixels.shape[1])).slices]
     missing = _missing(pixels.shape, window)
     return np.pad(part, missing, mode="reflect") if np.any(missing) else part.copy()
 
 
-def _cut_mask(mask: Mask | None, shape: tuple[int, ...], window: Window) -> Mask:
+def _cut_mask(mask: Mask | None, shape: tuple[int, ...], window: Box) -> Mask:
     if mask is None:
-        return np.full((window.size, window.size), IGNORED, np.uint8)
-    part = mask[window.cut((shape[0], shape[1]))]
+        return np.full(window.shape, IGNORED, np.uint8)
+    part = mask[window.within((shape[0], shape[1])).slices]
     missing = _missing(shape, window)
     return np.pad(part, missing, constant_values=IGNORED) if np.any(missing) else part.copy()
 
 
-def _missing(shape: tuple[int, ...], window: Window) -> tuple[tuple[int, int], ...]:
+def _missing(shape: tuple[int, ...], window: Box) -> tuple[tuple[int, int], ...]:
     """Pixels of the window before and behind the film, on each axis."""
     return tuple(
-        (max(-first, 0), max(first + window.size - edge, 0))
-        for first, edge in zip((window.row, window.column), shape, strict=True)
+        (max(-first, 0), max(last - edge, 0))
+        for first, last, edge in zip(
+            (window.top, window.left), (window.bottom, window.right), shape, strict=True
+        )
     )
 
 

@@ -29,7 +29,6 @@ from napari_weld_fcn.dataset.pair import FLAW
 from napari_weld_fcn.dataset.rois import (
     Band,
     Shape,
-    Window,
     around_flaws,
     find_bead,
     jittered,
@@ -42,6 +41,7 @@ from napari_weld_fcn.dataset.settings import CropSettings
 from napari_weld_fcn.dataset.spreadsheet import TABLE_FAULTS, read_sheet
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.radiograph.gdxray.boxes import MATLAB_NAME, TEXT_NAME, read_marks
+from napari_weld_fcn.radiograph.radiograph import Box
 
 _COLUMNS = {"index", "axis-0", "axis-1"}
 
@@ -173,7 +173,7 @@ NO_RECTANGLE = "None of the rectangles lies on it."
 class Plan:
     """Where the crops of one plane lie, and what the user ought to know of it, in sentences."""
 
-    windows: tuple[Window, ...]
+    windows: tuple[Box, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -221,12 +221,12 @@ def jitter_of(film: str, seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(film.encode())])
 
 
-def flaw_pixels(windows: Sequence[Window], mask: Mask | None) -> NDArray[np.int64]:
+def flaw_pixels(windows: Sequence[Box], mask: Mask | None) -> NDArray[np.int64]:
     """Count the flaw pixels in each window of a plane; zeros where there is no truth."""
     if mask is None:
         return np.zeros(len(windows), np.int64)
     shape = (mask.shape[0], mask.shape[1])
-    return np.array([np.count_nonzero(mask[w.cut(shape)] == FLAW) for w in windows], np.int64)
+    return np.array([np.count_nonzero(mask[w.within(shape).slices] == FLAW) for w in windows], np.int64)
 
 
 def corners(rectangles: ArrayLike | None, settings: CropSettings) -> Corners | None:
@@ -265,7 +265,7 @@ def of_plane(rectangles: Corners | None, plane: int) -> Corners | None:
     return np.asarray(rectangles[np.rint(rectangles[:, 0]) == plane, 1:])
 
 
-def _over_area(pixels: Any, shape: Shape, settings: CropSettings) -> tuple[list[Window], str]:
+def _over_area(pixels: Any, shape: Shape, settings: CropSettings) -> tuple[list[Box], str]:
     bead = find_bead(pixels) if settings.rois == "bead" else None
     band = bead or Band.whole(shape)
     note = NO_BEAD if settings.rois == "bead" and bead is None else ""
@@ -276,7 +276,7 @@ def _over_area(pixels: Any, shape: Shape, settings: CropSettings) -> tuple[list[
 
 def _over_places(
     mask: Mask | None, shape: Shape, settings: CropSettings, rectangles: Corners | None
-) -> tuple[list[Window], str]:
+) -> tuple[list[Box], str]:
     if settings.rois == "flaws" and mask is not None:
         windows = around_flaws(mask == FLAW, settings.size, settings.overlap)
         return windows, "" if windows else NO_FLAW

@@ -28,29 +28,9 @@ from scipy import ndimage
 from scipy.ndimage import median_filter
 
 from napari_weld_fcn.radiograph.area.strips import Floats, strips
+from napari_weld_fcn.radiograph.radiograph import Box
 
 Shape = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Window:
-    """A square of `size` pixels, its first one at `row` and `column`; negative where it leaves the film."""
-
-    row: int
-    column: int
-    size: int
-
-    def cut(self, shape: Shape) -> tuple[slice, slice]:
-        """Return what cuts the part of it that lies on a film of `shape` out of ``(rows, columns)``."""
-        return (
-            slice(max(self.row, 0), min(self.row + self.size, shape[0])),
-            slice(max(self.column, 0), min(self.column + self.size, shape[1])),
-        )
-
-    def moved(self, rows: int, columns: int, shape: Shape) -> Window:
-        """Return it shifted by so many pixels, but not further than the border of a film of `shape`."""
-        row = _inside(self.row + rows, self.size, shape[0])
-        return Window(row, _inside(self.column + columns, self.size, shape[1]), self.size)
 
 
 @dataclass(frozen=True)
@@ -83,6 +63,11 @@ class Band:
         return float(self.upper[part].min()), float(self.lower[part].max())
 
 
+def square(row: int, column: int, size: int) -> Box:
+    """Return the square of `size` pixels whose first one is at `row` and `column`; perhaps negative."""
+    return Box(row, column, row + size, column + size)
+
+
 def cover(length: int, size: int, overlap: float = 0.0) -> list[int]:
     """Return the first pixels of the fewest windows that cover `length` pixels, evenly spread.
 
@@ -107,7 +92,7 @@ def spread_evenly(length: int, size: int, count: int) -> list[int]:
     return [round(free * index / (count - 1)) for index in range(count)]
 
 
-def over_band(band: Band, shape: Shape, size: int, overlap: float = 0.0) -> list[Window]:
+def over_band(band: Band, shape: Shape, size: int, overlap: float = 0.0) -> list[Box]:
     """Cover a band of a film with windows.
 
     Parameters
@@ -123,7 +108,7 @@ def over_band(band: Band, shape: Shape, size: int, overlap: float = 0.0) -> list
 
     Returns
     -------
-    list of Window
+    list of Box
         In the order of reading along the band.
     """
     along, across = _edges(band, shape)
@@ -135,7 +120,7 @@ def over_band(band: Band, shape: Shape, size: int, overlap: float = 0.0) -> list
     return windows
 
 
-def spread_over_band(band: Band, shape: Shape, size: int, count: int) -> list[Window]:
+def spread_over_band(band: Band, shape: Shape, size: int, count: int) -> list[Box]:
     """Spread exactly `count` windows evenly over a band of a film, overlapping as needed.
 
     They are all different as long as the film has so many places for a window; beyond that they repeat.
@@ -165,7 +150,7 @@ def spread_over_band(band: Band, shape: Shape, size: int, count: int) -> list[Wi
 
 def over_rectangles(
     rectangles: NDArray[np.float64], shape: Shape, size: int, overlap: float = 0.0
-) -> list[Window]:
+) -> list[Box]:
     """Cover each rectangle with windows; one that is smaller than a window gets one window, centred on it.
 
     Parameters
@@ -176,7 +161,7 @@ def over_rectangles(
     shape, size, overlap
         As for `over_band`.
     """
-    windows: list[Window] = []
+    windows: list[Box] = []
     for rectangle in np.asarray(rectangles, dtype=float).reshape(-1, 4):
         spans = [_span(rectangle[axis::2], shape[axis]) for axis in (0, 1)]
         if all(start < stop for start, stop in spans):
@@ -184,11 +169,11 @@ def over_rectangles(
                 [_inside(start + first, size, edge) for first in cover(stop - start, size, overlap)]
                 for (start, stop), edge in zip(spans, shape, strict=True)
             )
-            windows += [Window(row, column, size) for row in rows for column in columns]
+            windows += [square(row, column, size) for row in rows for column in columns]
     return unique(windows)
 
 
-def around_flaws(flaw: NDArray[np.bool_], size: int, overlap: float = 0.0) -> list[Window]:
+def around_flaws(flaw: NDArray[np.bool_], size: int, overlap: float = 0.0) -> list[Box]:
     """Put a window around every flaw; flaws larger than a window are covered, where they have pixels.
 
     Parameters
@@ -205,20 +190,27 @@ def around_flaws(flaw: NDArray[np.bool_], size: int, overlap: float = 0.0) -> li
     ]
     shape = (flaw.shape[0], flaw.shape[1])
     windows = over_rectangles(np.array(boxes, dtype=float).reshape(-1, 4), shape, size, overlap)
-    return [window for window in windows if flaw[window.cut(shape)].any()]
+    return [window for window in windows if flaw[window.within(shape).slices].any()]
 
 
-def jittered(windows: Iterable[Window], shape: Shape, jitter: int, rng: np.random.Generator) -> list[Window]:
+def jittered(windows: Iterable[Box], shape: Shape, jitter: int, rng: np.random.Generator) -> list[Box]:
     """Shift each window by up to `jitter` pixels down and across, drawn from `rng`, but not off the film."""
     windows = list(windows)
     shifts = rng.integers(-jitter, jitter + 1, (len(windows), 2))
     return [
-        window.moved(int(down), int(across), shape)
+        _moved(window, int(down), int(across), shape)
         for window, (down, across) in zip(windows, shifts, strict=True)
     ]
 
 
-def unique(windows: Iterable[Window]) -> list[Window]:
+def _moved(window: Box, down: int, right: int, shape: Shape) -> Box:
+    """A window shifted by so many pixels, but not further than the border of a film of `shape`."""
+    size = window.shape[0]
+    row, column = _inside(window.top + down, size, shape[0]), _inside(window.left + right, size, shape[1])
+    return square(row, column, size)
+
+
+def unique(windows: Iterable[Box]) -> list[Box]:
     """Return each window once, in the order of their first appearance."""
     return list(dict.fromkeys(windows))
 
@@ -228,8 +220,8 @@ def _edges(band: Band, shape: Shape) -> tuple[int, int]:
     return shape if band.vertical else (shape[1], shape[0])
 
 
-def _window(band: Band, along: int, across: int, size: int) -> Window:
-    return Window(along, across, size) if band.vertical else Window(across, along, size)
+def _window(band: Band, along: int, across: int, size: int) -> Box:
+    return square(along, across, size) if band.vertical else square(across, along, size)
 
 
 def _centred(free: int) -> int:

@@ -34,9 +34,9 @@ from napari_weld_fcn.prediction.apply_model import network_input
 from napari_weld_fcn.prediction.engine import FLOAT32, choose_device, engine_for, exact_float32
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.tiled_inference import NetworkInput, default_tile
-from napari_weld_fcn.prediction.tiles import Box, extended, split, with_halo
+from napari_weld_fcn.prediction.tiles import extended, split, with_halo
 from napari_weld_fcn.radiograph.normalisation import Normalisation
-from napari_weld_fcn.radiograph.radiograph import Radiograph
+from napari_weld_fcn.radiograph.radiograph import Box, Radiograph
 
 #: Under this root mean square a channel counts as silent, and gives 0.
 _SILENT = 1e-12

@@ -34,8 +34,8 @@ from napari_weld_fcn.network.fuse import folded
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.engine import choose_device, exact_float32
 from napari_weld_fcn.prediction.tiled_inference import NetworkInput
-from napari_weld_fcn.prediction.tiles import Box, extended, with_halo
-from napari_weld_fcn.radiograph.radiograph import Radiograph
+from napari_weld_fcn.prediction.tiles import extended, with_halo
+from napari_weld_fcn.radiograph.radiograph import Box, Radiograph
 
 #: Pixels of the largest window; all responses in it are kept for the way back, about 1 kB for each pixel.
 MOST_PIXELS = 2_000_000

@@ -25,11 +25,11 @@ from napari_weld_fcn.prediction.record import PlaneRun, ResolvedSettings
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.survey import broken_share, clipped_share, grey_levels, is_enlarged
 from napari_weld_fcn.prediction.tiled_inference import NetworkInput, compute, default_tile, tiled_inference
-from napari_weld_fcn.prediction.tiles import Box, sensible_tile, split
+from napari_weld_fcn.prediction.tiles import sensible_tile, split
 from napari_weld_fcn.radiograph.area.film_area import FilmArea, film_area
 from napari_weld_fcn.radiograph.normalisation import Normalisation, measure
 from napari_weld_fcn.radiograph.polarity import ASKED, Decision, FlawsAre, decide
-from napari_weld_fcn.radiograph.radiograph import Radiograph
+from napari_weld_fcn.radiograph.radiograph import Box, Radiograph
 
 #: Edge of the window that is computed in float32 too, pixels.
 WINDOW_EDGE = 192

@@ -30,9 +30,9 @@ from napari_weld_fcn.prediction.record import (
     with_recorded_size,
 )
 from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.prediction.tiles import Box, sensible_tile
+from napari_weld_fcn.prediction.tiles import sensible_tile
 from napari_weld_fcn.radiograph.files import read
-from napari_weld_fcn.radiograph.radiograph import Radiograph, to_luminance
+from napari_weld_fcn.radiograph.radiograph import Box, Radiograph, to_luminance
 
 Table = dict[str, NDArray[Any]]
 

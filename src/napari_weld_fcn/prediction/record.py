@@ -21,9 +21,8 @@ from napari_weld_fcn.network import library
 from napari_weld_fcn.network.card import Card
 from napari_weld_fcn.prediction.settings import PredictionSettings
 from napari_weld_fcn.prediction.survey import file_sha256, pixels_sha256
-from napari_weld_fcn.prediction.tiles import Box
 from napari_weld_fcn.radiograph.polarity import Decision
-from napari_weld_fcn.radiograph.radiograph import Radiograph
+from napari_weld_fcn.radiograph.radiograph import Box, Radiograph
 
 if TYPE_CHECKING:
     from napari_weld_fcn.network.model import Model

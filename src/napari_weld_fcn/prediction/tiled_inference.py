@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from napari_weld_fcn.errors import ModelError
 from napari_weld_fcn.events import JobControl, Message, TileDone
 from napari_weld_fcn.prediction.engine import Engine, lacks_memory
-from napari_weld_fcn.prediction.tiles import Box, split, tile_shape, with_halo
+from napari_weld_fcn.prediction.tiles import split, tile_shape, with_halo
 from napari_weld_fcn.radiograph.area.film_area import FilmArea
 from napari_weld_fcn.radiograph.normalisation import Normalisation
 from napari_weld_fcn.radiograph.polarity import seen
+from napari_weld_fcn.radiograph.radiograph import Box
 
 #: Memory that the layers' results of one window may take together, bytes. Twice as much was a sixth slower:
 #: so much freshly mapped memory costs more than the halo of another cut.

@@ -11,59 +11,8 @@ read to the last pixel and no further, whether or not that is a multiple of the 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from napari_weld_fcn.errors import SettingsError
-
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle of pixels: rows `top` to `bottom` and columns `left` to `right`, the last ones excluded.
-
-    Raises
-    ------
-    SettingsError
-        If it holds no pixel.
-    """
-
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-    def __post_init__(self) -> None:
-        if self.top >= self.bottom or self.left >= self.right:
-            raise SettingsError(
-                f"A region of rows {self.top} to {self.bottom} and columns {self.left} to {self.right} "
-                "holds no pixel; draw a larger one."
-            )
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
-        return self.bottom - self.top, self.right - self.left
-
-    @property
-    def area(self) -> int:
-        """Number of pixels."""
-        rows, columns = self.shape
-        return rows * columns
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """What cuts the rectangle out of ``(rows, columns)``."""
-        return slice(self.top, self.bottom), slice(self.left, self.right)
-
-    def within(self, shape: tuple[int, int]) -> Box:
-        """Return the part inside an image of `shape`; SettingsError where there is none."""
-        rows, columns = shape
-        return Box(max(self.top, 0), max(self.left, 0), min(self.bottom, rows), min(self.right, columns))
-
-    def relative_to(self, other: Box) -> Box:
-        """Return the same rectangle counted from the top left corner of `other`."""
-        return Box(
-            self.top - other.top, self.left - other.left, self.bottom - other.top, self.right - other.left
-        )
+from napari_weld_fcn.radiograph.radiograph import Box
 
 
 def extended(size: int, stride: int) -> int:

@@ -7,17 +7,68 @@ so the size travels with the place it came from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from napari_weld_fcn.errors import RadiographError
+from napari_weld_fcn.errors import RadiographError, SettingsError
 
 PixelSizeSource = Literal["file", "GDXray", "user", "none"]
 
 #: Weights of red, green and blue in luminance, ITU-R BT.709, as in `skimage.color.rgb2gray`.
 LUMINANCE = (0.2125, 0.7154, 0.0721)
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of pixels: rows `top` to `bottom` and columns `left` to `right`, the last ones excluded.
+
+    Raises
+    ------
+    SettingsError
+        If it holds no pixel.
+    """
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    def __post_init__(self) -> None:
+        if self.top >= self.bottom or self.left >= self.right:
+            raise SettingsError(
+                f"A region of rows {self.top} to {self.bottom} and columns {self.left} to {self.right} "
+                "holds no pixel; draw a larger one."
+            )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.bottom - self.top, self.right - self.left
+
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        rows, columns = self.shape
+        return rows * columns
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """What cuts the rectangle out of ``(rows, columns)``."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def within(self, shape: tuple[int, int]) -> Box:
+        """Return the part inside an image of `shape`; SettingsError where there is none."""
+        rows, columns = shape
+        return Box(max(self.top, 0), max(self.left, 0), min(self.bottom, rows), min(self.right, columns))
+
+    def relative_to(self, other: Box) -> Box:
+        """Return the same rectangle counted from the top left corner of `other`."""
+        return Box(
+            self.top - other.top, self.left - other.left, self.bottom - other.top, self.right - other.left
+        )
 
 
 @dataclass(frozen=True)
@@ -74,6 +125,20 @@ class Radiograph:
     def plane(self, index: int) -> Any:
         """Plane `index` as ``(rows, columns)``, as lazy as the pixels are."""
         return self.pixels[index] if len(self.pixels.shape) == 3 else self.pixels
+
+    def each_plane(self) -> Iterator[Radiograph]:
+        """Each plane as a film of its own, as lazy as the pixels are; a single one as it is."""
+        if len(self.pixels.shape) == 2:
+            yield self
+            return
+        for index in range(self.planes):
+            name, film = plane_name(self.name, index), plane_name(self.film, index)
+            yield replace(self, pixels=self.plane(index), name=name, film=film)
+
+
+def plane_name(name: str, index: int) -> str:
+    """Return what plane `index` of the stack `name` is called."""
+    return f"{name}_p{index:03d}"
 
 
 def to_luminance(colour: np.ndarray) -> np.ndarray:

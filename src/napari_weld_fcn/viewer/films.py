@@ -26,11 +26,10 @@ import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
 
 from napari_weld_fcn.errors import RadiographError, SettingsError
-from napari_weld_fcn.prediction.tiles import Box
 from napari_weld_fcn.radiograph.files import notes_of
 from napari_weld_fcn.radiograph.gdxray.folders import parse_name
 from napari_weld_fcn.radiograph.lazy import FilmStack, LazyFilm
-from napari_weld_fcn.radiograph.radiograph import Radiograph
+from napari_weld_fcn.radiograph.radiograph import Box, Radiograph, plane_name
 from napari_weld_fcn.viewer.belonging import SERIES_KEY, file_of, pixels_seen, rows_and_columns
 from napari_weld_fcn.viewer.files.saving import file_name
 from napari_weld_fcn.viewer.pixel_sizes import PixelSize, other_size, size_finder
@@ -110,7 +109,7 @@ def films_in(film: Image) -> list[tuple[str, tuple[int, ...]]]:
         shapes = [tuple(pixels.shape) for pixels in stack.films]
         return list(zip(_names(film, stack), shapes, strict=True))
     if len(shape) == 3:
-        return [(f"{name}_p{plane:03d}", shape[1:]) for plane in range(shape[0])]
+        return [(plane_name(name, plane), shape[1:]) for plane in range(shape[0])]
     return [(name, shape)]
 
 
@@ -118,7 +117,7 @@ def _names(film: Image, stack: FilmStack) -> list[str]:
     """What the films of a stack are called: as their files are, where these are known."""
     files = [Path(path).stem for path in film.metadata.get(SERIES_KEY, ())]
     more = range(len(files), len(stack.films))
-    return [*files[: len(stack.films)], *(f"{file_name(film.name)}_p{place:03d}" for place in more)]
+    return [*files[: len(stack.films)], *(plane_name(file_name(film.name), place) for place in more)]
 
 
 def _whole(read: Callable[[], Radiograph], truth: Any, rectangles: np.ndarray | None) -> Part:

@@ -30,9 +30,9 @@ from napari_weld_fcn.events import ALONE, FilmPredicted, JobControl, Validated, 
 from napari_weld_fcn.network.model import Model
 from napari_weld_fcn.prediction.apply_model import network_input, probability_of
 from napari_weld_fcn.prediction.settings import PredictionSettings
-from napari_weld_fcn.prediction.tiles import Box
 from napari_weld_fcn.radiograph.normalisation import measure, white_of
 from napari_weld_fcn.radiograph.polarity import flaws_are
+from napari_weld_fcn.radiograph.radiograph import Box
 from napari_weld_fcn.training.data.film_sampler import FilmSampler
 from napari_weld_fcn.training.data.sampling import Kind, Task
 from napari_weld_fcn.training.settings import SEEN_AS, RunSettings

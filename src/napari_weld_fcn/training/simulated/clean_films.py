@@ -7,7 +7,7 @@ clean and scored as well would praise the network for what it was shown, so the 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -68,21 +68,12 @@ class CleanFilms:
         parts = known or [None] * len(films)
         taken = []
         for film, part in zip(films, parts, strict=True):
-            for index in range(film.planes):
-                pixels = np.asarray(film.plane(index))
+            for plane in film.each_plane():
+                pixels = np.asarray(plane.pixels)
                 mask = np.full(pixels.shape, BACKGROUND, np.uint8)
                 if part is not None:
                     mask = np.where(part, np.uint8(BACKGROUND), np.uint8(IGNORED))
-                suffix = f"_p{index:03d}" if film.planes > 1 else ""
-                plane = Radiograph(
-                    pixels,
-                    name=film.name + suffix,
-                    film=film.film + suffix,
-                    source=film.source,
-                    pixel_size_mm=film.pixel_size_mm,
-                    pixel_size_source=film.pixel_size_source,
-                )
-                taken.append(LabelledFilm(plane, mask))
+                taken.append(LabelledFilm(replace(plane, pixels=pixels), mask))
         if not taken:
             raise DatasetError("There is no film to teach with.")
         return cls(tuple(taken), kind)

@@ -17,9 +17,9 @@ from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.colormaps import CyclicLabelColormap
 
 from napari_weld_fcn.dataset.pair import BACKGROUND, FLAW, IGNORED, Pair
-from napari_weld_fcn.dataset.rois import Window
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.radiograph.normalisation import Normalisation
+from napari_weld_fcn.radiograph.radiograph import Box
 from napari_weld_fcn.viewer.belonging import MARK, earlier_output, films, mark_of
 from napari_weld_fcn.viewer.layers import placement
 from napari_weld_fcn.viewer.pixel_sizes import pixel_edge_mm
@@ -159,7 +159,7 @@ def painted_mask(labels: np.ndarray) -> np.ndarray:
     return np.where(known, labels, FLAW).astype(np.uint8)
 
 
-def show_windows(viewer: Viewer, film: Image, planes: Sequence[Iterable[Window]]) -> Shapes | None:
+def show_windows(viewer: Viewer, film: Image, planes: Sequence[Iterable[Box]]) -> Shapes | None:
     """Draw the windows over their film as the layer `NAME windows`.
 
     Parameters
@@ -199,9 +199,8 @@ def _mask_colors() -> CyclicLabelColormap:
     return CyclicLabelColormap(colors=colors, name="mask")
 
 
-def _corners(window: Window, plane: int, ndim: int) -> np.ndarray:
-    top, left = window.row - 0.5, window.column - 0.5
-    bottom, right = top + window.size, left + window.size
+def _corners(window: Box, plane: int, ndim: int) -> np.ndarray:
+    top, left, bottom, right = (edge - 0.5 for edge in (window.top, window.left, window.bottom, window.right))
     corners = np.array([(top, left), (top, right), (bottom, right), (bottom, left)])
     return np.insert(corners, 0, plane, axis=1) if ndim > 2 else corners
 

@@ -28,6 +28,7 @@ from napari_weld_fcn.evaluation.cases import (
 from napari_weld_fcn.evaluation.matches import agreement
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
 from napari_weld_fcn.events import JobControl
+from napari_weld_fcn.radiograph.radiograph import plane_name
 from napari_weld_fcn.viewer.belonging import SERIES_KEY
 from napari_weld_fcn.viewer.films import Part, plane_of, plane_shape, source_of
 from napari_weld_fcn.viewer.marks import marked_with
@@ -133,7 +134,7 @@ def entry_of(
     else:
         whole = cache(read.reads[0])
         sources = [
-            Source(f"{read.name}_p{place:03d}", partial(_read_plane, whole, around, place))
+            Source(plane_name(read.name, place), partial(_read_plane, whole, around, place))
             for place in range(shape[0])
         ]
     return Entry(shape, tuple(sources))
@@ -222,7 +223,7 @@ def _read(read: Callable[[], Part], around: _Around, place: int, stacked: bool) 
 
 def _read_plane(read: Callable[[], Part], around: _Around, place: int) -> Case | None:
     part = read()
-    name = f"{part.radiograph.name}_p{place:03d}"
+    name = plane_name(part.radiograph.name, place)
     plane = replace(part.radiograph, pixels=part.radiograph.plane(place), name=name, film=name)
     truth = plane_of(part.truth, place, plane.pixels.shape)
     return around.case(replace(part, radiograph=plane, truth=truth), place, stacked=True)

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.evaluation.settings import FeatureSettings
 from napari_weld_fcn.events import JobControl
-from napari_weld_fcn.prediction.tiles import Box
-from napari_weld_fcn.radiograph.radiograph import Radiograph
+from napari_weld_fcn.radiograph.radiograph import Box, Radiograph
 from napari_weld_fcn.viewer.films import plane_shape, source_of
 
 #: Share of the pixels that lie below the upper end of a map's colours, and how many are looked at.

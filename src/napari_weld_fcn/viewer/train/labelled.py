@@ -213,17 +213,10 @@ def _films(part: Part, convention: Convention | None) -> Iterator[Placed]:
     radiograph, truth = part.radiograph, part.truth
     shape = radiograph.pixels.shape
     stack = len(shape) == 3
-    for plane in range(radiograph.planes if truth is not None or convention is None else 0):
+    for plane, own in enumerate(radiograph.each_plane() if truth is not None or convention is None else ()):
         rectangles = of_plane(part.rectangles, plane)
         if rectangles is not None and not len(rectangles):
             continue
-        suffix = f"_p{plane:03d}" if stack else ""
-        own = replace(
-            radiograph,
-            pixels=radiograph.plane(plane),
-            name=radiograph.name + suffix,
-            film=radiograph.film + suffix,
-        )
         labels = truth[plane] if stack and truth is not None else truth
         if convention is None:
             labels = np.zeros(shape[-2:], np.uint8)
