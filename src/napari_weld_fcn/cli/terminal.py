@@ -27,7 +27,7 @@ from rich.table import Table
 
 from napari_weld_fcn.cli.options import Json, Verbose, fields_given, options_of, sentence
 from napari_weld_fcn.errors import Stopped, WeldFcnError
-from napari_weld_fcn.events import Event, Message, OnEvent, ShouldStop, TileDone
+from napari_weld_fcn.events import Event, JobControl, Message, ShouldStop, TileDone, never
 from napari_weld_fcn.settings import Settings
 
 DONE, UNEXPECTED, WRONG_INPUT = 0, 1, 2
@@ -115,8 +115,8 @@ class Progress:
         self._terminal, self._bar, self._task = terminal, bar, task
         self._films = 0
 
-    def film(self, name: str) -> OnEvent:
-        """Name the film that begins; return what listens to its events."""
+    def film(self, name: str, should_stop: ShouldStop = never) -> JobControl:
+        """Name the film that begins; return the control of its job, whose events move the bar."""
         self._bar.update(self._task, description=name, completed=self._films)
         log.info("begin %s", name)
 
@@ -127,7 +127,7 @@ class Progress:
             elif isinstance(event, Message):
                 self._terminal.say(f"{name}: {event.text}")
 
-        return on_event
+        return JobControl(on_event, should_stop)
 
     def film_done(self) -> None:
         """Count one film as done."""

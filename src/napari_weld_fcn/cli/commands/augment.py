@@ -11,7 +11,6 @@ from napari_weld_fcn.cli.app import plain_app
 from napari_weld_fcn.cli.options import Out
 from napari_weld_fcn.cli.terminal import DONE, Terminal, guarded
 from napari_weld_fcn.dataset.settings import VARIANTS, AugmentationSettings
-from napari_weld_fcn.events import JobControl
 
 app = plain_app()
 
@@ -45,7 +44,7 @@ def augment_dataset(
     expected = sum(counts(len(crops), variants=variants, total=total))
     pairs = augment(crops, settings, variants=variants, total=total, seed=seed)
     with terminal.progress("augment", 1) as progress:
-        written = write_dataset(pairs, out, total=expected, job=JobControl(progress.film("augment")))
+        written = write_dataset(pairs, out, total=expected, job=progress.film("augment"))
     terminal.result(
         {"dataset": str(out), "pairs": written}, f"{variants_in_words(len(crops), written)} in {out}"
     )

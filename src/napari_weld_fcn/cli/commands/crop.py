@@ -17,7 +17,6 @@ from napari_weld_fcn.cli.options import Out
 from napari_weld_fcn.cli.terminal import Progress, Terminal, guarded, log
 from napari_weld_fcn.dataset.settings import PRESETS, CropSettings
 from napari_weld_fcn.errors import SettingsError, WeldFcnError
-from napari_weld_fcn.events import JobControl
 
 if TYPE_CHECKING:
     from napari_weld_fcn.dataset.pair import Pair
@@ -170,11 +169,11 @@ def _pairs(
     from napari_weld_fcn.dataset.crops import crop
 
     for place, film in films:
-        on_event = progress.film(film.name)
+        job = progress.film(film.name)
         boxes = film.boxes if len(film.boxes) else None
         corners = boxes if rectangles is None else rectangles.of(place, film.number)
         try:
-            yield from crop(film.radiograph(), film.mask(), settings, corners, seed, job=JobControl(on_event))
+            yield from crop(film.radiograph(), film.mask(), settings, corners, seed, job=job)
         except Exception as fault:  # whatever one film does, the others are done
             faults.append(terminal.fault(film.path, fault))
         log.info("%s: cropped", film.path)

@@ -17,7 +17,6 @@ from napari_weld_fcn.cli.app import plain_app
 from napari_weld_fcn.cli.commands.predict import finish
 from napari_weld_fcn.cli.options import ModelName, Out, Seed, Size, film_size, size_default
 from napari_weld_fcn.cli.terminal import DONE, Terminal, guarded, log
-from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def show_demo(
         path = write_simulated([film], out)[0]
         progress.film_done()
         radiograph = read(path)
-        prediction = predict(radiograph, loaded, job=JobControl(progress.film("predict")))
+        prediction = predict(radiograph, loaded, job=progress.film("predict"))
         files = write_outputs(out, radiograph, prediction)
         record = write_record(out, [prediction])
     scores = pixel_scores(prediction.labels, film.mask)

@@ -13,7 +13,6 @@ from napari_weld_fcn.cli.options import length, length_default
 from napari_weld_fcn.cli.terminal import DONE, WRONG_INPUT, Terminal, guarded
 from napari_weld_fcn.errors import SettingsError
 from napari_weld_fcn.evaluation.settings import EvaluationSettings
-from napari_weld_fcn.events import JobControl
 
 if TYPE_CHECKING:
     from napari_weld_fcn.dataset.store import Dataset
@@ -68,7 +67,7 @@ def evaluate_model(
             raise SettingsError(f"{output}: holds the films that are scored; give another folder.")
         make_folder(output)
     with terminal.progress("evaluate", 1) as progress:
-        found = evaluate(loaded, films, settings, job=JobControl(progress.film("evaluate")))
+        found = evaluate(loaded, films, settings, job=progress.film("evaluate"))
     if settings.polarity == "either":
         terminal.say(cautions.both_polarities(found.model))
     if found.left_out:

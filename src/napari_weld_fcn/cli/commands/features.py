@@ -13,14 +13,13 @@ from napari_weld_fcn.cli.options import Inputs, ModelName, Output, pixel
 from napari_weld_fcn.cli.terminal import Progress, Terminal, guarded
 from napari_weld_fcn.errors import RadiographError, SettingsError
 from napari_weld_fcn.evaluation.settings import FeatureSettings
-from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.prediction.settings import PredictionSettings
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_weld_fcn.events import OnEvent
+    from napari_weld_fcn.events import JobControl
     from napari_weld_fcn.network.model import Model
     from napari_weld_fcn.radiograph.radiograph import Radiograph
 
@@ -91,11 +90,11 @@ def _write_maps(
     from napari_weld_fcn.radiograph.output import write_tiff
 
     radiograph = read(path)
-    on_event = progress.film(path.name)
+    job = progress.film(path.name)
     if indication is None:
-        maps = feature_maps(radiograph, model, settings, job=JobControl(on_event))
+        maps = feature_maps(radiograph, model, settings, job=job)
     else:
-        marked = _marked(radiograph, model, settings, indication, on_event)
+        marked = _marked(radiograph, model, settings, indication, job)
         maps = grad_cam(radiograph, marked, model, settings)
     stages: dict[str, str] = {}
     for stage, values in maps.items():
@@ -106,13 +105,13 @@ def _write_maps(
 
 
 def _marked(
-    radiograph: Radiograph, model: Model, settings: FeatureSettings, at: Pixel, on_event: OnEvent
+    radiograph: Radiograph, model: Model, settings: FeatureSettings, at: Pixel, job: JobControl
 ) -> NDArray[np.bool_]:
     """Where the indication lies that has the pixel `at`, marked as `predict` marks it."""
     from napari_weld_fcn.prediction.predict import predict
 
     asked = PredictionSettings(polarity=settings.polarity, tile=settings.tile, device=settings.device)
-    labels = predict(radiograph, model, asked, job=JobControl(on_event)).labels
+    labels = predict(radiograph, model, asked, job=job).labels
     inside = labels.ndim == 2 and all(place < size for place, size in zip(at, labels.shape, strict=True))
     if not inside or not labels[at]:
         raise RadiographError(f"{radiograph.name}: there is no indication at row {at[0]}, column {at[1]}.")

@@ -18,7 +18,6 @@ from napari_weld_fcn.cli.app import plain_app
 from napari_weld_fcn.cli.options import Inputs, ModelName, Output, length, length_default
 from napari_weld_fcn.cli.terminal import Progress, Terminal, guarded, log
 from napari_weld_fcn.errors import RadiographError, SettingsError
-from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.prediction.settings import PredictionSettings
 
 if TYPE_CHECKING:
@@ -140,10 +139,10 @@ def _predict_one(
     from napari_weld_fcn.prediction.saved import output_files
     from napari_weld_fcn.radiograph.files import read
 
-    on_event = progress.film(path.name)
+    job = progress.film(path.name)
     output_files(folder, path.stem)  # a name that is too long is told before an hour of computing
     radiograph = read(path)
-    prediction = predict(radiograph, model, settings, job=JobControl(on_event))
+    prediction = predict(radiograph, model, settings, job=job)
     done = finish(str(path), write_outputs(folder, radiograph, prediction), prediction)
     log.info("%s: %s in %.2f s", path, done.summary, prediction.seconds)
     return done

@@ -10,7 +10,6 @@ import typer
 from napari_weld_fcn.cli.app import plain_app
 from napari_weld_fcn.cli.terminal import DONE, Terminal, guarded, stopped_by_signals
 from napari_weld_fcn.errors import SettingsError, Stopped
-from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.reproduction.settings import ReproductionSettings
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def run_reproduce(
     asked = stopped_by_signals(terminal, "Stopping; what is finished is kept.")
     with terminal.progress("reproduce", 1) as progress, asked as should_stop:
         try:
-            job = JobControl(progress.film("reproduce"), should_stop)
+            job = progress.film("reproduce", should_stop)
             found = reproduce(out, settings, gdxray=gdxray, plan=plan, job=job)
         except Stopped:
             terminal.result(

@@ -10,7 +10,7 @@ import typer
 from napari_weld_fcn.cli.app import plain_app
 from napari_weld_fcn.cli.options import Out, Seed, Size, film_size, size_default
 from napari_weld_fcn.cli.terminal import DONE, Terminal, guarded
-from napari_weld_fcn.events import JobControl, TileDone
+from napari_weld_fcn.events import TileDone
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 
 FILM_SIZE = size_default(SimulationSettings)
@@ -36,9 +36,9 @@ def simulate_films(
     made = simulate_series(SimulationSettings(**given, **film_size(size)), films, seed)
     make_folder(out)
     with terminal.progress("simulate", 1) as progress:
-        on_event = progress.film("simulate")
-        on_event(TileDone(0, films))
-        written = write_simulated(made, out, total=films, job=JobControl(on_event))
+        job = progress.film("simulate")
+        job.tell(TileDone(0, films))
+        written = write_simulated(made, out, total=films, job=job)
     series = written[0].parent
     values = {
         "films": [str(path) for path in written],

@@ -189,7 +189,7 @@ def show_training(terminal: Terminal, begin: Callable[[JobControl], TrainResult]
 
 
 def _listener(terminal: Terminal, progress: Progress) -> OnEvent:
-    bar = progress.film("train")
+    bar = progress.film("train").tell
 
     def on_event(event: Event) -> None:
         if isinstance(event, StepDone):
