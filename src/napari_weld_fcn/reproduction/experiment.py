@@ -20,7 +20,7 @@ from napari_weld_fcn.events import ALONE, Event, JobControl, Message, StepDone, 
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.prediction.engine import choose_device
 from napari_weld_fcn.reproduction.findings import Findings
-from napari_weld_fcn.reproduction.material import Material, cut_crops, make_pairs, simulate_films, weld_films
+from napari_weld_fcn.reproduction.material import Material, cut_crops, make_films, make_pairs, weld_films
 from napari_weld_fcn.reproduction.parts import Pace, Part, Parts
 from napari_weld_fcn.reproduction.pictures import draw_figures, gdxray_castings, simulated_castings
 from napari_weld_fcn.reproduction.plan import BY_FILM, Plan, Training
@@ -165,7 +165,7 @@ class _Experiment:
             self._do(
                 "films",
                 "simulating films",
-                lambda job: simulate_films(self.films, plan.simulation, plan.films, job),
+                lambda job: make_films(self.films, plan.simulation, plan.films, job),
             )
         self._do("crops", "cutting crops", lambda job: cut_crops(self.films, crops, plan.crops, job))
         self._do("pairs", "varying crops", lambda job: make_pairs(crops, pairs, self.settings, job))

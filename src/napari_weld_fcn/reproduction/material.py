@@ -39,9 +39,7 @@ SEED = 0
 _TRAINING, _VALIDATION = "training crops", "validation crops"
 
 
-def simulate_films(
-    folder: Path, simulation: SimulationSettings, films: int, job: JobControl
-) -> dict[str, Any]:
+def make_films(folder: Path, simulation: SimulationSettings, films: int, job: JobControl) -> dict[str, Any]:
     """Write the simulated films."""
     made = simulate_series(simulation, films, SEED)
     written = write_simulated(made, folder, total=films, job=job)
