@@ -12,6 +12,7 @@ from napari_weld_fcn.dataset.settings import SplitSettings
 from napari_weld_fcn.dataset.store import WINDOW, holds_films, labelled_films, open_truth, read_dataset
 from napari_weld_fcn.errors import DatasetError
 from napari_weld_fcn.evaluation.cases import numbered, sources
+from napari_weld_fcn.events import JobControl
 from napari_weld_fcn.radiograph.simulation.film import simulate
 from napari_weld_fcn.radiograph.simulation.settings import SimulationSettings
 from napari_weld_fcn.training.data.opening import open_data
@@ -151,7 +152,7 @@ def test_numbers_of_single_flaws_stay_theirs():
 def test_what_is_hard_to_believe_of_the_masks_is_told(tmp_path):
     folder(tmp_path, mask="film.jpg", labels=MASK.astype(np.uint8) * 255)
     told = []
-    open_data(tmp_path, lambda event: told.append(event.text))
+    open_data(tmp_path, JobControl(lambda event: told.append(event.text)))
     assert len(told) == 1 and "film.jpg: has " in told[0] and "grey levels" in told[0]
     (pair,) = read_dataset(tmp_path)
     np.testing.assert_array_equal(pair.mask, MASK * np.uint8(255))
