@@ -111,7 +111,7 @@ def test_a_folder_without_an_image_is_reported_and_the_others_are_done(weld_fcn,
     assert result.exit_code == 2
     assert [output["input"] for output in result.json["outputs"]] == [str(films / "a.png")]
     assert result.json["errors"][0]["input"] == str(empty)
-    assert f"{empty}: there is no PNG" in result.stderr
+    assert f"{empty}: there is no BMP, JPEG, PNG or TIFF image" in result.stderr
     alone = weld_fcn("predict", empty, "--output", tmp_path / "none", "--model", tiny)
     assert alone.exit_code == 2 and not (tmp_path / "none").exists()
 
