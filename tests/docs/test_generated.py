@@ -57,7 +57,7 @@ def test_options_are_those_of_the_command_with_its_help(script: dict[str, Any], 
         if {"--json", "--verbose"} & {*parameter.opts} or getattr(parameter, "hidden", False):
             assert parameter.opts[0] not in made
             continue
-        (row,) = [line for line in made.splitlines() if re.match(rf"\| `{shown(parameter)}[ `]", line)]
+        (row,) = [line for line in made.splitlines() if re.match(rf"\| `{shown(parameter)}[ `,]", line)]
         assert str(parameter.help).replace("|", "\\|").replace("<", "&lt;") in row
 
 
@@ -70,7 +70,7 @@ def test_settings_tables_have_default_range_unit_and_words_of_each_field(script:
     rows = {line.split("`")[1]: line for line in made.splitlines()[2:]}
     assert list(rows) == list(PredictionSettings.model_fields)
     words = PredictionSettings.model_fields["pixel_size_mm"].description
-    assert rows["pixel_size_mm"] == f"| `pixel_size_mm` | `0` | ≥ 0, ≤ 10 | mm | {words} |"
+    assert rows["pixel_size_mm"] == f"| `pixel_size_mm` |  | ≥ 0, ≤ 10 | mm | {words} |"
     assert "| `auto`, `dark`, `bright`, `either` |" in rows["polarity"]
 
 
