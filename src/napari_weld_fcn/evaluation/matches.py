@@ -5,7 +5,7 @@ all. So a flaw and an indication belong together only as a pair, chosen for the 
 intersections over unions. What a pair cannot say is counted beside it: indications that swallow several
 flaws, flaws that fall into several indications, and how much of each flaw is marked at all.
 
-`agreement` is a picture of it: each pixel right, marked in vain, or missed.
+`agreement` is a picture of it: each pixel right, called falsely, or missed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What one detector did with films whose every flaw is known: found, marked, missed, called in vain.
+"""What one detector did with films whose every flaw is known: found, marked, missed, called falsely.
 
 Only a simulation knows the class and the size of every flaw, so only there can it be said which ones are
 missed. Counts are added film by film, and the films themselves let go.

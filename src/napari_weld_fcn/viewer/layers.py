@@ -26,7 +26,7 @@ from napari_weld_fcn.viewer.preferences import DEFAULT_VIEW, ViewSettings
 
 HEATMAP_OPACITY = 0.6
 
-#: Colours of what was found, marked in vain and missed; Okabe and Ito's, which all eyes tell apart.
+#: Colours of what was found, called falsely and missed; Okabe and Ito's, which all eyes tell apart.
 AGREEMENT_COLORS = {HIT: "#009e73", FALSE: "#d55e00", MISSED: "#56b4e9"}
 AGREEMENT_OPACITY = 0.7
 

@@ -66,7 +66,7 @@ class Evaluated:
     places
         Entry and plane of each image, by name.
     examples
-        Crops around what was missed, called in vain and found, film by film.
+        Crops around what was missed, called falsely and found, film by film.
     """
 
     evaluation: Any

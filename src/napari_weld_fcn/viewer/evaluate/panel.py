@@ -51,7 +51,7 @@ class EvaluationPanel(QWidget):
         self.tabs.setMinimumHeight(HEIGHT)
         self.compare = QPushButton("Comparison")
         self.compare.setToolTip(
-            "Crops around what was missed, marked in vain and found, as a grid of layers below the films: "
+            "Crops around what was missed, called falsely and found, as a grid of layers below the films: "
             "input, heatmap, truth"
         )
         self.compare.clicked.connect(lambda: compare())

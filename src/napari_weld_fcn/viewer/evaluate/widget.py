@@ -1,6 +1,6 @@
 """The Evaluate widget: how well the films that are open were marked, or a model marks them.
 
-A form, one job, and what it found: tables, curves, and over each film a layer of what was hit, marked in vain
+A form, one job, and what it found: tables, curves, and over each film a layer of what was hit, called falsely
 and missed. Films without truth are left out and named; whatever goes wrong ends in a sentence.
 """
 
@@ -27,7 +27,7 @@ from napari_weld_fcn.viewer.showing import look_at
 
 LEGEND = " &nbsp; ".join(
     f"<span style='color: {AGREEMENT_COLORS[value]}'>■</span> {word}"
-    for value, word in ((HIT, "hit"), (FALSE, "marked in vain"), (MISSED, "missed"))
+    for value, word in ((HIT, "hit"), (FALSE, "false call"), (MISSED, "missed"))
 )
 
 NOTHING_TO_COMPARE = "There is nothing to compare: the films have neither flaws nor indications, or are gone."
