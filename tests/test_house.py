@@ -129,7 +129,7 @@ def test_every_package_that_is_imported_is_declared() -> None:
     """Distributions are named as they are imported, save those below."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {re.match(r"[\w-]+", line)[0].lower().replace("-", "_") for line in project["dependencies"]}
-    named_otherwise = {"pillow": "PIL", "scikit_image": "skimage"}
+    named_otherwise = {"pillow": "PIL", "scikit_image": "skimage", "markdown_it_py": "markdown_it"}
     known = {named_otherwise.get(name, name) for name in declared} | {"napari_weld_fcn"}
     statements = [node for file in PACKAGE.rglob("*.py") for node in ast.walk(ast.parse(file.read_bytes()))]
     modules = [alias.name for node in statements if isinstance(node, ast.Import) for alias in node.names]

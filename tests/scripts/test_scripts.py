@@ -95,7 +95,7 @@ def test_pictures_draws_film_heatmap_and_outlines(run: Run, model: Path, tmp_pat
     out = run("scripts/pictures.py", "--seed", 7, "--model", model, "--output", tmp_path / "images")
     assert out.startswith("seed 7: ")
     with Image.open(tmp_path / "images" / "prediction.png") as picture:
-        assert picture.size == (1400, 3 * 420 + 2 * 12)
+        assert picture.size == (1000, round((3 * 420 + 2 * 12) * 1000 / 1400))
 
 
 def test_benchmark_of_indications_prints_a_line_for_each_number_of_regions(run: Run) -> None:

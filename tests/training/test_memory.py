@@ -22,6 +22,7 @@ from napari_weld_fcn.events import Validated
 from napari_weld_fcn.network.registry import build
 from napari_weld_fcn.training.trainer import fit
 from napari_weld_fcn.training.data.sampling import Batch
+from napari_weld_fcn.training.objective import Problem
 from napari_weld_fcn.training.settings import PRESETS, FitSettings
 torch.set_num_threads(1)
 preset, patches, edge = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
@@ -29,8 +30,9 @@ shape = (patches, 1, edge, edge)
 batch = Batch(np.random.default_rng(0).normal(size=shape).astype(np.float32), np.zeros(shape, np.float32))
 settings = FitSettings(steps=3, batch=patches, precision="float32", validate_every=100)
 with tempfile.TemporaryDirectory() as folder:
-    fit(build(PRESETS[preset].network), lambda start, stop: iter([batch] * (stop - start)),
-        lambda network, step: Validated(step, 0.5, 0.5, 0.5, 0.5), settings, Path(folder))
+    problem = Problem(lambda start, stop: iter([batch] * (stop - start)),
+                      lambda network, step: Validated(step, 0.5, 0.5, 0.5, 0.5))
+    fit(build(PRESETS[preset].network), problem, settings, Path(folder))
 # Of this program alone: what `getrusage` tells counts the one that started it too.
 print(int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) * 1024)
 """

@@ -14,7 +14,7 @@ from qtpy.QtTest import QTest
 from napari_weld_fcn.radiograph.gdxray.series import open_series
 from napari_weld_fcn.radiograph.output import write_png
 from napari_weld_fcn.viewer import pixel_sizes
-from napari_weld_fcn.viewer.preferences import PAGE, PLUGIN, ViewerSettings
+from napari_weld_fcn.viewer.preferences import PAGE, PLUGIN
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def preferred() -> Any:
     page = getattr(get_plugin_settings(PLUGIN), PAGE)
     page.pixel_size_um = 100.0
     yield page
-    page.pixel_size_um = ViewerSettings().pixel_size_um
+    page.pixel_size_um = 0.0  # what is left open, in napari's Preferences
 
 
 def in_series(folder: Path, film: np.ndarray, name: str = "W0007_0003") -> Path:
